@@ -1,0 +1,8 @@
+# The only home of floating-point compiler flags. Every target links `verbatim_float_flags`.
+#
+# -ffp-contract=off   a*b+c stays two roundings; a fused multiply-add exists only where the source writes fma.
+# -fno-fast-math      said aloud, so that no toolchain default can turn on reassociation, FTZ or DAZ.
+# -frounding-math is not used: the rounding mode is never changed, it is round-to-nearest-even from start to end.
+# x86-64 computes float32 in SSE registers (never x87), aarch64 in its FP registers: no excess precision on either.
+add_library(verbatim_float_flags INTERFACE)
+target_compile_options(verbatim_float_flags INTERFACE -ffp-contract=off -fno-fast-math)

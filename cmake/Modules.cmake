@@ -1,0 +1,36 @@
+# verbatim_module(NAME [libraries...]): every src/NAME/**.cc becomes the static library verbatim_NAME, which sees the
+# modules declared before it. The order below is the layering: includes may only point to an earlier line
+# (tests/layers checks it).
+set(VERBATIM_LOWER_MODULES "")
+set_property(GLOBAL PROPERTY VERBATIM_MODULES "")
+
+function(verbatim_module name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  get_property(lower GLOBAL PROPERTY VERBATIM_MODULES)
+  list(TRANSFORM lower PREPEND verbatim_ OUTPUT_VARIABLE lower_targets)
+  if(sources)
+    add_library(verbatim_${name} STATIC ${sources})
+    target_link_libraries(verbatim_${name} PUBLIC verbatim_options ${ARGN} ${lower_targets})
+  else()
+    add_library(verbatim_${name} INTERFACE)
+    target_link_libraries(verbatim_${name} INTERFACE verbatim_options ${ARGN} ${lower_targets})
+  endif()
+  list(APPEND lower ${name})
+  set_property(GLOBAL PROPERTY VERBATIM_MODULES "${lower}")
+endfunction()
+
+verbatim_module(base PkgConfig::CRYPTO PkgConfig::FMT)
+verbatim_module(parallel Threads::Threads)
+verbatim_module(spec)
+verbatim_module(ops)
+verbatim_module(backend)
+verbatim_module(load)
+verbatim_module(sample)
+verbatim_module(model)
+verbatim_module(schedule)
+verbatim_module(tokenizer PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+verbatim_module(engine)
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)
+  include(${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)
+endif()

@@ -1,0 +1,38 @@
+// ThreadPool: a fixed set of threads that divide the outputs of one operation.
+//
+// Which thread computes an output is no concern of the arithmetic: every output is computed whole by one thread, in an
+// order the operation fixes. So the number of threads, and who gets which part, cannot be seen in any bit.
+// Not thread safe: one caller at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace verbatim {
+
+class ThreadPool {
+ public:
+  // threads: how many work together, the caller among them; 1 starts none.  REQUIRES: threads >= 1
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const { return size_; }
+
+  // Runs task(part) for every part in [0, size()), each on a thread of its own, and returns when all are done.
+  void run(const std::function<void(int part)>& task);
+
+  // Cuts [0, count) into at most size() contiguous ranges whose inner bounds are multiples of `grain`, and runs
+  // body(begin, end, part) for each that is not empty.
+  void for_range(std::int64_t count, std::int64_t grain,
+                 const std::function<void(std::int64_t begin, std::int64_t end, int part)>& body);
+
+ private:
+  struct Shared;
+  int size_;
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace verbatim
