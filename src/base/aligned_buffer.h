@@ -1,5 +1,5 @@
-// AlignedBuffer<T>: an owned array of n trivially copyable elements, 64-byte aligned, zeroed when made; large ones ask
-// the kernel for huge pages. Moves, never copies. Running out of memory throws std::bad_alloc.
+// AlignedBuffer<T>: an owned array of n trivially copyable elements, 64-byte aligned, zeroed when made; large
+// ones ask the kernel for huge pages. Moves, never copies. Running out of memory throws std::bad_alloc.
 #pragma once
 
 #include <cstddef>

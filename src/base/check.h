@@ -1,5 +1,5 @@
-// CHECK(condition, "sentence {}", args...): our own promises. A failed CHECK is a bug of ours and ends the process
-// with the sentence, the condition and its place. It is never the answer to bad input (see result.h).
+// CHECK(condition, "sentence {}", args...): our own promises. A failed CHECK is a bug of ours and ends the
+// process with the sentence, the condition and its place. It is never the answer to bad input (see result.h).
 #pragma once
 
 #include <fmt/format.h>
@@ -12,8 +12,8 @@ namespace verbatim {
 
 }  // namespace verbatim
 
-#define CHECK(condition, ...)                                                                      \
-  do {                                                                                             \
-    if (!(condition)) [[unlikely]]                                                                 \
-      ::verbatim::check_failed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__));        \
+#define CHECK(condition, ...)                                                               \
+  do {                                                                                      \
+    if (!(condition)) [[unlikely]]                                                          \
+      ::verbatim::check_failed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__)); \
   } while (false)

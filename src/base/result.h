@@ -1,7 +1,7 @@
 // Result<T>: a value, or one sentence saying what was wrong with the input.
 //
-// Used for everything that a user's file, flag or request can get wrong. The sentence names the file, key or field.
-// A broken promise of our own code is not an Error: see check.h.
+// Used for everything that a user's file, flag or request can get wrong. The sentence names the file, key or
+// field. A broken promise of our own code is not an Error: see check.h.
 #pragma once
 
 #include <fmt/format.h>
@@ -27,15 +27,24 @@ Error fail(fmt::format_string<Args...> format, Args&&... args) {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}                // NOLINT: implicit by design
-  Result(Error error) : state_(std::move(error)) {}            // NOLINT
+  Result(T value) : state_(std::move(value)) {}      // NOLINT: implicit by design
+  Result(Error error) : state_(std::move(error)) {}  // NOLINT
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
 
   // REQUIRES: ok()
-  T& value() & { require_ok(); return std::get<0>(state_); }
-  const T& value() const& { require_ok(); return std::get<0>(state_); }
-  T&& value() && { require_ok(); return std::get<0>(std::move(state_)); }
+  T& value() & {
+    require_ok();
+    return std::get<0>(state_);
+  }
+  const T& value() const& {
+    require_ok();
+    return std::get<0>(state_);
+  }
+  T&& value() && {
+    require_ok();
+    return std::get<0>(std::move(state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -49,7 +58,9 @@ class [[nodiscard]] Result {
   }
 
  private:
-  void require_ok() const { CHECK(ok(), "value() asked of a Result that holds the error: {}", std::get<1>(state_).message); }
+  void require_ok() const {
+    CHECK(ok(), "value() asked of a Result that holds the error: {}", std::get<1>(state_).message);
+  }
   std::variant<T, Error> state_;
 };
 

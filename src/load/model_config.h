@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <vector>
+
+#include "spec/rope.h"
 
 namespace verbatim {
 
@@ -12,18 +12,6 @@ namespace verbatim {
 enum class RopeLayout : std::uint8_t {
   interleaved,  // (x[2i], x[2i+1]): GGUF files of Llama models
   halves,       // (x[i], x[i+d/2]): Hugging Face weights, GGUF files of Qwen models
-};
-
-enum class RopeScalingKind : std::uint8_t { none, linear, llama3, yarn };
-
-struct RopeScaling {
-  RopeScalingKind kind = RopeScalingKind::none;
-  double factor = 1;
-  double original_context = 0;                       // llama3, yarn
-  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
-  double beta_fast = 32, beta_slow = 1;              // yarn
-  std::optional<double> attention_factor;            // yarn; when absent 0.1 ln(factor) + 1
-  std::vector<float> frequency_factors;  // (d/2), from GGUF's rope_freqs.weight: each frequency is divided by its factor
 };
 
 struct ModelConfig {
@@ -40,7 +28,7 @@ struct ModelConfig {
   double rope_theta = 10000;
   std::int64_t rope_dim = 0;  // rotated dimensions of a head (== head_dim in the supported models)
   RopeLayout rope_layout = RopeLayout::halves;
-  RopeScaling rope_scaling;
+  spec::RopeScaling rope_scaling;
   bool tied_embeddings = false;  // no output.weight: the embedding is the output matrix
 };
 

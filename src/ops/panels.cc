@@ -58,7 +58,8 @@ void pack_row(WeightKind kind, std::int64_t n, std::int64_t k, const std::int16_
 void pack_row_i4(std::int64_t n, std::int64_t k, const std::uint8_t* codes, const std::uint8_t* step,
                  const std::int8_t* offset, std::byte* data) {
   std::int64_t k_padded = padded_columns(k), row = n % kPanelRows;
-  auto* panel = reinterpret_cast<std::uint8_t*>(data + n / kPanelRows * panel_bytes(WeightKind::i4, k_padded));
+  auto* panel =
+      reinterpret_cast<std::uint8_t*>(data + n / kPanelRows * panel_bytes(WeightKind::i4, k_padded));
   for (std::int64_t c = 0; c < k; ++c) {
     Nibble at = i4_nibble(row, c);
     panel[at.byte] = static_cast<std::uint8_t>(panel[at.byte] | codes[c] << (at.high ? 4 : 0));

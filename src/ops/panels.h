@@ -1,17 +1,18 @@
 // The packed form of an integer matrix, shared by every CPU backend, the weight cache and the KV cache.
 //
-// A matrix of N rows (outputs) and K columns is cut into panels of 16 rows. Inside a panel the columns go in quads of
-// four: 64 bytes hold 16 rows x 4 columns.
+// A matrix of N rows (outputs) and K columns is cut into panels of 16 rows. Inside a panel the columns go in
+// quads of four: 64 bytes hold 16 rows x 4 columns.
 //
 //   panel p, quad j, row r, column c  ->  byte ((p * K/4 + j) * 16 + r) * 4 + c   =   q[16 p + r][4 j + c]
 //
-// It is the operand layout of AVX-512 VNNI (vpdpbusd), AMX (tdpbssd: 16 quads are one 16 x 64 tile) and NEON (sdot), and
-// AVX2 widens it in registers, so one layout, and one cache file, serves every instruction set. N is padded to a multiple of
-// 16 and K to a multiple of 64 with zeros; a zero adds nothing to an integer sum.
+// It is the operand layout of AVX-512 VNNI (vpdpbusd), AMX (tdpbssd: 16 quads are one 16 x 64 tile) and NEON
+// (sdot), and AVX2 widens it in registers, so one layout, and one cache file, serves every instruction set. N
+// is padded to a multiple of 16 and K to a multiple of 64 with zeros; a zero adds nothing to an integer sum.
 //
 //   i8    one limb plane a panel.
 //   i16   two limb planes a panel, high then low: q = 128 * high + low.
-//   i4    per panel: 4-bit codes, then the step and offset of each group of 32 columns (see i4_* below): w = z + g * c.
+//   i4    per panel: 4-bit codes, then the step and offset of each group of 32 columns (see i4_* below): w =
+//   z + g * c.
 #pragma once
 
 #include <cstddef>
@@ -40,9 +41,9 @@ constexpr int limbs_of(WeightKind kind) { return kind == WeightKind::i16 ? 2 : 1
 constexpr std::int64_t plane_bytes(std::int64_t k_padded) { return k_padded * kPanelRows; }
 
 // The i4 form of one panel: codes (k_padded * 8 bytes), then steps and offsets (k_padded / 32 * 32 bytes).
-//   codes: group G of 32 columns is 4 chunks of 64 bytes; chunk i holds quad 8G + i in its low nibbles and quad 8G + 4 + i
-//   in its high nibbles, nibble (r, c) at byte 4 r + c.
-//   After the codes: group G's 16 steps g (uint8), then its 16 offsets z (int8).
+//   codes: group G of 32 columns is 4 chunks of 64 bytes; chunk i holds quad 8G + i in its low nibbles and
+//   quad 8G + 4 + i in its high nibbles, nibble (r, c) at byte 4 r + c. After the codes: group G's 16 steps g
+//   (uint8), then its 16 offsets z (int8).
 constexpr std::int64_t i4_codes_bytes(std::int64_t k_padded) { return k_padded * kPanelRows / 2; }
 constexpr std::int64_t i4_panel_bytes(std::int64_t k_padded) { return i4_codes_bytes(k_padded) + k_padded; }
 
@@ -57,9 +58,9 @@ constexpr std::int64_t packed_bytes(WeightKind kind, std::int64_t n, std::int64_
 // A packed weight matrix, not owned. Output n, input k: x (k) -> y (n).
 struct PackedMatrix {
   WeightKind kind = WeightKind::i8;
-  std::int64_t n = 0, k = 0;           // logical shape
-  const std::byte* data = nullptr;     // packed_bytes(kind, n, k), 64-byte aligned
-  const float* scale = nullptr;        // (padded_rows(n)): S of each row; padding rows hold 0
+  std::int64_t n = 0, k = 0;        // logical shape
+  const std::byte* data = nullptr;  // packed_bytes(kind, n, k), 64-byte aligned
+  const float* scale = nullptr;     // (padded_rows(n)): S of each row; padding rows hold 0
 
   std::int64_t k_padded() const { return padded_columns(k); }
   std::int64_t panels() const { return padded_rows(n) / kPanelRows; }
@@ -77,7 +78,8 @@ int weight_at(const PackedMatrix& w, std::int64_t n, std::int64_t k);
 // Writes one row of integers into packed storage that was zeroed before.
 //   q: (k) integers; |q| <= 127 for i8, <= 16319 for i16
 void pack_row(WeightKind kind, std::int64_t n, std::int64_t k, const std::int16_t* q, std::byte* data);
-//   codes: (k) in 0..15; step, offset: (ceil(k / 32)).  Columns past k in the last group get code 0 and act on zeros.
+//   codes: (k) in 0..15; step, offset: (ceil(k / 32)).  Columns past k in the last group get code 0 and act
+//   on zeros.
 void pack_row_i4(std::int64_t n, std::int64_t k, const std::uint8_t* codes, const std::uint8_t* step,
                  const std::int8_t* offset, std::byte* data);
 

@@ -11,8 +11,8 @@
 
 namespace verbatim {
 
-// Workers wait for `epoch` to change, run the task, and count themselves out of `pending`. A step of the engine issues
-// hundreds of operations back to back, so both sides spin for a moment before they sleep.
+// Workers wait for `epoch` to change, run the task, and count themselves out of `pending`. A step of the
+// engine issues hundreds of operations back to back, so both sides spin for a moment before they sleep.
 struct ThreadPool::Shared {
   static constexpr int kSpins = 4000;
 
@@ -42,7 +42,8 @@ struct ThreadPool::Shared {
       if (stop.load(std::memory_order_acquire)) return;
       (*task)(part);
       if (pending.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        std::lock_guard lock(mutex);  // so that the caller cannot miss the signal between its test and its wait
+        std::lock_guard lock(
+            mutex);  // so that the caller cannot miss the signal between its test and its wait
         work_done.notify_one();
       }
     }

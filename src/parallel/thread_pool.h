@@ -1,8 +1,8 @@
 // ThreadPool: a fixed set of threads that divide the outputs of one operation.
 //
-// Which thread computes an output is no concern of the arithmetic: every output is computed whole by one thread, in an
-// order the operation fixes. So the number of threads, and who gets which part, cannot be seen in any bit.
-// Not thread safe: one caller at a time.
+// Which thread computes an output is no concern of the arithmetic: every output is computed whole by one
+// thread, in an order the operation fixes. So the number of threads, and who gets which part, cannot be seen
+// in any bit. Not thread safe: one caller at a time.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,12 @@ class ThreadPool {
 
   int size() const { return size_; }
 
-  // Runs task(part) for every part in [0, size()), each on a thread of its own, and returns when all are done.
+  // Runs task(part) for every part in [0, size()), each on a thread of its own, and returns when all are
+  // done.
   void run(const std::function<void(int part)>& task);
 
-  // Cuts [0, count) into at most size() contiguous ranges whose inner bounds are multiples of `grain`, and runs
-  // body(begin, end, part) for each that is not empty.
+  // Cuts [0, count) into at most size() contiguous ranges whose inner bounds are multiples of `grain`, and
+  // runs body(begin, end, part) for each that is not empty.
   void for_range(std::int64_t count, std::int64_t grain,
                  const std::function<void(std::int64_t begin, std::int64_t end, int part)>& body);
 

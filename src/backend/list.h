@@ -1,0 +1,33 @@
+// The backends of this program: one ordered table, best first, the reference last.
+//
+// Every entry computes the same bits (spec/); they differ in speed and in the instructions they need. The
+// first entry that this machine can run is the default; any can be asked for by name.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "ops/ops.h"
+
+namespace verbatim {
+
+struct BackendEntry {
+  std::string_view name;         // "amx", "avx512", "avx2", "neon", "generic", "reference"
+  std::string_view description;  // what it needs, in words
+  bool (*runs_here)();           // asks the processor, not the compiler
+  std::unique_ptr<Backend> (*make)(int threads);
+};
+
+const std::vector<BackendEntry>& backend_list();
+
+// name: an entry of the list, or "" / "auto" for the first that runs here.
+// An unknown name, or one this machine cannot run, is an error that lists those it can.
+Result<std::unique_ptr<Backend>> make_backend(std::string_view name, int threads);
+
+// Names of the entries that run on this machine, in list order.
+std::vector<std::string> backends_here();
+
+}  // namespace verbatim

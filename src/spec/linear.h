@@ -1,0 +1,27 @@
+// linear: y = W x, an exact integer dot product and one scaling.
+//
+// Meaning   acc = sum_k x.q[k] * w.q[n][k];  y[n] = acc * (x.scale * w.scale[n]) (+ bias[n])
+// Shapes    x (k) Fix, w (n, k) Fix rows -> y (n) float32
+// Rounding  R1  f32(acc): the exact integer rounded once (|acc| < 2^53 for every k below 3.3e7)
+//           R2  x.scale * w.scale[n]
+//           R3  the product of R1 and R2
+//           R4  the bias, where there is one: one addition
+// Order     none: integer addition is associative. Any tile, split, thread or device order gives acc.
+#pragma once
+
+#include <cstdint>
+
+namespace verbatim::spec {
+
+// q_x, q_w: (k)
+inline std::int64_t integer_dot(const std::int16_t* q_x, const std::int16_t* q_w, std::int64_t k) {
+  std::int64_t acc = 0;
+  for (std::int64_t i = 0; i < k; ++i) acc += static_cast<std::int64_t>(q_x[i]) * q_w[i];
+  return acc;
+}
+
+inline float scale_dot(std::int64_t acc, float row_scale, float column_scale) {
+  return static_cast<float>(acc) * (row_scale * column_scale);
+}
+
+}  // namespace verbatim::spec

@@ -1,0 +1,45 @@
+// log_softmax: log-probabilities of one row of logits.
+//
+// Meaning   y[i] = z[i] - log(sum_j exp(z[j]))
+// Shapes    z (vocab) -> y (vocab) float32
+// Rounding  R1  m = max z                        exact
+//           R2  e_j = exp(z[j] - m)
+//           R3  chunks of 1024: lanes64 of e_j;  the chunk sums are added as a chain in increasing order,
+//           from the first R4  L = log(sum) R5  (z[i] - m)      R6  R5 - L
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "spec/exp.h"
+#include "spec/lanes64.h"
+#include "spec/log.h"
+
+namespace verbatim::spec {
+
+inline constexpr std::int64_t kSoftmaxChunk = 1024;
+
+struct LogNormaliser {
+  float max = 0, log_sum = 0;
+  float log_probability(float z) const { return (z - max) - log_sum; }
+};
+
+inline LogNormaliser log_normaliser(const float* z, std::int64_t vocab) {
+  float m = z[0];
+  for (std::int64_t i = 1; i < vocab; ++i) m = std::max(m, z[i]);
+  float sum = 0;
+  for (std::int64_t begin = 0; begin < vocab; begin += kSoftmaxChunk) {
+    std::int64_t n = std::min(kSoftmaxChunk, vocab - begin);
+    float e[kSoftmaxChunk];
+    for (std::int64_t i = 0; i < n; ++i) e[i] = exp(z[begin + i] - m);
+    sum = sum + lanes64_sum(e, n);
+  }
+  return {m, log(sum)};
+}
+
+inline void log_softmax(const float* z, std::int64_t vocab, float* y) {
+  LogNormaliser normaliser = log_normaliser(z, vocab);
+  for (std::int64_t i = 0; i < vocab; ++i) y[i] = normaliser.log_probability(z[i]);
+}
+
+}  // namespace verbatim::spec

@@ -1,0 +1,115 @@
+// rope: rotary position embedding   (Su et al. 2021)
+//
+// Meaning   pair i of a head at position p turns by p * f_i:  (x0, x1) -> (x0 cos - x1 sin, x1 cos + x0 sin)
+// Shapes    x (d) -> x (d); tables cos, sin (d/2) a position
+// Rounding  Table, in double precision by sin_cos.h and pow.h, so the same on every machine:
+//           f_i = theta^(-2i/d), scaled as below;  angle = p * f_i;  c = f32(cos(angle) * mscale), s =
+//           f32(sin(angle) * mscale) R1  x1 * s      R2  x0' = fma(x0, c, -R1) R3  x0 * s      R4  x1' =
+//           fma(x1, c, R3)
+// Order     none: pairs are independent.
+// Scaling   none; linear (f / factor); llama3 (Llama 3.1: long waves divided by factor, a smooth band
+// between);
+//           yarn (Peng et al. 2023, "NTK by parts", mscale = 0.1 ln(factor) + 1); frequency_factors: f_i /
+//           factor_i.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "spec/fma.h"
+#include "spec/pow.h"
+#include "spec/sin_cos.h"
+
+namespace verbatim::spec {
+
+enum class RopeScalingKind : std::uint8_t { none, linear, llama3, yarn };
+
+struct RopeScaling {
+  RopeScalingKind kind = RopeScalingKind::none;
+  double factor = 1;
+  double original_context = 0;                       // llama3, yarn
+  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
+  double beta_fast = 32, beta_slow = 1;              // yarn
+  std::optional<double> attention_factor;            // yarn; when absent 0.1 ln(factor) + 1
+  std::vector<float>
+      frequency_factors;  // (d/2), GGUF's rope_freqs.weight: each frequency is divided by its factor
+};
+
+namespace rope_detail {
+
+inline constexpr double kTwoPi = 6.283185307179586476925;
+
+inline double llama3_frequency(double f, const RopeScaling& s) {
+  double turns = s.original_context * f / kTwoPi;  // how often the wave turns in the original context
+  double smooth =
+      std::clamp((turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor), 0.0, 1.0);
+  return (1 - smooth) * (f / s.factor) + smooth * f;
+}
+
+// The pair index at which a wave turns `turns` times in the original context.
+inline double yarn_pair(double turns, std::int64_t d, double theta, const RopeScaling& s) {
+  return static_cast<double>(d) * log64(s.original_context / (turns * kTwoPi)) / (2 * log64(theta));
+}
+
+inline double yarn_frequency(double f, std::int64_t i, std::int64_t d, double theta, const RopeScaling& s) {
+  double low = std::max(std::floor(yarn_pair(s.beta_fast, d, theta, s)), 0.0);
+  double high = std::min(std::ceil(yarn_pair(s.beta_slow, d, theta, s)), static_cast<double>(d - 1));
+  if (low == high) high += 0.001;
+  double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+  return (f / s.factor) * ramp + f * (1 - ramp);
+}
+
+}  // namespace rope_detail
+
+// f_i of every pair.  d: rotated dimensions of a head, even
+inline std::vector<double> rope_frequencies(std::int64_t d, double theta, const RopeScaling& scaling) {
+  std::vector<double> f;
+  for (std::int64_t i = 0; i < d / 2; ++i) {
+    double base = 1 / pow64(theta, static_cast<double>(2 * i) / static_cast<double>(d));
+    switch (scaling.kind) {
+      case RopeScalingKind::none:
+        break;
+      case RopeScalingKind::linear:
+        base = base / scaling.factor;
+        break;
+      case RopeScalingKind::llama3:
+        base = rope_detail::llama3_frequency(base, scaling);
+        break;
+      case RopeScalingKind::yarn:
+        base = rope_detail::yarn_frequency(base, i, d, theta, scaling);
+        break;
+    }
+    if (!scaling.frequency_factors.empty())
+      base = base / scaling.frequency_factors[static_cast<std::size_t>(i)];
+    f.push_back(base);
+  }
+  return f;
+}
+
+inline double rope_mscale(const RopeScaling& scaling) {
+  if (scaling.kind != RopeScalingKind::yarn) return 1;
+  if (scaling.attention_factor) return *scaling.attention_factor;
+  return scaling.factor <= 1 ? 1 : 0.1 * log64(scaling.factor) + 1;
+}
+
+// One position's row of the tables.  cosine, sine: (d/2)
+inline void rope_row(const std::vector<double>& frequencies, double mscale, std::int64_t position,
+                     float* cosine, float* sine) {
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    double angle = static_cast<double>(position) * frequencies[i];
+    cosine[i] = static_cast<float>(cos64(angle) * mscale);
+    sine[i] = static_cast<float>(sin64(angle) * mscale);
+  }
+}
+
+inline void rotate(float& x0, float& x1, float c, float s) {
+  float y0 = fma(x0, c, -(x1 * s));
+  float y1 = fma(x1, c, x0 * s);
+  x0 = y0;
+  x1 = y1;
+}
+
+}  // namespace verbatim::spec
