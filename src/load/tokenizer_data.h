@@ -1,4 +1,5 @@
-// TokenizerData: what a model file says about its vocabulary, before any algorithm. Built by load/, used by tokenizer/.
+// TokenizerData: what a model file says about its vocabulary, before any algorithm. Built by load/, used by
+// tokenizer/.
 #pragma once
 
 #include <cstdint>
@@ -18,32 +19,50 @@ enum class TokenizerKind : std::uint8_t {
 };
 
 // GGUF's tokenizer.ggml.token_type
-enum class TokenType : std::uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+enum class TokenType : std::uint8_t {
+  normal = 1,
+  unknown = 2,
+  control = 3,
+  user_defined = 4,
+  unused = 5,
+  byte = 6
+};
 
 struct TokenizerData {
   TokenizerKind kind = TokenizerKind::none;
-  std::vector<std::string> tokens;  // by id, UTF-8 as the file spells them (byte-level BPE: the GPT-2 byte alphabet)
-  std::vector<float> scores;        // by id; spm only
-  std::vector<TokenType> types;     // by id
+  std::vector<std::string>
+      tokens;  // by id, UTF-8 as the file spells them (byte-level BPE: the GPT-2 byte alphabet)
+  std::vector<float> scores;                                // by id; spm only
+  std::vector<TokenType> types;                             // by id
   std::vector<std::pair<std::string, std::string>> merges;  // best first; bpe (and spm from tokenizer.json)
 
-  std::string pre_tokenizer;           // name, as in tokenizer.ggml.pre ("gpt-2", "llama-bpe", "qwen2", ...); may be empty
-  std::vector<std::string> pre_regex;  // tokenizer.json's own split patterns, applied in turn; empty: use the name
-  bool pre_regex_invert = false;       // reserved for Split patterns that name the separators ("behavior": "Removed")
-  std::string normalizer;              // "" or "nfc"
-  bool ignore_merges = false;          // a whole pre-token that is in the vocabulary is taken as it is (llama 3)
+  // Name, as in tokenizer.ggml.pre ("gpt-2", "llama-bpe", "qwen2", ...), or "none": no splitting; may be
+  // empty.
+  std::string pre_tokenizer;
+  // tokenizer.json's own split patterns, applied in turn, each match and each gap a piece ("behavior":
+  // "Isolated"). When set, the name is not used. Empty and no name: bpe takes the name "default", spm splits
+  // nothing.
+  std::vector<std::string> pre_regex;
+  std::string normalizer;      // "" or "nfc"
+  bool ignore_merges = false;  // a whole pre-token that is in the vocabulary is taken as it is (llama 3)
 
   std::optional<std::int32_t> bos, eos, unk, pad;
   std::vector<std::int32_t> stop_ids;  // all ids that end a generation: eos, eot, generation_config's list
-  bool add_bos = false, add_eos = false;
-  bool add_space_prefix = true;           // spm: a space before the text
-  bool remove_extra_whitespaces = false;  // spm
-  std::string chat_template;              // Jinja source; may be empty
+  std::optional<bool>
+      add_bos;  // absent: what the kind and the pre-tokenizer's name imply (spm and llama-bpe: true)
+  bool add_eos = false;
+  bool add_space_prefix = true;          // spm: a space before the text and after each added token
+  bool space_prefix_first_only = false;  // ... but only before the text (Metaspace, prepend_scheme "first")
+  bool space_prefix_unless_present = false;  // ... and not where a space is already there (Metaspace)
+  bool remove_extra_whitespaces = false;     // spm
+  std::string chat_template;                 // Jinja source; may be empty
 
-  // Text of added tokens (special or user-defined) that are found in raw text before any other rule: id -> flags.
+  // Added tokens (special or user-defined), found in raw text before any other rule. Tokens whose type is
+  // control, unknown or user_defined are added tokens without being listed; an entry here is needed only for
+  // its flags.
   struct Added {
     std::int32_t id = 0;
-    bool special = true;              // taken from text only under --parse-special; user-defined ones always
+    bool special = true;  // taken from text only under --parse-special; user-defined ones always
     bool lstrip = false, rstrip = false;  // swallow whitespace on that side
   };
   std::vector<Added> added;
