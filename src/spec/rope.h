@@ -2,7 +2,7 @@
 //
 // Meaning   pair i of a head at position p turns by p * f_i:  (x0, x1) -> (x0 cos - x1 sin, x1 cos + x0 sin)
 // Shapes    x (d) -> x (d); tables cos, sin (d/2) a position
-// Rounding  Table, in double precision by sin_cos.h and pow.h, so the same on every machine:
+// Rounding  Table, in double precision by double_functions.h, so the same on every machine:
 //           f_i = theta^(-2i/d), scaled as below;  angle = p * f_i;  c = f32(cos(angle) * mscale), s =
 //           f32(sin(angle) * mscale) R1  x1 * s      R2  x0' = fma(x0, c, -R1) R3  x0 * s      R4  x1' =
 //           fma(x1, c, R3)
@@ -19,9 +19,8 @@
 #include <optional>
 #include <vector>
 
+#include "spec/double_functions.h"
 #include "spec/fma.h"
-#include "spec/pow.h"
-#include "spec/sin_cos.h"
 
 namespace verbatim::spec {
 
@@ -99,9 +98,9 @@ inline double rope_mscale(const RopeScaling& scaling) {
 inline void rope_row(const std::vector<double>& frequencies, double mscale, std::int64_t position,
                      float* cosine, float* sine) {
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
-    double angle = static_cast<double>(position) * frequencies[i];
-    cosine[i] = static_cast<float>(cos64(angle) * mscale);
-    sine[i] = static_cast<float>(sin64(angle) * mscale);
+    SinCos angle = sin_cos64(static_cast<double>(position) * frequencies[i]);
+    cosine[i] = static_cast<float>(angle.cos * mscale);
+    sine[i] = static_cast<float>(angle.sin * mscale);
   }
 }
 
