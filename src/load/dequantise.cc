@@ -10,7 +10,8 @@
 namespace verbatim {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "model files are little endian and are read in place");
+static_assert(std::endian::native == std::endian::little,
+              "model files are little endian and are read in place");
 
 using Byte = std::uint8_t;
 
@@ -59,7 +60,9 @@ void q4_1(const Byte* b, float* y) {  // d f16, m f16, nibbles[16]
 }
 
 // The fifth bit of element j is bit j of `high`.
-int five_bits(int nibble, std::uint32_t high, int j) { return nibble | static_cast<int>((high >> j & 1) << 4); }
+int five_bits(int nibble, std::uint32_t high, int j) {
+  return nibble | static_cast<int>((high >> j & 1) << 4);
+}
 
 void q5_0(const Byte* b, float* y) {  // d f16, high u32, nibbles[16]
   float d = load_f16(b);
@@ -80,7 +83,8 @@ void q5_1(const Byte* b, float* y) {  // d f16, m f16, high u32, nibbles[16]
 }
 
 void iq4_nl(const Byte* b, float* y) {  // d f16, nibbles[16] that name levels
-  static constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+  static constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                        1,    13,   25,  38,  53,  69,  89,  113};
   float d = load_f16(b);
   for (int j = 0; j < 16; ++j) {
     y[j] = d * kLevels[b[2 + j] & 15];
@@ -93,8 +97,10 @@ void iq4_nl(const Byte* b, float* y) {  // d f16, nibbles[16] that name levels
 void q2_k(const Byte* b, float* y) {  // per 16: scale | min << 4 u8[16]; 2-bit q[64]; d f16, dmin f16
   const Byte *scales = b, *q = b + 16;
   float d = load_f16(b + 80), dmin = load_f16(b + 82);
-  for (int sub = 0; sub < 16; ++sub, y += 16) {  // sub-block: half sub/8, bit pair sub/2 % 4, 16 bytes sub % 2
-    float scale = d * static_cast<float>(scales[sub] & 15), least = dmin * static_cast<float>(scales[sub] >> 4);
+  for (int sub = 0; sub < 16;
+       ++sub, y += 16) {  // sub-block: half sub/8, bit pair sub/2 % 4, 16 bytes sub % 2
+    float scale = d * static_cast<float>(scales[sub] & 15),
+          least = dmin * static_cast<float>(scales[sub] >> 4);
     const Byte* from = q + sub / 8 * 32 + sub % 2 * 16;
     int shift = sub / 2 % 4 * 2;
     for (int l = 0; l < 16; ++l) y[l] = scale * static_cast<float>(from[l] >> shift & 3) - least;
@@ -168,20 +174,13 @@ constexpr DTypeInfo row(DType type, std::string_view name, std::uint32_t gguf_id
 }
 
 constexpr std::array kTable = {
-    DTypeInfo{DType::f32, "F32", 0, 1, 4, 32, f32},
-    row<1, 2, f16_element>(DType::f16, "F16", 1),
-    row<1, 2, bf16_element>(DType::bf16, "BF16", 30),
-    row<32, 18, q4_0>(DType::q4_0, "Q4_0", 2),
-    row<32, 20, q4_1>(DType::q4_1, "Q4_1", 3),
-    row<32, 22, q5_0>(DType::q5_0, "Q5_0", 6),
-    row<32, 24, q5_1>(DType::q5_1, "Q5_1", 7),
-    row<32, 34, q8_0>(DType::q8_0, "Q8_0", 8),
-    row<256, 84, q2_k>(DType::q2_k, "Q2_K", 10),
-    row<256, 110, q3_k>(DType::q3_k, "Q3_K", 11),
-    row<256, 144, q4_k>(DType::q4_k, "Q4_K", 12),
-    row<256, 176, q5_k>(DType::q5_k, "Q5_K", 13),
-    row<256, 210, q6_k>(DType::q6_k, "Q6_K", 14),
-    row<32, 18, iq4_nl>(DType::iq4_nl, "IQ4_NL", 20),
+    DTypeInfo{DType::f32, "F32", 0, 1, 4, 32, f32},   row<1, 2, f16_element>(DType::f16, "F16", 1),
+    row<1, 2, bf16_element>(DType::bf16, "BF16", 30), row<32, 18, q4_0>(DType::q4_0, "Q4_0", 2),
+    row<32, 20, q4_1>(DType::q4_1, "Q4_1", 3),        row<32, 22, q5_0>(DType::q5_0, "Q5_0", 6),
+    row<32, 24, q5_1>(DType::q5_1, "Q5_1", 7),        row<32, 34, q8_0>(DType::q8_0, "Q8_0", 8),
+    row<256, 84, q2_k>(DType::q2_k, "Q2_K", 10),      row<256, 110, q3_k>(DType::q3_k, "Q3_K", 11),
+    row<256, 144, q4_k>(DType::q4_k, "Q4_K", 12),     row<256, 176, q5_k>(DType::q5_k, "Q5_K", 13),
+    row<256, 210, q6_k>(DType::q6_k, "Q6_K", 14),     row<32, 18, iq4_nl>(DType::iq4_nl, "IQ4_NL", 20),
 };
 
 constexpr bool in_order() {
@@ -213,7 +212,8 @@ std::string supported_dtypes() {
 
 std::int64_t row_bytes(DType type, std::int64_t columns) {
   const DTypeInfo& info = info_of(type);
-  CHECK(columns % info.block_elements == 0, "a row of {} {} elements is not whole blocks", columns, info.name);
+  CHECK(columns % info.block_elements == 0, "a row of {} {} elements is not whole blocks", columns,
+        info.name);
   return columns / info.block_elements * info.block_bytes;
 }
 

@@ -1,5 +1,6 @@
-// The two 16-bit float formats of model files, to and from float32. To float32 is exact; from float32 rounds to nearest,
-// ties to even. Integer and float32 arithmetic only: every machine and compiler gives the same bits.
+// The two 16-bit float formats of model files, to and from float32. To float32 is exact; from float32 rounds
+// to nearest, ties to even. Integer and float32 arithmetic only: every machine and compiler gives the same
+// bits.
 #pragma once
 
 #include <bit>
@@ -7,8 +8,9 @@
 
 namespace verbatim {
 
-// IEEE 754 binary16. Moving the 15 bits of |h| to float32's place leaves the exponent short by 127 - 15 = 112; one exact
-// multiplication mends it, subnormals too. Infinities and NaNs (exponent 31) are given exponent 255 instead.
+// IEEE 754 binary16. Moving the 15 bits of |h| to float32's place leaves the exponent short by 127 - 15 =
+// 112; one exact multiplication mends it, subnormals too. Infinities and NaNs (exponent 31) are given
+// exponent 255 instead.
 inline float f16_to_f32(std::uint16_t h) {
   std::uint32_t magnitude = static_cast<std::uint32_t>(h & 0x7fff) << 13;
   std::uint32_t bits = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f);
@@ -17,14 +19,18 @@ inline float f16_to_f32(std::uint16_t h) {
 }
 
 // The upper half of a binary32.
-inline float bf16_to_f32(std::uint16_t h) { return std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16); }
+inline float bf16_to_f32(std::uint16_t h) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16);
+}
 
 inline std::uint16_t f32_to_f16(float x) {
   std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   std::uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);   // NaN
-  if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // >= 65520 rounds to infinity
-  if (magnitude < 0x38800000u) {  // below 2^-14: subnormal. Adding 0.5 puts its unit, 2^-24, at the last bit of 0.5.
+  if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);  // NaN
+  if (magnitude >= 0x477ff000u)
+    return static_cast<std::uint16_t>(sign | 0x7c00u);  // >= 65520 rounds to infinity
+  if (magnitude <
+      0x38800000u) {  // below 2^-14: subnormal. Adding 0.5 puts its unit, 2^-24, at the last bit of 0.5.
     float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000u));
   }
@@ -34,7 +40,8 @@ inline std::uint16_t f32_to_f16(float x) {
 
 inline std::uint16_t f32_to_bf16(float x) {
   std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>(bits >> 16 | 0x40u);  // a quiet NaN
+  if ((bits & 0x7fffffffu) > 0x7f800000u)
+    return static_cast<std::uint16_t>(bits >> 16 | 0x40u);  // a quiet NaN
   return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
 }
 

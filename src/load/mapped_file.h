@@ -32,7 +32,8 @@ class MappedFile {
   std::int64_t modified_ns_ = 0;
 };
 
-// Tells the kernel that the pages wholly inside [data, data + bytes) of a file mapping are not needed any more.
+// Tells the kernel that the pages wholly inside [data, data + bytes) of a file mapping are not needed any
+// more.
 void forget_pages(const std::byte* data, std::int64_t bytes);
 
 }  // namespace verbatim

@@ -1,0 +1,158 @@
+#include "load/architecture.h"
+
+#include <array>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace verbatim {
+namespace {
+
+constexpr std::array<Architecture, 3> kArchitectures = {{
+    {"llama", RopeLayout::interleaved, false, false},
+    {"qwen2", RopeLayout::halves, true, false},
+    {"qwen3", RopeLayout::halves, false, true},
+}};
+
+}  // namespace
+
+const Architecture* find_architecture(std::string_view name) {
+  for (const Architecture& architecture : kArchitectures) {
+    if (architecture.name == name) return &architecture;
+  }
+  return nullptr;
+}
+
+std::string supported_architectures() {
+  std::string out;
+  for (const Architecture& architecture : kArchitectures)
+    (out += out.empty() ? "" : ", ") += architecture.name;
+  return out;
+}
+
+std::vector<TensorSpec> expected_tensors(const ModelConfig& c) {
+  const Architecture* architecture = find_architecture(c.architecture);
+  CHECK(architecture != nullptr, "the tensors of the unknown architecture '{}' were asked for",
+        c.architecture);
+  std::int64_t q_dim = c.heads * c.head_dim, kv_dim = c.kv_heads * c.head_dim;
+  std::vector<TensorSpec> out;
+  out.push_back({"token_embd.weight", c.vocab_size, c.dim, false});
+  for (std::int64_t layer = 0; layer < c.layers; ++layer) {
+    auto add = [&](std::string_view name, std::int64_t rows, std::int64_t columns) {
+      out.push_back({fmt::format("blk.{}.{}", layer, name), rows, columns, false});
+    };
+    auto add_vector = [&](std::string_view name, std::int64_t size) {
+      out.push_back({fmt::format("blk.{}.{}", layer, name), 1, size, true});
+    };
+    add_vector("attn_norm.weight", c.dim);
+    add("attn_q.weight", q_dim, c.dim);
+    add("attn_k.weight", kv_dim, c.dim);
+    add("attn_v.weight", kv_dim, c.dim);
+    if (architecture->qkv_bias) {
+      add_vector("attn_q.bias", q_dim);
+      add_vector("attn_k.bias", kv_dim);
+      add_vector("attn_v.bias", kv_dim);
+    }
+    if (architecture->qk_norm) {
+      add_vector("attn_q_norm.weight", c.head_dim);
+      add_vector("attn_k_norm.weight", c.head_dim);
+    }
+    add("attn_output.weight", c.dim, q_dim);
+    add_vector("ffn_norm.weight", c.dim);
+    add("ffn_gate.weight", c.hidden_dim, c.dim);
+    add("ffn_up.weight", c.hidden_dim, c.dim);
+    add("ffn_down.weight", c.dim, c.hidden_dim);
+  }
+  out.push_back({"output_norm.weight", 1, c.dim, true});
+  if (!c.tied_embeddings) out.push_back({"output.weight", c.vocab_size, c.dim, false});
+  return out;
+}
+
+Status check_config(const ModelConfig& c, std::string_view where) {
+  struct Bound {
+    std::string_view name;
+    std::int64_t value, most;
+  };
+  // Far above any model, low enough that no product below overflows.
+  const Bound bounds[] = {
+      {"number of layers", c.layers, 4096},
+      {"embedding length", c.dim, 1 << 20},
+      {"feed-forward length", c.hidden_dim, 1 << 22},
+      {"number of heads", c.heads, 1 << 14},
+      {"number of key-value heads", c.kv_heads, 1 << 14},
+      {"head dimension", c.head_dim, 1 << 12},
+      {"vocabulary size", c.vocab_size, 1 << 24},
+      {"context length", c.context_length, std::int64_t{1} << 31},
+  };
+  for (const Bound& b : bounds) {
+    if (b.value < 1 || b.value > b.most)
+      return fail("{}: the {} is {}, not in [1, {}]", where, b.name, b.value, b.most);
+  }
+  if (c.heads % c.kv_heads != 0) {
+    return fail("{}: {} heads cannot be shared evenly by {} key-value heads", where, c.heads, c.kv_heads);
+  }
+  if (c.head_dim % 2 != 0)
+    return fail("{}: the head dimension {} is odd: it cannot be rotated", where, c.head_dim);
+  if (c.rope_dim != c.head_dim) {
+    return fail("{}: rotating {} of {} dimensions of a head (partial rotary) is not supported", where,
+                c.rope_dim, c.head_dim);
+  }
+  if (c.sliding_window < 0) return fail("{}: the sliding window is {}", where, c.sliding_window);
+  if (!(std::isfinite(c.norm_epsilon) && c.norm_epsilon > 0)) {
+    return fail("{}: the norm epsilon is {}", where, c.norm_epsilon);
+  }
+  if (!(std::isfinite(c.rope_theta) && c.rope_theta > 0))
+    return fail("{}: the rope base is {}", where, c.rope_theta);
+  const spec::RopeScaling& s = c.rope_scaling;
+  if (!(std::isfinite(s.factor) && s.factor > 0))
+    return fail("{}: the rope scaling factor is {}", where, s.factor);
+  bool needs_context = s.kind == spec::RopeScalingKind::yarn ||
+                       (s.kind == spec::RopeScalingKind::llama3 && s.frequency_factors.empty());
+  if (needs_context && !(std::isfinite(s.original_context) && s.original_context >= 1)) {
+    return fail("{}: this rope scaling needs the original context length, which is {}", where,
+                s.original_context);
+  }
+  if (s.kind == spec::RopeScalingKind::llama3 &&
+      !(s.low_freq_factor > 0 && s.high_freq_factor > s.low_freq_factor &&
+        std::isfinite(s.high_freq_factor))) {
+    return fail("{}: the llama3 rope scaling has low_freq_factor {} and high_freq_factor {}", where,
+                s.low_freq_factor, s.high_freq_factor);
+  }
+  if (s.kind == spec::RopeScalingKind::yarn &&
+      !(s.beta_slow > 0 && s.beta_fast > s.beta_slow && std::isfinite(s.beta_fast) &&
+        std::isfinite(s.attention_factor.value_or(1)) && s.attention_factor.value_or(1) > 0)) {
+    return fail("{}: the yarn rope scaling has beta_fast {}, beta_slow {} and attention factor {}", where,
+                s.beta_fast, s.beta_slow, s.attention_factor.value_or(1));
+  }
+  for (float factor : s.frequency_factors) {
+    if (!(std::isfinite(factor) && factor > 0))
+      return fail("{}: a rope frequency factor is {}", where, factor);
+  }
+  return {};
+}
+
+Status check_tensors(const Checkpoint& checkpoint) {
+  std::vector<TensorSpec> expected = expected_tensors(checkpoint.config);
+  std::map<std::string_view, const TensorSpec*> by_name;
+  for (const TensorSpec& spec : expected) {
+    by_name.emplace(spec.name, &spec);
+    const CheckpointTensor* tensor = checkpoint.find(spec.name);
+    if (tensor == nullptr) {
+      return fail("{}: tensor '{}' is missing from this {} model", checkpoint.path, spec.name,
+                  checkpoint.config.architecture);
+    }
+    if (tensor->rows != spec.rows || tensor->columns != spec.columns) {
+      return fail("{}: tensor '{}' has {} rows of {}, but this model needs {} rows of {}", checkpoint.path,
+                  spec.name, tensor->rows, tensor->columns, spec.rows, spec.columns);
+    }
+  }
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (!by_name.contains(name)) {
+      return fail("{}: tensor '{}' has no place in the architecture '{}'", checkpoint.path, name,
+                  checkpoint.config.architecture);
+    }
+  }
+  return {};
+}
+
+}  // namespace verbatim

@@ -1,0 +1,20 @@
+#include "load/checkpoint.h"
+
+#include "base/check.h"
+#include "load/dequantise.h"
+#include "load/gguf_model.h"
+#include "load/mapped_file.h"
+
+namespace verbatim {
+
+void CheckpointTensor::read_row(std::int64_t row, float* out) const {
+  CHECK(row >= 0 && row < rows, "row {} of tensor '{}' with {} rows", row, name, rows);
+  const DTypeInfo& info = info_of(type);
+  info.dequantise(data + row * row_bytes(type, columns), columns / info.block_elements, out);
+}
+
+void Checkpoint::forget(const CheckpointTensor& tensor) const { forget_pages(tensor.data, tensor.bytes); }
+
+Result<Checkpoint> open_checkpoint(const std::string& path) { return open_gguf(path); }
+
+}  // namespace verbatim
