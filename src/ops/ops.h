@@ -12,6 +12,7 @@
 // Not thread safe: one caller at a time. A backend divides the work over its own threads.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -39,8 +40,10 @@ struct Faults {
   std::uint32_t* site_of_row = nullptr;  // (rows): 0 while all is well, else the site of the first fault
   std::uint32_t site = 0;                // the operation about to run, numbered by the model, > 0
 
+  // Threads that share a row may all report it.
   void set(std::int64_t row) const {
-    if (site_of_row[row] == 0) site_of_row[row] = site;
+    std::uint32_t none = 0;
+    std::atomic_ref(site_of_row[row]).compare_exchange_strong(none, site, std::memory_order_relaxed);
   }
 };
 
