@@ -2,7 +2,7 @@
 //
 // Meaning   pair i of a head at position p turns by p * f_i:  (x0, x1) -> (x0 cos - x1 sin, x1 cos + x0 sin)
 // Shapes    x (d) -> x (d); tables cos, sin (d/2) a position
-// Rounding  Table, in double precision by double_functions.h, so the same on every machine:
+// Rounding  Table, in double precision by sin_cos.h and pow.h, so the same on every machine:
 //           f_i = theta^(-2i/d), scaled as below;  angle = p * f_i;  c = f32(cos(angle) * mscale), s =
 //           f32(sin(angle) * mscale) R1  x1 * s      R2  x0' = fma(x0, c, -R1) R3  x0 * s      R4  x1' =
 //           fma(x1, c, R3)
@@ -19,8 +19,9 @@
 #include <optional>
 #include <vector>
 
-#include "spec/double_functions.h"
 #include "spec/fma.h"
+#include "spec/pow.h"
+#include "spec/sin_cos.h"
 
 namespace verbatim::spec {
 
