@@ -1,0 +1,119 @@
+#include "sample/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace verbatim {
+
+namespace {
+
+// exp(-28) * 2^40 = 0.76: every t below has weight 0.
+constexpr float kWeightless = -28;
+
+// The lowest key of the shortest beginning of the ranking whose sizes reach `wanted`, one candidate at least; the last
+// candidate's key when the sizes of all do not reach it. Candidates are reordered. Each round halves the range in which
+// the cut lies, so the work is linear.  REQUIRES: candidates is not empty
+template <class Candidate>
+RankKey find_cut(std::vector<Candidate>& candidates, std::uint64_t wanted) {
+  auto ranks_before = [](const Candidate& a, const Candidate& b) { return a.key > b.key; };
+  auto begin = candidates.begin(), end = candidates.end();
+  while (end - begin > 1) {
+    auto middle = begin + (end - begin) / 2;
+    std::nth_element(begin, middle, end, ranks_before);
+    std::uint64_t upper = 0;
+    for (auto it = begin; it != middle; ++it) upper += it->size;
+    if (upper >= wanted) {
+      end = middle;
+    } else {
+      wanted -= upper;
+      begin = middle;
+    }
+  }
+  return begin->key;
+}
+
+// The first value that is not finite, or nullptr.
+const float* find_non_finite(const std::vector<float>& values) {
+  auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  return bad == values.end() ? nullptr : &*bad;
+}
+
+}  // namespace
+
+Status check_sampling(const SamplingParams& params, std::int64_t vocab) {
+  auto at_least = [](float x, float low) { return std::isfinite(x) && x >= low; };
+  if (!at_least(params.temperature, 0))
+    return fail("temperature is {}, must be 0 or more", params.temperature);
+  if (params.top_k < 0) return fail("top_k is {}, must be 0 (off) or more", params.top_k);
+  if (!(params.top_p > 0 && params.top_p <= 1)) return fail("top_p is {}, must be in (0, 1]", params.top_p);
+  if (!(params.min_p >= 0 && params.min_p <= 1)) return fail("min_p is {}, must be in [0, 1]", params.min_p);
+  if (!(at_least(params.repetition_penalty, 0) && params.repetition_penalty > 0))
+    return fail("repetition_penalty is {}, must be more than 0", params.repetition_penalty);
+  if (!std::isfinite(params.frequency_penalty))
+    return fail("frequency_penalty is {}, must be finite", params.frequency_penalty);
+  if (!std::isfinite(params.presence_penalty))
+    return fail("presence_penalty is {}, must be finite", params.presence_penalty);
+  std::set<std::int32_t> biased;
+  for (auto [token, bias] : params.logit_bias) {
+    if (token < 0 || token >= vocab)
+      return fail("logit_bias names token {} of a vocabulary of {}", token, vocab);
+    if (!std::isfinite(bias)) return fail("logit_bias of token {} is {}, must be finite", token, bias);
+    if (!biased.insert(token).second) return fail("logit_bias names token {} twice", token);
+  }
+  return {};
+}
+
+Result<std::int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,
+                                     const TokenCounts& counts, DrawPlace place) {
+  CHECK(!logits.empty(), "a row of logits is empty");
+  values_.assign(logits.begin(), logits.end());
+  const float* bad = find_non_finite(values_);
+  if (bad == nullptr) {
+    spec::adjust_logits(params, counts, values_.data());
+    bad = find_non_finite(values_);
+  }
+  if (bad != nullptr)
+    return fail("the logit of token {} at position {} is not finite ({})", bad - values_.data(),
+                place.position, *bad);
+
+  // The first of the largest: ties to the lower id.
+  auto best = std::max_element(values_.begin(), values_.end());
+  if (params.temperature == 0) return static_cast<std::int32_t>(best - values_.begin());
+
+  candidates_.clear();
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    candidates_.push_back({rank_key(values_[i], static_cast<std::int32_t>(i)), 1});
+  if (params.top_k > 0) keep_best(static_cast<std::uint64_t>(params.top_k));  // F1
+  std::erase_if(candidates_, [&](Candidate& c) {                              // R5 .. R7, F2
+    float t =
+        spec::relative_logit(values_[static_cast<std::size_t>(token_of(c.key))], *best, params.temperature);
+    if (t < kWeightless) return true;
+    float e = spec::exp(t);
+    c.size = spec::weight_of(e);
+    return c.size == 0 || e < params.min_p;  // a weight of 0 changes no sum and is never drawn
+  });
+  if (params.top_p < 1) {  // F3
+    std::uint64_t total = 0;
+    for (const Candidate& c : candidates_) total += c.size;
+    keep_best(spec::nucleus_weight(total, params.top_p));
+  }
+  return draw(params, place);
+}
+
+void Sampler::keep_best(std::uint64_t size_wanted) {
+  scratch_.assign(candidates_.begin(), candidates_.end());
+  RankKey cut = find_cut(scratch_, size_wanted);
+  std::erase_if(candidates_, [cut](const Candidate& c) { return c.key < cut; });
+}
+
+std::int32_t Sampler::draw(const SamplingParams& params, DrawPlace place) const {
+  std::uint64_t sum = 0, running = 0;
+  for (const Candidate& c : candidates_) sum += c.size;
+  std::uint64_t x = spec::draw_below(sum, params.seed, place);
+  auto it = candidates_.begin();
+  while ((running += it->size) <= x) ++it;
+  return token_of(it->key);
+}
+
+}  // namespace verbatim

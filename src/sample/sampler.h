@@ -1,0 +1,45 @@
+// Sampler: spec/sampling.h, made fast: no sort of the vocabulary; every step is linear in it.
+//
+// The answer is spec::sample's for every input, ties included. A Sampler holds scratch memory and nothing else: the same
+// call gives the same token whatever was sampled before. Not thread safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "sample/ranking.h"
+#include "spec/sampling.h"
+
+namespace verbatim {
+
+using spec::DrawPlace;
+using spec::SamplingParams;
+using spec::TokenCounts;
+
+// Whether the parameters are in the ranges that SamplingParams states; errors name the field.
+Status check_sampling(const SamplingParams& params, std::int64_t vocab);
+
+class Sampler {
+ public:
+  // logits: (vocab).  Error: a logit, or a logit after bias and penalties, is not finite (the token is named).
+  // REQUIRES: check_sampling(params, vocab) is ok; every token in counts < vocab
+  Result<std::int32_t> sample(std::span<const float> logits, const SamplingParams& params,
+                              const TokenCounts& counts, DrawPlace place);
+
+ private:
+  struct Candidate {
+    RankKey key;
+    std::uint64_t size;  // what a cut counts: 1 for top_k, the weight for top_p
+  };
+
+  void keep_best(std::uint64_t size_wanted);
+  std::int32_t draw(const SamplingParams& params, DrawPlace place) const;
+
+  std::vector<float> values_;          // (vocab) logits after bias and penalties
+  std::vector<Candidate> candidates_;  // by increasing token
+  std::vector<Candidate> scratch_;
+};
+
+}  // namespace verbatim
