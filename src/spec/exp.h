@@ -3,7 +3,7 @@
 // Meaning   exp(x) = e^x.  exp(+-0) = 1 exactly, exp(-inf) = +0, exp(+inf) = +inf, exp(NaN) = NaN (here
 // 0x7fc00000; a lane
 //           may return any NaN, since a NaN never leaves the forward pass). x >= 0x1.62e43p+6 (88.72284)
-//           gives +inf, x <= -0x1.9fe368p+6 (-103.97208) gives +0, subnormal results are kept.
+//           gives +inf, x <= -0x1.9fe36ap+6 (-103.97208) gives +0, subnormal results are kept.
 // Rounding  R1  z = min(max(x, -104), 89)            exact; beyond these the result no longer changes
 //           R2  t = fma(z, log2e, 1.5 * 2^23)        one fma: n = t - 1.5 * 2^23 is the integer nearest z *
 //           log2e, n in [-150, 128] R3  r = fma(n, -ln2_high, z)             one fma, exact: r and n *

@@ -64,7 +64,8 @@ inline DoubleDouble log_of(double x) {
     x = x * 0x1p54;
     exponent = -54;
   }
-  // x = m * 2^exponent with m in [sqrt(1/2), sqrt(2)): less the bits of sqrt(1/2), the exponent field is the exponent.
+  // x = m * 2^exponent with m in [sqrt(1/2), sqrt(2)): less the bits of sqrt(1/2), the exponent field is the
+  // exponent.
   constexpr std::int64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
   auto bits = std::bit_cast<std::int64_t>(x);
   std::int64_t shift = (bits - kSqrtHalf) >> 52;

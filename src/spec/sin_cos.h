@@ -27,8 +27,9 @@ struct SinCos {
 // Both at once. REQUIRES: |x| <= 2^30.
 inline SinCos sin_cos64(double x) {
   CHECK(std::fabs(x) <= 0x1p30, "sin_cos64: the argument must lie within 2^30 of zero");
-  // x = n * pi/2 + r, |r| < 0.7854, pi/2 in three parts (159 bits). No double is nearer than 2^-61 to a multiple of
-  // pi/2 other than 0 (Muller 2016, "Elementary functions", chapter 11), so r keeps more than 60 correct bits.
+  // x = n * pi/2 + r, |r| < 0.7854, pi/2 in three parts (159 bits). No double is nearer than 2^-61 to a
+  // multiple of pi/2 other than 0 (Muller 2016, "Elementary functions", chapter 11), so r keeps more than 60
+  // correct bits.
   double n = round_half_even64(x * 0x1.45f306dc9c883p-1);  // 2/pi
   DoubleDouble r = DoubleDouble{x} + two_product(-n, 0x1.921fb54442d18p0);
   r = r + two_product(-n, 0x1.1a62633145c07p-54);
