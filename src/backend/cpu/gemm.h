@@ -23,7 +23,7 @@ enum class RowForm : std::uint8_t {
 
 struct GemmRows {
   std::int64_t rows = 0;
-  std::int64_t k = 0;  // columns to sum: a multiple of 4, and of 64 for weights
+  std::int64_t k = 0;  // columns to sum: a multiple of 4, and of 64 for weights; at most 2^24
   int limbs = 2;
   const std::int16_t* wide = nullptr;   // wide16: (rows, stride)
   const std::int8_t* planes = nullptr;  // planes8: high (or only) plane (rows, stride)
@@ -31,7 +31,8 @@ struct GemmRows {
   std::int64_t stride = 0;              // elements from row to row
 };
 
-// `panels` panels of 16 outputs, `panel_bytes` apart, each as ops/panels.h says for `kind` with k columns.
+// `panels` panels of 16 outputs, `panel_bytes` apart, each as ops/panels.h says for `kind` with k columns. i4 has
+// weights within [-127, 127]: offset + step * code is an int8 whatever the code that occurs.
 struct GemmPanels {
   WeightKind kind = WeightKind::i8;
   const std::int8_t* data = nullptr;

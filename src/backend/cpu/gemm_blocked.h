@@ -1,0 +1,137 @@
+// gemm_blocked: the loops of the integer kernel, written once for every instruction set that works on
+// registers (AVX2, AVX-512, NEON). A set says how to load 16 weights x 4 columns and how to multiply and add;
+// this file says in which order memory is walked.
+//
+// Sums are exact at every level, so the order is free:
+//   tile   R rows x 16 outputs x one slab of columns, in int32 registers; a slab is short enough for int32
+//   sum    (row block, 16) doubles in the first cache, where slabs and limb planes meet: exact below 2^53
+//   y      one rounding to float32, then the scales (gemm_epilogue.h)
+//
+// Everything here has internal linkage on purpose: each instruction set compiles its own copy with its own
+// flags, and the linker must never put one set's copy in place of another's. For the same reason these files
+// call no function template of the standard library.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/cpu/gemm.h"
+#include "backend/cpu/gemm_epilogue.h"
+
+namespace verbatim::cpu {
+namespace {
+
+// Rows that share one pass over a panel: their sums (16 KiB) and one slab of weights stay in the first cache.
+inline constexpr std::int64_t kRowBlock = 120;
+
+// What one tile reads and where its sums go.
+template <class Set>
+struct TileArgs {
+  const typename Set::Element*
+      x;  // (rows, stride) at the slab's first column; two limbs: low plane low_offset on
+  std::int64_t stride, low_offset;  // elements
+  const typename Set::Weight* w;    // (quads, 16, 4): the slab
+  std::int64_t quads;
+  double unit;  // what one in this limb plane of w stands for: 1 or 128
+  double* sum;  // (rows, 16): added to
+};
+
+// R rows of L limb planes times one slab of one limb plane of weights. V vectors hold one quad of a panel.
+// Small tiles deal the quads to S accumulators, so that enough independent sums are in flight.
+template <class Set, int R, int L>
+void register_tile(const TileArgs<Set>& t) {
+  constexpr int V = Set::kVectors;
+  constexpr int S = R * L * V >= Set::kChains ? 1 : Set::kChains / (R * L * V);
+  constexpr int kVectorWeights = kPanelRows * kQuad / V;
+  typename Set::Vector acc[S][R][L][V] = {};
+
+  const auto add_quad = [&t](typename Set::Vector(&into)[R][L][V], std::int64_t quad)
+      __attribute__((always_inline)) {
+    typename Set::Vector w[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) w[v] = Set::load_weights(t.w + (quad * V + v) * kVectorWeights);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+      for (int l = 0; l < L; ++l) {
+        const auto x = Set::broadcast(t.x + r * t.stride + l * t.low_offset + quad * kQuad);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) into[r][l][v] = Set::multiply_add(into[r][l][v], w[v], x);
+      }
+    }
+  };
+
+  std::int64_t quad = 0;
+  for (; quad + S <= t.quads; quad += S) {
+#pragma GCC unroll 16
+    for (int s = 0; s < S; ++s) add_quad(acc[s], quad + s);
+  }
+  for (; quad < t.quads; ++quad) add_quad(acc[0], quad);
+
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int l = 0; l < L; ++l) {
+#pragma GCC unroll 16
+      for (int s = 1; s < S; ++s) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) acc[0][r][l][v] = Set::add(acc[0][r][l][v], acc[s][r][l][v]);
+      }
+      Set::add_to_sum(acc[0][r][l], l + 1 < L ? 128 * t.unit : t.unit, t.sum + r * kPanelRows);
+    }
+  }
+}
+
+// The tiles of L limb planes by their number of rows, 1 .. Set::kRows.
+template <class Set, int L>
+struct Tiles {
+  using Tile = void (*)(const TileArgs<Set>&);
+  Tile of_rows[Set::kRows + 1] = {};
+
+  constexpr Tiles() { fill<Set::kRows>(); }
+  template <int R>
+  constexpr void fill() {
+    of_rows[R] = Set::template tile<R, L>;
+    if constexpr (R > 1) fill<R - 1>();
+  }
+};
+
+// L: limb planes of x that a tile sees (1 where Set::Element holds both limbs).
+template <class Set, int L>
+void gemm_blocked(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
+  static constexpr Tiles<Set, L> kTiles;
+  alignas(64) typename Set::Weight scratch[Set::kScratchWeights];
+  alignas(64) double sum[kRowBlock * kPanelRows];
+  double start[kRowBlock];
+  const int planes = Set::planes(w.kind);
+  const std::int64_t slab_columns = Set::slab_columns(w.kind);
+
+  for (std::int64_t m0 = 0; m0 < x.rows; m0 += kRowBlock) {
+    const std::int64_t rows = x.rows - m0 < kRowBlock ? x.rows - m0 : kRowBlock;
+    for (std::int64_t m = 0; m < rows; ++m) start[m] = Set::start(x, m0 + m, planes);
+
+    for (std::int64_t p = 0; p * kPanelRows < out.n; ++p) {
+      for (std::int64_t i = 0; i < rows * kPanelRows; ++i) sum[i] = start[i / kPanelRows];
+      for (std::int64_t k0 = 0; k0 < x.k; k0 += slab_columns) {
+        const std::int64_t columns = x.k - k0 < slab_columns ? x.k - k0 : slab_columns;
+        for (int plane = 0; plane < planes; ++plane) {
+          TileArgs<Set> t{Set::elements(x) + m0 * x.stride + k0,
+                          x.stride,
+                          x.low_offset,
+                          Set::slab(w.kind, w.data + p * w.panel_bytes, x.k, plane, k0, columns, scratch),
+                          columns / kQuad,
+                          plane + 1 < planes ? 128.0 : 1.0,
+                          sum};
+          for (std::int64_t m = 0; m < rows; m += Set::kRows) {
+            kTiles.of_rows[rows - m < Set::kRows ? rows - m : Set::kRows](t);
+            t.x += Set::kRows * x.stride;
+            t.sum += Set::kRows * kPanelRows;
+          }
+        }
+      }
+      for (std::int64_t m = 0; m < rows; ++m) finish_row(sum + m * kPanelRows, m0 + m, p, out);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace verbatim::cpu
