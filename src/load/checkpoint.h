@@ -19,7 +19,22 @@
 
 namespace verbatim {
 
-enum class DType : std::uint8_t { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl };
+enum class DType : std::uint8_t {
+  f32,
+  f16,
+  bf16,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl
+};
 
 std::string_view name_of(DType type);
 
@@ -38,6 +53,8 @@ struct CheckpointTensor {
 struct Checkpoint {
   std::string path;    // as given
   std::string format;  // "GGUF v3", "Hugging Face safetensors"
+  std::string
+      identity;  // SHA-256 over path, size, time of change and header of every file: names this very content
   ModelConfig config;  // empty (architecture == "") for a vocabulary-only file
   TokenizerData tokenizer;
   std::map<std::string, CheckpointTensor, std::less<>> tensors;

@@ -309,6 +309,7 @@ Result<GgufFile> read_gguf(std::span<const std::byte> bytes, const std::string& 
   std::vector<TensorInfo> infos;
   for (std::uint64_t i = 0; i < tensor_count && in.ok(); ++i) infos.push_back(read_tensor_info(in));
   if (!in.ok()) return in.error();
+  file.data_offset = bytes.size();
   if (infos.empty()) return file;
 
   std::uint64_t alignment = kDefaultAlignment;
@@ -321,6 +322,8 @@ Result<GgufFile> read_gguf(std::span<const std::byte> bytes, const std::string& 
   }
   std::uint64_t misplaced = in.offset() % alignment;
   std::uint64_t data = in.offset() + (misplaced == 0 ? 0 : alignment - misplaced);
+
+  file.data_offset = data;
 
   for (TensorInfo& info : infos) {
     CheckpointTensor& tensor = info.tensor;

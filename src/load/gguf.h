@@ -71,6 +71,7 @@ struct GgufValue {
 struct GgufFile {
   std::string path;
   std::uint32_t version = 0;
+  std::uint64_t data_offset = 0;  // where tensor data begins; the file's size when there is none
   std::map<std::string, GgufValue, std::less<>> metadata;
   std::vector<std::string> key_order;  // as in the file
   std::map<std::string, CheckpointTensor, std::less<>> tensors;

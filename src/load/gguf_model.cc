@@ -153,6 +153,8 @@ Result<Checkpoint> open_gguf(const std::string& path) {
   out.path = path;
   out.format = fmt::format("GGUF v{}", file->version);
   out.storage = *mapping;
+  const FileHeader header[] = {{**mapping, file->data_offset}};
+  out.identity = identity_of(header);
   for (const std::string& key : file->key_order) out.metadata.emplace_back(key, file->find(key)->printable());
   Result<TokenizerData> tokenizer = gguf_tokenizer(*file);
   if (!tokenizer) return tokenizer.error();

@@ -5,36 +5,21 @@
 // gives.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "load/checkpoint.h"
 #include "load/packed_weights.h"
+#include "load/requantise.h"
 #include "parallel/thread_pool.h"
 
 namespace verbatim {
 
-// Which integers a matrix becomes. `automatic` keeps the size class of the file: F32, F16, BF16 -> i16; 5 to
-// 8 bits
-// -> i8; 4 bits and less -> i4; a tensor that would err too much in i8 (i4) is kept in i16 (i8).
-enum class WeightPolicy : std::uint8_t { automatic, i16, i8, i4 };
-
-std::string_view name_of(WeightPolicy policy);  // "auto", "i16", "i8", "i4"
-std::optional<WeightPolicy> weight_policy_named(std::string_view name);
-
-struct LoadProgress {
-  std::int64_t tensors_done = 0, tensors = 0;
-  std::int64_t bytes_done = 0, bytes = 0;  // of the file's tensors
-};
-
 struct LoadOptions {
   WeightPolicy policy = WeightPolicy::automatic;
   bool use_cache = true;
+  bool verify_cache = true;     // check every byte of a cache file (at memory speed), not only its index
   std::string cache_directory;  // empty: $XDG_CACHE_HOME/verbatim, else ~/.cache/verbatim
   std::function<void(const LoadProgress&)>
       progress;  // called by the loading thread after each tensor; may be empty

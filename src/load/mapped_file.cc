@@ -5,8 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+
+#include "base/sha256.h"
 
 namespace verbatim {
 
@@ -36,6 +40,19 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+std::string identity_of(std::span<const FileHeader> files) {
+  Sha256 sha;
+  for (const FileHeader& header : files) {
+    std::error_code ignored;
+    std::string path = std::filesystem::absolute(header.file.path(), ignored).string();
+    std::span<const std::byte> bytes = header.file.bytes();
+    sha.update(
+        fmt::format("{}\n{}\n{}\n{}\n", path, bytes.size(), header.file.modified_ns(), header.header_bytes));
+    sha.update(bytes.data(), std::min<std::uint64_t>(header.header_bytes, bytes.size()));
+  }
+  return sha.hex();
 }
 
 void forget_pages(const std::byte* data, std::int64_t bytes) {

@@ -32,6 +32,13 @@ class MappedFile {
   std::int64_t modified_ns_ = 0;
 };
 
+// SHA-256 over the absolute path, size, time of change and first `header_bytes` bytes of each file.
+struct FileHeader {
+  const MappedFile& file;
+  std::uint64_t header_bytes;
+};
+std::string identity_of(std::span<const FileHeader> files);
+
 // Tells the kernel that the pages wholly inside [data, data + bytes) of a file mapping are not needed any
 // more.
 void forget_pages(const std::byte* data, std::int64_t bytes);

@@ -1,0 +1,44 @@
+// PanelQuantiser: 16 rows of a tensor -> one packed panel, at the speed of memory.
+//
+// It computes exactly what spec/weights.h states (tests compare every bit) and differs from it only in the order of
+// independent work: blocks of 64 columns that the compiler turns into vector instructions, 16 rows packed together.
+// Holds scratch memory: one object a thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/aligned_buffer.h"
+#include "load/checkpoint.h"
+#include "ops/panels.h"
+#include "spec/weights.h"
+
+namespace verbatim {
+
+struct PanelOutcome {
+  std::array<spec::RowError, kPanelRows> errors;  // of rows past the tensor's last: zeros
+  std::int64_t bad_row = -1;                      // the first row with a NaN or an infinity; -1: none
+};
+
+class PanelQuantiser {
+ public:
+  PanelQuantiser(WeightKind kind, std::int64_t k);
+
+  // Rows 16 p to 16 p + 15 of `tensor`.
+  //   panel: panel_bytes(kind, padded_columns(k)), written whole, padding included; scale: (16)
+  // REQUIRES: tensor.columns == k
+  PanelOutcome quantise(const CheckpointTensor& tensor, std::int64_t p, std::byte* panel, float* scale);
+
+ private:
+  void pack(std::byte* panel) const;
+
+  WeightKind kind_;
+  std::int64_t k_, k_padded_;
+  AlignedBuffer<float> x_;             // (k_padded): one row, zeros past k
+  AlignedBuffer<std::int8_t> high_;    // (16, k_padded): i8: the integers; i16: high limbs; i4: codes
+  AlignedBuffer<std::int8_t> low_;     // (16, k_padded): i16: low limbs
+  AlignedBuffer<std::uint8_t> step_;   // (16, k_padded / 32): i4
+  AlignedBuffer<std::int8_t> offset_;  // (16, k_padded / 32): i4
+};
+
+}  // namespace verbatim

@@ -1,0 +1,8 @@
+// The version of the numerics contract: part of every fingerprint, raised by any change that moves a bit.
+#pragma once
+
+namespace verbatim::spec {
+
+inline constexpr int kContractVersion = 1;
+
+}  // namespace verbatim::spec
