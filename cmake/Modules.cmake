@@ -19,7 +19,7 @@ function(verbatim_module name)
   set_property(GLOBAL PROPERTY VERBATIM_MODULES "${lower}")
 endfunction()
 
-verbatim_module(base PkgConfig::CRYPTO PkgConfig::FMT)
+verbatim_module(base PkgConfig::CRYPTO verbatim_fmt)
 verbatim_module(parallel Threads::Threads)
 verbatim_module(spec)
 verbatim_module(ops)

@@ -1,8 +1,11 @@
 // AlignedBuffer<T>: an owned array of n trivially copyable elements, 64-byte aligned, zeroed when made; large
-// ones ask the kernel for huge pages. Moves, never copies. Running out of memory throws std::bad_alloc.
+// ones ask the kernel for huge pages. Moves, never copies. Memory that is not there, or could not be (n elements
+// that overflow a size), throws std::bad_alloc.
 #pragma once
 
 #include <cstddef>
+#include <limits>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -19,7 +22,7 @@ class AlignedBuffer {
 
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(std::size_t n) : data_(static_cast<T*>(allocate_zeroed(n * sizeof(T)))), size_(n) {}
+  explicit AlignedBuffer(std::size_t n) : data_(static_cast<T*>(allocate_zeroed(bytes_of(n)))), size_(n) {}
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
@@ -41,6 +44,11 @@ class AlignedBuffer {
   const T* end() const { return data_ + size_; }
 
  private:
+  static std::size_t bytes_of(std::size_t n) {
+    if (n > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_array_new_length();
+    return n * sizeof(T);
+  }
+
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -2,12 +2,17 @@
 
 #include <openssl/evp.h>
 
+#include <new>
+
 #include "base/check.h"
 
 namespace verbatim {
 
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
+  State() {
+    if (context == nullptr) throw std::bad_alloc();
+  }
   ~State() { EVP_MD_CTX_free(context); }
 };
 

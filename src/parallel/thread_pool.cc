@@ -10,80 +10,107 @@
 #include "base/check.h"
 
 namespace verbatim {
+namespace {
+
+// One turn of a busy wait, polite to the other thread of the core.
+#if defined(__x86_64__)
+void relax() { __builtin_ia32_pause(); }
+#elif defined(__aarch64__)
+void relax() { asm volatile("yield"); }
+#else
+void relax() { std::this_thread::yield(); }
+#endif
+
+}  // namespace
 
 // Workers wait for `epoch` to change, run the task, and count themselves out of `pending`. A step of the
 // engine issues hundreds of operations back to back, so both sides spin for a moment before they sleep.
-struct ThreadPool::Shared {
+class ThreadPool::Workers {
+ public:
+  explicit Workers(int count) {
+    threads_.reserve(static_cast<std::size_t>(count));
+    try {
+      for (int part = 1; part <= count; ++part) threads_.emplace_back([this, part] { work(part); });
+    } catch (...) {  // the system has no thread left to give
+      stop();
+      throw;
+    }
+  }
+  ~Workers() { stop(); }
+
+  // Runs task(1) ... task(count) on the workers and task(0) here.
+  void run(const std::function<void(int)>& task) noexcept {
+    CHECK(!running_.exchange(true), "a thread pool was given work while it runs a task");
+    task_ = &task;
+    pending_.store(static_cast<int>(threads_.size()), std::memory_order_relaxed);
+    advance();
+    task(0);
+    auto done = [&] { return pending_.load(std::memory_order_acquire) == 0; };
+    spin_until(done);
+    if (!done()) {
+      std::unique_lock lock(mutex_);
+      work_done_.wait(lock, done);
+    }
+    running_.store(false);
+  }
+
+ private:
   static constexpr int kSpins = 4000;
 
-  std::atomic<std::uint64_t> epoch{0};
-  std::atomic<int> pending{0};
-  std::atomic<bool> stop{false};
-  const std::function<void(int)>* task = nullptr;
-  std::mutex mutex;
-  std::condition_variable work_ready, work_done;
-  std::vector<std::thread> threads;
-
-  static void relax() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
+  template <class Condition>
+  static void spin_until(Condition condition) {
+    for (int i = 0; i < kSpins && !condition(); ++i) relax();
   }
 
-  void worker(int part) {
-    std::uint64_t seen = 0;
-    for (;;) {
-      for (int i = 0; i < kSpins && epoch.load(std::memory_order_acquire) == seen; ++i) relax();
-      if (epoch.load(std::memory_order_acquire) == seen) {
-        std::unique_lock lock(mutex);
-        work_ready.wait(lock, [&] { return epoch.load(std::memory_order_acquire) != seen; });
+  void work(int part) noexcept {
+    for (std::uint64_t seen = 0;; ++seen) {
+      auto ready = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
+      spin_until(ready);
+      if (!ready()) {
+        std::unique_lock lock(mutex_);
+        work_ready_.wait(lock, ready);
       }
-      ++seen;
-      if (stop.load(std::memory_order_acquire)) return;
-      (*task)(part);
-      if (pending.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        std::lock_guard lock(
-            mutex);  // so that the caller cannot miss the signal between its test and its wait
-        work_done.notify_one();
+      if (task_ == nullptr) return;
+      (*task_)(part);
+      if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        std::lock_guard lock(mutex_);  // the caller is not between its test and its wait
+        work_done_.notify_one();
       }
     }
   }
 
+  // Shows the workers what was written before: `task_` and `pending_`.
   void advance() {
     {
-      std::lock_guard lock(mutex);
-      epoch.fetch_add(1, std::memory_order_acq_rel);
+      std::lock_guard lock(mutex_);  // no worker is between its test and its wait
+      epoch_.fetch_add(1, std::memory_order_release);
     }
-    work_ready.notify_all();
+    work_ready_.notify_all();
   }
+
+  void stop() {
+    task_ = nullptr;
+    advance();
+    for (auto& thread : threads_) thread.join();
+  }
+
+  std::atomic<std::uint64_t> epoch_{0};
+  std::atomic<int> pending_{0};
+  std::atomic<bool> running_{false};
+  const std::function<void(int)>* task_ = nullptr;  // of this epoch; none: stop
+  std::mutex mutex_;
+  std::condition_variable work_ready_, work_done_;
+  std::vector<std::thread> threads_;
 };
 
-ThreadPool::ThreadPool(int threads) : size_(threads), shared_(std::make_unique<Shared>()) {
+ThreadPool::ThreadPool(int threads) : size_(threads) {
   CHECK(threads >= 1, "a thread pool needs at least one thread, not {}", threads);
-  for (int part = 1; part < threads; ++part) {
-    shared_->threads.emplace_back([shared = shared_.get(), part] { shared->worker(part); });
-  }
+  workers_ = std::make_unique<Workers>(threads - 1);
 }
 
-ThreadPool::~ThreadPool() {
-  shared_->stop.store(true, std::memory_order_release);
-  shared_->advance();
-  for (auto& thread : shared_->threads) thread.join();
-}
+ThreadPool::~ThreadPool() = default;
 
-void ThreadPool::run(const std::function<void(int)>& task) {
-  if (size_ == 1) return task(0);
-  shared_->task = &task;
-  shared_->pending.store(size_ - 1, std::memory_order_release);
-  shared_->advance();
-  task(0);
-  auto done = [&] { return shared_->pending.load(std::memory_order_acquire) == 0; };
-  for (int i = 0; i < Shared::kSpins && !done(); ++i) Shared::relax();
-  if (!done()) {
-    std::unique_lock lock(shared_->mutex);
-    shared_->work_done.wait(lock, done);
-  }
-}
+void ThreadPool::run(const std::function<void(int)>& task) { workers_->run(task); }
 
 void ThreadPool::for_range(std::int64_t count, std::int64_t grain,
                            const std::function<void(std::int64_t, std::int64_t, int)>& body) {

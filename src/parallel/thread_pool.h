@@ -2,7 +2,8 @@
 //
 // Which thread computes an output is no concern of the arithmetic: every output is computed whole by one
 // thread, in an order the operation fixes. So the number of threads, and who gets which part, cannot be seen
-// in any bit. Not thread safe: one caller at a time.
+// in any bit. Not thread safe: one caller at a time, and a task gives no work to the pool that runs it.
+// REQUIRES: no task throws
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,7 @@ class ThreadPool {
 
   int size() const { return size_; }
 
-  // Runs task(part) for every part in [0, size()), each on a thread of its own, and returns when all are
-  // done.
+  // Runs task(part) for every part in [0, size()), each on a thread of its own, and returns when all are done.
   void run(const std::function<void(int part)>& task);
 
   // Cuts [0, count) into at most size() contiguous ranges whose inner bounds are multiples of `grain`, and
@@ -31,9 +31,9 @@ class ThreadPool {
                  const std::function<void(std::int64_t begin, std::int64_t end, int part)>& body);
 
  private:
-  struct Shared;
+  class Workers;
   int size_;
-  std::unique_ptr<Shared> shared_;
+  std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace verbatim

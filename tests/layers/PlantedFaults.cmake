@@ -1,0 +1,51 @@
+# Plants small trees with one fault each and demands that CheckLayers or CheckFloatFlags names it; the same tree
+# without a fault must pass both.
+cmake_minimum_required(VERSION 3.25)
+
+# plant(path text): adds a file to a fresh tree of three files that keep every rule.
+function(plant path text)
+  file(REMOVE_RECURSE ${FOLDER})
+  file(WRITE ${FOLDER}/cmake/Modules.cmake "verbatim_module(low PkgConfig::X)\nverbatim_module(high)\n")
+  file(WRITE ${FOLDER}/src/low/a.h "// never -ffast-math, said a comment\n")
+  file(WRITE ${FOLDER}/src/high/b.h "#include <vector>\n#include \"low/a.h\"\n")
+  file(WRITE ${FOLDER}/${path} "${text}")
+endfunction()
+
+# check(script sentence): the script must fail and say `sentence`; where that is empty it must pass.
+function(check script sentence)
+  execute_process(COMMAND ${CMAKE_COMMAND} -D ROOT=${FOLDER} -P ${script} RESULT_VARIABLE code ERROR_VARIABLE said OUTPUT_QUIET)
+  string(FIND "${said}" "${sentence}" found)
+  if(sentence STREQUAL "" AND NOT code EQUAL 0)
+    message(SEND_ERROR "${script} rejected a good tree: ${said}")
+  elseif(NOT sentence STREQUAL "" AND (code EQUAL 0 OR found EQUAL -1))
+    message(SEND_ERROR "${script} did not say '${sentence}' (exit code ${code}): ${said}")
+  endif()
+endfunction()
+
+plant(src/high/c.cc "#include \"high/b.h\"\n")
+check(${LAYERS} "")
+check(${FLOAT_FLAGS} "")
+
+plant(src/stray/c.h "")
+check(${LAYERS} "L1 src/stray/c.h: 'stray' is not a module")
+plant(src/low/c.cc "#include \"a.h\"\n")
+check(${LAYERS} "L2 src/low/c.cc: \"a.h\" is no file of a module")
+plant(src/low/c.cc "#include \"low/gone.h\"\n")
+check(${LAYERS} "L2 src/low/c.cc: \"low/gone.h\" is no file of a module")
+plant(src/low/c.cc "  #  include \"high/b.h\"\n")
+check(${LAYERS} "L3 src/low/c.cc: \"high/b.h\" points up, from low to high")
+plant(src/low/a.h "#include \"low/a.h\"\n")
+check(${LAYERS} "L4 an include cycle is reached from: high/b.h, low/a.h")
+
+plant(cmake/Extra.cmake "add_compile_options(-ffast-math)\n")
+check(${FLOAT_FLAGS} "F1 cmake/Extra.cmake")
+plant(CMakePresets.json "{ \"CMAKE_CXX_FLAGS\": \"-march=native\" }\n")
+check(${FLOAT_FLAGS} "F1 CMakePresets.json")
+plant(src/low/CMakeLists.txt "target_compile_options(x PRIVATE -O2 -mfma)\n")
+check(${FLOAT_FLAGS} "F1 src/low/CMakeLists.txt")
+plant(cmake/Extra.cmake "set(flags \"--fmad=true\")\n")
+check(${FLOAT_FLAGS} "F1 cmake/Extra.cmake")
+plant(src/low/c.cc "#pragma GCC optimize(\"O3\")\n")
+check(${FLOAT_FLAGS} "F2 src/low/c.cc")
+plant(src/low/c.cc "void f() { _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON) \; }\n")
+check(${FLOAT_FLAGS} "F2 src/low/c.cc")
