@@ -17,25 +17,28 @@
 
 namespace verbatim::spec {
 
-// The product of two float32 is exact in double (48 bits, no overflow, no underflow). The sum is then rounded
-// to odd: to the double that is exact, else to the neighbour whose last bit is 1. An odd last bit says "not a
-// tie, not exact" to the second rounding, which therefore rounds as if it saw the exact sum: 53 >= 24 + 2
-// bits suffice (Boldo, Melquiond 2008, "Emulation of FMA and correctly rounded sums: proved algorithms using
-// rounding to odd").
+// sum + error rounded once to float32, where sum is that value rounded to nearest double and error is what it lost.
+// The sum is first made odd: kept if exact, else moved to the neighbour whose last bit is 1. An odd last bit says "not a
+// tie, not exact" to the rounding that follows, which therefore rounds as if it saw all of sum + error: 53 >= 24 + 2 bits
+// suffice (Boldo, Melquiond 2008, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd").
+inline float round_once(double sum, double error) {
+  auto bits = std::bit_cast<std::uint64_t>(sum);
+  bool inexact = std::fabs(error) > 0;                                              // false for NaN
+  std::uint64_t towards_zero = (std::bit_cast<std::uint64_t>(error) ^ bits) >> 63;  // 1: |exact| < |sum|
+  std::uint64_t step = inexact ? ~bits & 1 : 0;  // an odd sum is that neighbour
+  bits += step - 2 * (step & towards_zero);
+  return static_cast<float>(std::bit_cast<double>(bits));
+}
+
 inline float fma_portable(float a, float b, float c) {
-  double product = static_cast<double>(a) * static_cast<double>(b);
+  double product =
+      static_cast<double>(a) * static_cast<double>(b);  // exact: 48 bits, no overflow, no underflow
   double addend = c;
   double sum = product + addend;
   // Knuth's two-sum: sum + error is exactly product + addend. For infinities and NaN, error is NaN.
   double addend_seen = sum - product;
   double error = (product - (sum - addend_seen)) + (addend - addend_seen);
-
-  auto bits = std::bit_cast<std::uint64_t>(sum);
-  bool inexact = std::fabs(error) > 0;                                              // false for NaN
-  std::uint64_t towards_zero = (std::bit_cast<std::uint64_t>(error) ^ bits) >> 63;  // 1: |exact| < |sum|
-  std::uint64_t step = inexact ? ~bits & 1 : 0;  // an odd sum is already the odd neighbour
-  bits += step - 2 * (step & towards_zero);
-  return static_cast<float>(std::bit_cast<double>(bits));
+  return round_once(sum, error);
 }
 
 inline float fma(float a, float b, float c) {
