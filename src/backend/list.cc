@@ -2,17 +2,34 @@
 
 #include <fmt/ranges.h>
 
+#include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_features.h"
 #include "backend/reference/reference.h"
 
 namespace verbatim {
 
-const std::vector<BackendEntry>& backend_list() {
-  static const std::vector<BackendEntry> list = {
-      {"reference", "any processor: the contract as scalar code, slow", [] { return true; },
-       make_reference_backend},
-  };
-  return list;
-}
+namespace {
+
+using cpu::make_cpu_backend, cpu::detect_cpu_features;
+
+constexpr BackendEntry kBackends[] = {
+#if defined(__x86_64__)
+    {"avx2", "AVX2 and FMA", [] { return detect_cpu_features().avx2; },
+     [](int threads) {
+       return make_cpu_backend({"avx2", cpu::kGemmAvx2, cpu::kFloatAvx2}, threads);
+     }},
+#endif
+    {"generic", "no particular instructions: portable C++", [] { return true; },
+     [](int threads) {
+       return make_cpu_backend({"generic", cpu::kGemmScalar, cpu::kFloatScalar}, threads);
+     }},
+    {"reference", "no particular instructions: the contract as scalar code, slow", [] { return true; },
+     make_reference_backend},
+};
+
+}  // namespace
+
+std::span<const BackendEntry> backend_list() { return kBackends; }
 
 std::vector<std::string> backends_here() {
   std::vector<std::string> names;
@@ -28,7 +45,7 @@ Result<std::unique_ptr<Backend>> make_backend(std::string_view name, int threads
     if (!any && entry.name != name) continue;
     if (entry.runs_here()) return entry.make(threads);
     if (!any) {
-      return fail("backend '{}' needs {}, which this machine lacks; it runs: {}", name, entry.description,
+      return fail("backend '{}' needs {}, which this machine lacks; it runs: {}", name, entry.needs,
                   fmt::join(backends_here(), ", "));
     }
   }

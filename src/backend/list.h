@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,13 +16,13 @@
 namespace verbatim {
 
 struct BackendEntry {
-  std::string_view name;         // "amx", "avx512", "avx2", "neon", "generic", "reference"
-  std::string_view description;  // what it needs, in words
-  bool (*runs_here)();           // asks the processor, not the compiler
+  std::string_view name;   // "amx", "avx512", "avx2", "neon", "generic", "reference"
+  std::string_view needs;  // of the machine, in words
+  bool (*runs_here)();     // asks the processor, not the compiler
   std::unique_ptr<Backend> (*make)(int threads);
 };
 
-const std::vector<BackendEntry>& backend_list();
+std::span<const BackendEntry> backend_list();
 
 // name: an entry of the list, or "" / "auto" for the first that runs here.
 // An unknown name, or one this machine cannot run, is an error that lists those it can.

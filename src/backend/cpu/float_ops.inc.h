@@ -1,0 +1,298 @@
+// The float32 row kernels, written once over Vec. Included by <set>/float_ops.cc after <set>/vec.h, and by
+// nothing else.
+//
+// Everything here, as everything in vec.h, has internal linkage: each instruction set compiles its own copy with
+// its own flags, and the linker must never put one set's copy in place of another's (a processor without those
+// instructions would stop). For the same reason nothing here calls an inline function of another header or a
+// function template of the standard library; the constants of spec/ are shared, its functions are restated.
+#include <cstddef>
+#include <cstdint>
+
+#include "backend/cpu/float_ops.h"
+#include "spec/exp.h"
+
+namespace verbatim::cpu {
+namespace {
+
+constexpr std::int64_t kVec = 16;     // lanes of a Vec
+constexpr std::int64_t kBlock = 128;  // tokens of an attention block
+constexpr std::int64_t kRowPad = 64;  // a quantised row is padded to a multiple of it
+
+// A row is walked 16 elements at a time. The walk's last step may be a Part: its loads give +0 beyond the row
+// and its stores write nothing there.
+struct Whole {};
+struct Part {
+  std::size_t n;
+};
+
+inline Vec load(const float* x, Whole) { return load(x); }
+inline Vec load(const float* x, Part part) {
+  float lanes[kVec] = {};
+  __builtin_memcpy(lanes, x, part.n * sizeof(float));
+  return load(lanes);
+}
+inline void store(float* x, Vec v, Whole) { store(x, v); }
+inline void store(float* x, Vec v, Part part) {
+  float lanes[kVec];
+  store(lanes, v);
+  __builtin_memcpy(x, lanes, part.n * sizeof(float));
+}
+inline VecPair load_pairs(const float* x, Whole) { return load_pairs(x); }
+inline VecPair load_pairs(const float* x, Part part) {
+  float lanes[2 * kVec] = {};
+  __builtin_memcpy(lanes, x, 2 * part.n * sizeof(float));
+  return load_pairs(lanes);
+}
+inline void store_pairs(float* x, VecPair v, Whole) { store_pairs(x, v); }
+inline void store_pairs(float* x, VecPair v, Part part) {
+  float lanes[2 * kVec];
+  store_pairs(lanes, v);
+  __builtin_memcpy(x, lanes, 2 * part.n * sizeof(float));
+}
+
+// body(i, Whole or Part) for i = 0, 16, ... below k.
+template <class Body>
+inline void each16(std::int64_t k, Body body) {
+  std::int64_t i = 0;
+  for (; i + kVec <= k; i += kVec) body(i, Whole{});
+  if (i < k) body(i, Part{static_cast<std::size_t>(k - i)});
+}
+
+// spec/lanes64.h: four vectors hold the 64 lanes. join(lane, i, Whole or Part) returns the lanes after the
+// elements at i joined them; a Part's missing elements must join as +0, which changes no lane.
+template <class Join>
+inline float lanes64(std::int64_t k, Join join) {
+  Vec lane0 = broadcast(0), lane1 = lane0, lane2 = lane0, lane3 = lane0;
+  std::int64_t i = 0;
+  for (; i + 4 * kVec <= k; i += 4 * kVec) {
+    lane0 = join(lane0, i, Whole{});
+    lane1 = join(lane1, i + kVec, Whole{});
+    lane2 = join(lane2, i + 2 * kVec, Whole{});
+    lane3 = join(lane3, i + 3 * kVec, Whole{});
+  }
+  Vec* lanes[] = {&lane0, &lane1, &lane2, &lane3};
+  each16(k - i, [&](std::int64_t j, auto extent) {
+    Vec* lane = lanes[j / kVec];
+    *lane = join(*lane, i + j, extent);
+  });
+  return fold((lane0 + lane2) + (lane1 + lane3));
+}
+
+inline Vec negate(Vec x) { return broadcast(-0.0f) - x; }  // exact, zeros included
+
+// ---- exp (spec/exp.h) ----
+
+// e^r for the r of R3 and R4, and the n that goes with it: exp(z) = p * 2^n.
+struct ExpParts {
+  Vec p, n, t;
+};
+
+// z: clamped.  rounder: 1.5 * 2^23 plus an even integer that t carries along
+inline ExpParts exp_parts(Vec z, float rounder) {
+  using namespace spec::exp_constants;
+  Vec t = fma(z, broadcast(kLog2e), broadcast(rounder));  // R2
+  Vec n = t - broadcast(rounder);
+  Vec r = fma(n, broadcast(-kLn2High), z);  // R3
+  r = fma(n, broadcast(-kLn2Low), r);       // R4
+  Vec p = broadcast(kC6);                   // R5
+  p = fma(p, r, broadcast(kC5));
+  p = fma(p, r, broadcast(kC4));
+  p = fma(p, r, broadcast(kC3));
+  p = fma(p, r, broadcast(kC2));
+  p = fma(p, r, broadcast(1));
+  p = fma(p, r, broadcast(1));
+  return {p, n, t};
+}
+
+inline Vec exp(Vec x) {
+  using namespace spec::exp_constants;
+  Vec z = min(broadcast(kHighest), max(broadcast(kLowest), x));  // R1
+  ExpParts e = exp_parts(z, kRounder);
+  return times_two_to(e.p, e.n);  // R6
+}
+
+// exp(x) for x <= 0, and NaN for the NaN that arithmetic makes (whose low bits are zero; a NaN read from memory
+// may have others).
+inline Vec exp_of_nonpositive(Vec x) {
+  using namespace spec::exp_constants;
+  ExpParts e = exp_parts(max(broadcast(kLowest), x), kRounder + kPowerBias);
+  return times_two_to_nonpositive(e.p, e.n, e.t);
+}
+
+// ---- fix (spec/fix.h) ----
+
+inline void put_wide(const FixTarget& to, std::int64_t i, Shorts q) { store_shorts(to.wide + i, q); }
+inline void put_bytes(const FixTarget& to, std::int64_t i, Shorts q) { store_bytes(to.high + i, q); }
+inline void put_limbs(const FixTarget& to, std::int64_t i, Shorts q) {
+  store_limbs(to.high + i, to.low + i, q);
+}
+
+// R4: q = round_half_even(x * reciprocal). No clamp is needed: |x| <= a, so |x * fl(Q / a)| < Q + 1/2 however
+// both operations round.
+template <class Put>
+inline void quantise_row(const float* x, std::int64_t k, RowScale s, const FixTarget& to, Put put) {
+  Vec reciprocal = broadcast(s.reciprocal);
+  std::int64_t i = 0;
+  if (s.finite) {
+    each16(k, [&](std::int64_t at, auto extent) {
+      put(to, at, round_to_shorts(load(x + at, extent) * reciprocal));
+      i = at + kVec;
+    });
+  }
+  Shorts zero = round_to_shorts(broadcast(0));
+  for (; i % kRowPad != 0 || i < k; i += kVec) put(to, i, zero);
+}
+
+inline RowScale quantise_by(const float* x, std::int64_t k, float max_abs, int limbs, const FixTarget& to) {
+  RowScale s = row_scale_of(max_abs, limbs);
+  if (to.form == RowForm::wide16) {
+    quantise_row(x, k, s, to, put_wide);
+  } else if (limbs == 2) {
+    quantise_row(x, k, s, to, put_limbs);
+  } else {
+    quantise_row(x, k, s, to, put_bytes);
+  }
+  return s;
+}
+
+RowScale quantise(const float* x, std::int64_t k, int limbs, const FixTarget& to) {
+  Vec a = broadcast(0);
+  each16(k, [&](std::int64_t i, auto extent) { a = max_magnitude(a, load(x + i, extent)); });  // R1
+  return quantise_by(x, k, reduce_magnitude(a), limbs, to);
+}
+
+// ---- rms_norm, swiglu, rope, add ----
+
+void rms_norm(const float* x, const float* gain, float epsilon, std::int64_t k, float* y) {
+  float sum_of_squares = lanes64(k, [&](Vec lane, std::int64_t i, auto extent) {
+    Vec v = load(x + i, extent);
+    return fma(v, v, lane);
+  });
+  Vec r = broadcast(rms_reciprocal_of(sum_of_squares, k, epsilon));
+  each16(k, [&](std::int64_t i, auto extent) {
+    store(y + i, (load(x + i, extent) * r) * load(gain + i, extent), extent);
+  });
+}
+
+void swiglu(const float* gate, const float* up, std::int64_t k, float* y) {
+  each16(k, [&](std::int64_t i, auto extent) {
+    Vec g = load(gate + i, extent);
+    Vec silu = g / (broadcast(1) + exp(negate(g)));
+    store(y + i, silu * load(up + i, extent), extent);
+  });
+}
+
+inline VecPair rotate(VecPair x, Vec c, Vec s) {
+  return {fma(x.first, c, negate(x.second * s)), fma(x.second, c, x.first * s)};
+}
+
+void rope(float* x, std::int64_t head_dim, bool interleaved, const float* cosine, const float* sine) {
+  std::int64_t half = head_dim / 2;
+  auto pairs_2i = [&](std::int64_t i, auto extent) {
+    VecPair pair = load_pairs(x + 2 * i, extent);
+    store_pairs(x + 2 * i, rotate(pair, load(cosine + i, extent), load(sine + i, extent)), extent);
+  };
+  auto pairs_half = [&](std::int64_t i, auto extent) {
+    VecPair pair = {load(x + i, extent), load(x + half + i, extent)};
+    pair = rotate(pair, load(cosine + i, extent), load(sine + i, extent));
+    store(x + i, pair.first, extent);
+    store(x + half + i, pair.second, extent);
+  };
+  if (interleaved) {
+    each16(half, pairs_2i);
+  } else {
+    each16(half, pairs_half);
+  }
+}
+
+void add(float* x, const float* y, std::int64_t count) {
+  each16(count, [&](std::int64_t i, auto extent) {
+    store(x + i, load(x + i, extent) + load(y + i, extent), extent);
+  });
+}
+
+// ---- log_softmax ----
+
+float max(const float* z, std::int64_t n) {
+  Vec largest = broadcast(-__builtin_inff()), magnitude = broadcast(0);
+  std::int64_t i = 0;
+  for (; i + kVec <= n; i += kVec) {
+    Vec v = load(z + i);
+    largest = max(largest, v);
+    magnitude = max_magnitude(magnitude, v);
+  }
+  float m = reduce_max(largest), a = reduce_magnitude(magnitude);
+  for (; i < n; ++i) {
+    m = z[i] > m ? z[i] : m;
+    a = z[i] != z[i] ? z[i] : a;
+  }
+  return a != a ? a : m;
+}
+
+float sum_of_exp(const float* z, std::int64_t n, float m) {
+  Vec shift = broadcast(m);
+  float rest[kVec];  // the last n % 16 differences; -infinity elsewhere, whose exp is +0
+  std::int64_t whole = n / kVec * kVec;
+  for (std::int64_t i = 0; i < kVec; ++i) rest[i] = whole + i < n ? z[whole + i] : -__builtin_inff();
+  return lanes64(n, [&](Vec lane, std::int64_t i, auto) {
+    return lane + exp_of_nonpositive(load(i < whole ? z + i : rest) - shift);
+  });
+}
+
+// ---- attention ----
+
+BlockShare attend_block(float* a, const float* value_scale, std::int64_t begin, std::int64_t end, int limbs,
+                        const FixTarget& w) {
+  // An invisible place holds -infinity: then p = +0, u = +0 and w = 0 there without another test.
+  for (std::int64_t t = 0; t < begin; ++t) a[t] = -__builtin_inff();
+  for (std::int64_t t = end; t < kBlock; ++t) a[t] = -__builtin_inff();
+
+  Vec largest = load(a);
+  for (std::int64_t t = kVec; t < kBlock; t += kVec) largest = max(largest, load(a + t));
+  float m = reduce_max(largest);  // R3; where a score is NaN, some m: the NaN reaches l
+  Vec shift = broadcast(m), magnitude = broadcast(0);
+  float u[kBlock];
+  float l = lanes64(kBlock, [&](Vec lane, std::int64_t t, auto) {
+    Vec p = exp_of_nonpositive(load(a + t) - shift);  // R4
+    Vec u_t = p * load(value_scale + t);              // R6
+    store(u + t, u_t);
+    magnitude = max_magnitude(magnitude, u_t);
+    return lane + p;  // R5
+  });
+  RowScale s = quantise_by(u, kBlock, reduce_magnitude(magnitude), limbs, w);
+  return {m, l, s.scale};
+}
+
+void merge(const ChainRows& chain, const ChainRows& block, std::int64_t rows, std::int64_t d) {
+  for (std::int64_t row = 0; row < rows; row += kVec) {
+    float a[kVec], b[kVec];
+    std::int64_t n = rows - row < kVec ? rows - row : kVec;
+    Part part{static_cast<std::size_t>(n)};
+    Vec m = load(chain.m + row, part), m_block = load(block.m + row, part);
+    Vec m_joined = max(m, m_block);
+    Vec keep = exp_of_nonpositive(m - m_joined), take = exp_of_nonpositive(m_block - m_joined);
+    store(a, keep);
+    store(b, take);
+    store(chain.m + row, m_joined, part);
+    Vec l = fma(load(chain.l + row, part), keep, load(block.l + row, part) * take);
+    store(chain.l + row, l, part);
+    for (std::int64_t r = 0; r < n; ++r) {
+      float *o = chain.o + (row + r) * d, *o_block = block.o + (row + r) * d;
+      Vec keep_r = broadcast(a[r]), take_r = broadcast(b[r]);
+      each16(d, [&](std::int64_t j, auto extent) {
+        store(o + j, fma(load(o + j, extent), keep_r, load(o_block + j, extent) * take_r), extent);
+      });
+    }
+  }
+}
+
+void divide(const float* o, float l, std::int64_t d, float* y) {
+  Vec divisor = broadcast(l);
+  each16(d, [&](std::int64_t j, auto extent) { store(y + j, load(o + j, extent) / divisor, extent); });
+}
+
+constexpr FloatOps kFloatOps = {quantise, rms_norm,   swiglu,       rope,  add,
+                                max,      sum_of_exp, attend_block, merge, divide};
+
+}  // namespace
+}  // namespace verbatim::cpu

@@ -1,0 +1,10 @@
+// The float32 row kernels for any processor.
+#include "backend/cpu/scalar/vec.h"
+// The kernels, over the Vec above.
+#include "backend/cpu/float_ops.inc.h"
+
+namespace verbatim::cpu {
+
+extern const FloatOps kFloatScalar = kFloatOps;
+
+}  // namespace verbatim::cpu

@@ -1,0 +1,53 @@
+// The table of backends: which one a name gives, and what a wrong name is told.
+#include "backend/list.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace verbatim {
+namespace {
+
+TEST(BackendList, ReferenceIsLastAndRunsEverywhere) {
+  ASSERT_FALSE(backend_list().empty());
+  EXPECT_EQ(backend_list().back().name, "reference");
+  EXPECT_TRUE(backend_list().back().runs_here());
+}
+
+TEST(BackendList, EveryNameGivesTheBackendOfThatName) {
+  for (const std::string& name : backends_here()) {
+    auto backend = make_backend(name, 2);
+    ASSERT_TRUE(backend.ok()) << backend.error().message;
+    EXPECT_EQ((*backend)->name(), name);
+    EXPECT_EQ((*backend)->threads(), 2);
+  }
+}
+
+TEST(BackendList, AutoIsTheFirstThatRunsHere) {
+  for (std::string_view name : {"", "auto"}) {
+    auto backend = make_backend(name, 1);
+    ASSERT_TRUE(backend.ok());
+    EXPECT_EQ((*backend)->name(), backends_here().front());
+  }
+}
+
+TEST(BackendList, UnknownNameListsThoseThatRun) {
+  auto backend = make_backend("abacus", 1);
+  ASSERT_FALSE(backend.ok());
+  EXPECT_NE(backend.error().message.find("backend 'abacus' is not known"), std::string::npos);
+  for (const std::string& name : backends_here()) {
+    EXPECT_NE(backend.error().message.find(name), std::string::npos) << name;
+  }
+}
+
+TEST(BackendList, NameThatCannotRunSaysWhatItNeeds) {
+  auto entry = std::find_if(backend_list().begin(), backend_list().end(),
+                            [](const BackendEntry& e) { return !e.runs_here(); });
+  if (entry == backend_list().end()) GTEST_SKIP() << "this machine runs every backend of its architecture";
+  auto backend = make_backend(entry->name, 1);
+  ASSERT_FALSE(backend.ok());
+  EXPECT_NE(backend.error().message.find(entry->needs), std::string::npos) << backend.error().message;
+}
+
+}  // namespace
+}  // namespace verbatim

@@ -1,0 +1,83 @@
+// linear: every weight kind, limb count and shape, several jobs at once, with and without bias.
+#include "conform/conform.h"
+
+namespace verbatim::conform {
+namespace {
+
+class Linear : public Conform {
+ protected:
+  struct Job {
+    Weights w;
+    std::vector<float> bias, expected, actual;
+  };
+
+  // The same rows and jobs on both backends.
+  void expect_same(std::int64_t rows, std::int64_t k, int limbs, std::vector<Job>& jobs) {
+    std::vector<float> x = make_matrix(random(), all_values(), 0, rows, k);
+    for (Backend* b : {&reference(), &backend()}) {
+      FixRows q = b->make_rows(rows, k);
+      FaultLog faults(rows);
+      b->quantise(x.data(), rows, k, limbs, q, faults.at(1));
+      std::vector<LinearJob> list;
+      for (Job& job : jobs) {
+        std::vector<float>& y = b == &backend() ? job.actual : job.expected;
+        y.assign(static_cast<std::size_t>(rows * job.w.matrix().n), -1);
+        list.push_back({&job.w.matrix(), job.bias.empty() ? nullptr : job.bias.data(), y.data()});
+      }
+      b->linear(q, list);
+    }
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      const PackedMatrix& w = jobs[i].w.matrix();
+      EXPECT_TRUE(same_bits("linear", jobs[i].expected, jobs[i].actual, w.n))
+          << "job " << i << ": " << name_of(w.kind) << ", n " << w.n << ", k " << k << ", rows " << rows
+          << ", limbs " << limbs << (jobs[i].bias.empty() ? "" : ", bias");
+    }
+  }
+
+  Job make_job(WeightKind kind, std::int64_t n, std::int64_t k, bool bias) {
+    Job job{Weights(random(), kind, n, k), {}, {}, {}};
+    if (bias) job.bias = make_matrix(random(), finite_values(), 0, 1, n);
+    return job;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(EveryBackend, Linear, every_backend(), backend_case_name);
+
+constexpr WeightKind kKinds[] = {WeightKind::i16, WeightKind::i8, WeightKind::i4};
+
+TEST_P(Linear, EveryShape) {
+  for (std::int64_t k : {1, 4, 31, 64, 65, 200, 384}) {
+    for (std::int64_t n : {1, 16, 17, 50}) {
+      for (std::int64_t rows : {1, 2, 7, 17, 33}) {
+        for (WeightKind kind : kKinds) {
+          std::vector<Job> jobs;
+          jobs.push_back(make_job(kind, n, k, rows % 2 == 1));
+          expect_same(rows, k, static_cast<int>(1 + (n + rows) % 2), jobs);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Linear, JobsOfDifferentKindsShareTheThreads) {
+  for (int limbs : {1, 2}) {
+    std::vector<Job> jobs;
+    for (WeightKind kind : kKinds) {
+      jobs.push_back(make_job(kind, 100, 512, true));
+      jobs.push_back(make_job(kind, 5, 512, false));
+      jobs.push_back(make_job(kind, 160, 512, false));
+    }
+    for (std::int64_t rows : {1, 40}) expect_same(rows, 512, limbs, jobs);
+  }
+}
+
+TEST_P(Linear, LargestSums) {
+  constexpr std::int64_t k = 16384;  // 16384 products of 16319^2: far beyond 2^32
+  for (WeightKind kind : kKinds) {
+    std::vector<Job> jobs;
+    jobs.push_back(make_job(kind, 32, k, false));
+    for (int limbs : {1, 2}) expect_same(13, k, limbs, jobs);
+  }
+}
+
+}  // namespace
+}  // namespace verbatim::conform
