@@ -1,12 +1,9 @@
 #include "load/weight_cache.h"
 
 #define XXH_INLINE_ALL
-#include <fcntl.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -14,6 +11,7 @@
 
 #include "base/sha256.h"
 #include "load/mapped_file.h"
+#include "load/new_file.h"
 #include "spec/version.h"
 
 namespace verbatim {
@@ -49,48 +47,6 @@ std::array<std::span<const std::byte>, 2> parts_of(const PackedMatrix& m) {
 
 // ---- Writing ----
 
-class File {
- public:
-  static Result<File> create(const std::string& path) {
-    int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0) return fail("{}: cannot be created: {}", path, std::strerror(errno));
-    return File(fd, path);
-  }
-  File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
-  File& operator=(File&&) = delete;
-  ~File() {  // not renamed: remove what was written
-    if (fd_ < 0) return;
-    ::close(fd_);
-    ::unlink(path_.c_str());
-  }
-
-  Status write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      ssize_t n = ::write(fd_, bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return fail("{}: cannot be written: {}", path_, std::strerror(errno));
-      bytes = bytes.subspan(static_cast<std::size_t>(n));
-    }
-    return {};
-  }
-
-  Status rename(const std::string& to) {
-    if (::close(fd_) != 0 || ::rename(path_.c_str(), to.c_str()) != 0) {
-      Error error = fail("{}: cannot be put in place: {}", to, std::strerror(errno));
-      ::unlink(path_.c_str());
-      fd_ = -1;
-      return error;
-    }
-    fd_ = -1;
-    return {};
-  }
-
- private:
-  File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  int fd_;
-  std::string path_;
-};
-
 // Lays parts out one after another; their places are relative to the first, so that the index may be written before them.
 class Layout {
  public:
@@ -102,7 +58,7 @@ class Layout {
   }
   std::int64_t bytes() const { return end_; }
 
-  Status write(File& file) const {
+  Status write(NewFile& file) const {
     const std::byte padding[kPartAlignment] = {};
     for (std::span<const std::byte> part : parts_) {
       auto size = static_cast<std::int64_t>(part.size());
@@ -278,12 +234,12 @@ Status write_weight_cache(const std::string& path, const std::string& key, const
   if (!error && space.available < header.file_bytes) {
     return fail("{}: needs {} bytes, but its file system has {}", path, header.file_bytes, space.available);
   }
-  Result<File> file = File::create(fmt::format("{}.{}.tmp", path, ::getpid()));
+  Result<NewFile> file = NewFile::create(path);
   if (!file) return file.error();
   if (Status status = file->write(std::as_bytes(std::span(&header, 1))); !status) return status;
   if (Status status = file->write(std::as_bytes(std::span(index))); !status) return status;
   if (Status status = layout.write(*file); !status) return status;
-  return file->rename(path);
+  return file->put_in_place();
 }
 
 }  // namespace verbatim
