@@ -4,6 +4,7 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/cpu_features.h"
+#include "backend/cpu/peak.h"
 #include "backend/reference/reference.h"
 
 namespace verbatim {
@@ -14,22 +15,38 @@ using cpu::make_cpu_backend, cpu::detect_cpu_features;
 
 constexpr BackendEntry kBackends[] = {
 #if defined(__x86_64__)
-    {"avx2", "AVX2 and FMA", [] { return detect_cpu_features().avx2; },
+    {"avx2",
+     "AVX2 and FMA",
+     [] { return detect_cpu_features().avx2; },
      [](int threads) {
        return make_cpu_backend({"avx2", cpu::kGemmAvx2, cpu::kFloatAvx2}, threads);
-     }},
+     },
+     {cpu::multiply_adds_avx2, false}},
 #endif
-    {"generic", "no particular instructions: portable C++", [] { return true; },
+    {"generic",
+     "no particular instructions: portable C++",
+     [] { return true; },
      [](int threads) {
        return make_cpu_backend({"generic", cpu::kGemmScalar, cpu::kFloatScalar}, threads);
-     }},
-    {"reference", "no particular instructions: the contract as scalar code, slow", [] { return true; },
-     make_reference_backend},
+     },
+     {cpu::multiply_adds_scalar, false}},
+    {"reference",
+     "no particular instructions: the contract as scalar code, slow",
+     [] { return true; },
+     make_reference_backend,
+     {cpu::multiply_adds_scalar, false}},
 };
 
 }  // namespace
 
 std::span<const BackendEntry> backend_list() { return kBackends; }
+
+const BackendEntry* find_backend(std::string_view name) {
+  for (const BackendEntry& entry : backend_list()) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
 
 std::vector<std::string> backends_here() {
   std::vector<std::string> names;

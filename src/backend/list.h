@@ -4,6 +4,7 @@
 // first entry that this machine can run is the default; any can be asked for by name.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,11 +16,18 @@
 
 namespace verbatim {
 
+// What an entry multiplies and adds with: the yardstick of `verbatim bench`.
+struct IntegerUnit {
+  std::int64_t (*multiply_adds)(std::int64_t rounds);  // backend/cpu/peak.h
+  bool splits_rows;                                    // a two-limb activation takes two products, not one
+};
+
 struct BackendEntry {
   std::string_view name;   // "amx", "avx512", "avx2", "neon", "generic", "reference"
   std::string_view needs;  // of the machine, in words
   bool (*runs_here)();     // asks the processor, not the compiler
   std::unique_ptr<Backend> (*make)(int threads);
+  IntegerUnit integer_unit;
 };
 
 std::span<const BackendEntry> backend_list();
@@ -27,6 +35,9 @@ std::span<const BackendEntry> backend_list();
 // name: an entry of the list, or "" / "auto" for the first that runs here.
 // An unknown name, or one this machine cannot run, is an error that lists those it can.
 Result<std::unique_ptr<Backend>> make_backend(std::string_view name, int threads);
+
+// The entry of this name; nullptr when there is none.
+const BackendEntry* find_backend(std::string_view name);
 
 // Names of the entries that run on this machine, in list order.
 std::vector<std::string> backends_here();
