@@ -84,7 +84,7 @@ TEST_P(ThreadPoolOfSize, EachRunSeesWhatTheRunBeforeItWrote) {
   ThreadPool pool(GetParam());
   auto size = static_cast<std::size_t>(GetParam());
   std::vector<std::int64_t> sums(size * 2, 1);
-  constexpr int kRuns = 5000;
+  constexpr int kRuns = 1000;
   for (int step = 0; step < kRuns; ++step) {
     const std::int64_t* from = &sums[step % 2 == 0 ? 0 : size];
     std::int64_t* to = &sums[step % 2 == 0 ? size : 0];
@@ -124,7 +124,6 @@ TEST(ThreadPool, EndsWithoutEverHavingRun) {
 }
 
 TEST(ThreadPoolDeathTest, RefusesWorkFromItsOwnTask) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_DEATH(
       {
         ThreadPool pool(2);
