@@ -1,0 +1,135 @@
+#include "schedule/prefix_index.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "ops/kv_pages.h"
+
+namespace verbatim {
+
+namespace {
+
+struct TokensLess {
+  using is_transparent = void;
+  bool operator()(TokenSpan a, TokenSpan b) const {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+  }
+};
+
+std::int64_t common_length(TokenSpan a, TokenSpan b) {
+  auto [end_a, end_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  return end_a - a.begin();
+}
+
+}  // namespace
+
+struct PrefixIndex::Node {
+  Node* parent = nullptr;
+  PageId page = -1;
+  std::uint64_t last_used = 0;
+  TokenSpan tokens;  // the key in the parent's map
+  std::map<std::vector<std::int32_t>, std::unique_ptr<Node>, TokensLess> children;
+
+  struct Closest {
+    Node* child = nullptr;
+    std::int64_t common = 0;
+  };
+  // The child that shares the longest beginning with `wanted`: in lexicographic order it stands next to `wanted`.
+  Closest closest(TokenSpan wanted) const {
+    Closest best;
+    auto consider = [&](auto it) {
+      std::int64_t common = common_length(it->first, wanted);
+      if (common > best.common) best = {it->second.get(), common};
+    };
+    auto it = children.lower_bound(wanted);
+    if (it != children.end()) consider(it);
+    if (it != children.begin()) consider(std::prev(it));
+    return best;
+  }
+};
+
+PrefixIndex::PrefixIndex(BlockPool& pool)
+    : pool_(pool), root_(std::make_unique<Node>()), node_of_page_(static_cast<std::size_t>(pool.pages())) {}
+
+PrefixIndex::~PrefixIndex() = default;
+
+PageId PrefixIndex::page_of(const Node* node) const { return node->page; }
+
+PrefixIndex::Match PrefixIndex::match(TokenSpan tokens) {
+  Match match{{}, 0, root()};
+  Node* last = root();
+  while (match.node == last) {
+    TokenSpan rest = tokens.subspan(static_cast<std::size_t>(match.tokens));
+    auto [child, common] = match.node->closest(rest.first(std::min<std::size_t>(rest.size(), kPageTokens)));
+    if (child == nullptr) break;
+    last = child;
+    match.pages.push_back(child->page);
+    match.tokens += common;
+    if (common == kPageTokens) match.node = child;
+  }
+  touch(last);
+  return match;
+}
+
+PrefixIndex::Node* PrefixIndex::insert(Node* parent, TokenSpan tokens, PageId page) {
+  std::int64_t length = static_cast<std::int64_t>(tokens.size());
+  CHECK(length >= 1 && length <= kPageTokens, "a page of {} tokens", length);
+  auto [near, common] = parent->closest(tokens);
+  if (common == length) {  // these tokens, or a page that begins with them
+    touch(near);
+    return near;
+  }
+  // A part of a page that the new one continues says nothing that the new one does not say.
+  if (near != nullptr && common == static_cast<std::int64_t>(near->tokens.size())) remove(near);
+
+  auto [it, added] =
+      parent->children.emplace(std::vector(tokens.begin(), tokens.end()), std::make_unique<Node>());
+  Node* node = it->second.get();
+  node->parent = parent;
+  node->page = page;
+  node->tokens = it->first;
+  leaves_.erase(parent->last_used);
+  pool_.set_cached(page);
+  node_of_page_[static_cast<std::size_t>(page)] = node;
+  ++nodes_;
+  touch(node);
+  return node;
+}
+
+// Parents are used with their children, and count as more recent: a path is given up from its end.
+void PrefixIndex::touch(Node* node) {
+  for (; node != root(); node = node->parent) {
+    leaves_.erase(node->last_used);
+    node->last_used = ++uses_;
+    if (node->children.empty()) leaves_.emplace(node->last_used, node);
+  }
+}
+
+void PrefixIndex::remove(Node* node) {
+  CHECK(node->children.empty(), "page {} is given up while longer prefixes need it", node->page);
+  leaves_.erase(node->last_used);
+  node_of_page_[static_cast<std::size_t>(node->page)] = nullptr;
+  pool_.clear_cached(node->page);
+  --nodes_;
+  Node* parent = node->parent;
+  parent->children.erase(parent->children.find(node->tokens));
+  if (parent != root() && parent->children.empty()) leaves_.emplace(parent->last_used, parent);
+}
+
+bool PrefixIndex::evict() {
+  for (auto [last_used, node] : leaves_) {
+    if (pool_.refs(node->page) > 0) continue;
+    remove(node);
+    ++evictions_;
+    return true;
+  }
+  return false;
+}
+
+void PrefixIndex::forget(PageId page) {
+  Node* node = node_of_page_[static_cast<std::size_t>(page)];
+  CHECK(node != nullptr, "page {} is not in the prefix index", page);
+  remove(node);
+}
+
+}  // namespace verbatim

@@ -1,0 +1,161 @@
+// Scheduler: which tokens run in the next step, and in which pages they live. Start here to learn what a step is.
+//
+//   plan()    picks rows and pages     -> Plan: a StepBatch, and page copies to make before it runs
+//   commit()  the plan was computed: state moves forward
+//   append(), finish()                 the caller's verdict on each sequence whose last token was computed
+//
+// A pure state machine: it knows no device, no clock and no randomness, and the same calls give the same plans.
+//
+// Rules
+//   order      A sequence's id is its age. Sequences with one token left to compute (decode rows) come first, then the
+//              others, cut into chunks, each group oldest first, until a limit of the step is reached. Then waiting
+//              sequences are admitted, oldest first; none overtakes.
+//   memory     When no page is left, the prefix index gives one up; else the youngest sequence that is younger than the
+//              one in need, and not in this plan yet, loses all its pages and waits (preemption by recompute); else the
+//              one in need sits this step out.
+//   progress   The oldest sequence is never preempted, and if it sits out, others run and will end: every sequence ends.
+//   sharing    A new sequence starts after the longest beginning that the prefix index knows, but not past the first
+//              position whose logits it wants. Pages are shared; a page is copied when one of its users is about to write.
+//   logits     A sequence wants the logits of every position from `first_wanted` on, each once, also across preemptions.
+// What is planned when changes no bit of any logit: the model sees tokens, positions and pages.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "ops/step_batch.h"
+#include "schedule/block_pool.h"
+#include "schedule/prefix_index.h"
+
+namespace verbatim {
+
+using SequenceId = std::int64_t;
+
+struct SchedulerOptions {
+  std::int64_t max_step_tokens = 512;  // rows of a step
+  std::int64_t max_sequences = 64;     // that run at the same time
+  std::int64_t max_logits_rows = 64;   // wanted logits of a step
+  std::int64_t preempt_every =
+      0;  // > 0: every so many steps the youngest is preempted without need (for tests)
+};
+// REQUIRES (checked): all but preempt_every positive; max_sequences <= max_step_tokens and <= max_logits_rows, so that
+// every sequence can decode in every step.
+
+struct NewSequence {
+  std::vector<std::int32_t> tokens;  // not empty
+  std::int64_t first_wanted = 0;     // first position whose logits are wanted; tokens.size(): none
+  std::int64_t max_chunk = 0;        // rows in one step; 0: no limit of its own
+  std::int64_t slots = 1;            // of max_sequences: one for itself and for each fork to come
+  bool use_prefix_index = true;      // find shared pages, and leave pages behind to be shared
+};
+
+struct PageCopy {
+  PageId from = 0, to = 0;
+};
+
+// One sequence's part of a plan.
+struct PlannedRows {
+  SequenceId id = 0;
+  std::int64_t first_position = 0, rows = 0;
+  std::int64_t first_logits = 0,
+               logits = 0;  // its rows of the logits matrix; they are its last `logits` positions
+};
+
+struct Plan {
+  StepBatch batch;
+  std::vector<PageCopy> copies;  // to be made in this order, before the batch runs
+  std::vector<PlannedRows> sequences;
+  bool empty() const { return sequences.empty(); }
+};
+
+struct SchedulerStats {
+  std::int64_t preemptions = 0, recomputed_tokens = 0;
+  std::int64_t prefix_hits = 0, prefix_hit_tokens = 0;
+  std::int64_t page_copies = 0;
+};
+
+class Scheduler {
+ public:
+  Scheduler(const SchedulerOptions& options, std::int64_t pages);
+
+  // REQUIRES: pages_needed(tokens it will ever have computed) <= pool().pages(); slots <= max_sequences
+  SequenceId add(NewSequence sequence);
+  static std::int64_t pages_needed(std::int64_t tokens);
+
+  Plan plan();
+  // Sequences removed since plan() are passed over: their rows are forgotten.  REQUIRES: the last plan, once
+  void commit(const Plan& plan);
+
+  // A sequence whose tokens are all computed goes on with one more, whose logits will be wanted.
+  void append(SequenceId id, std::int32_t token);
+  // A new sequence with the same tokens, all computed, in the same pages; it takes over one of the parent's slots.
+  SequenceId fork(SequenceId parent);
+  // Ends a sequence at any time; what was computed and committed stays in the prefix index.
+  void remove(SequenceId id);
+
+  bool idle() const { return sequences_.empty(); }
+  bool contains(SequenceId id) const { return sequences_.contains(id); }
+  const std::vector<std::int32_t>& tokens(SequenceId id) const { return sequences_.at(id).tokens; }
+  std::int64_t computed(SequenceId id) const { return sequences_.at(id).computed; }
+  // Tokens that its first admission found in the prefix index.
+  std::int64_t prefix_hit_tokens(SequenceId id) const { return sequences_.at(id).prefix_hit_tokens; }
+  std::int64_t running() const { return static_cast<std::int64_t>(running_.size()); }
+  std::int64_t waiting() const { return static_cast<std::int64_t>(waiting_.size()); }
+
+  const SchedulerOptions& options() const { return options_; }
+  const SchedulerStats& stats() const { return stats_; }
+  const BlockPool& pool() const { return pool_; }
+  const PrefixIndex& prefix_index() const { return index_; }
+
+ private:
+  struct Sequence {
+    std::vector<std::int32_t> tokens;
+    std::int64_t first_wanted = 0, max_chunk = 0, slots = 1;
+    bool use_prefix_index = true;
+    bool admitted_before = false;
+    std::int64_t prefix_hit_tokens = 0;
+
+    // While running
+    bool planned = false;
+    std::int64_t computed = 0;             // its KV entries are in `pages`
+    std::vector<PageId> pages;             // of blocks 0, 1, ...
+    PrefixIndex::Node* indexed = nullptr;  // its last whole page in the index
+    std::int64_t indexed_pages = 0;
+    std::int64_t forced_out_at = 0;  // `computed` when last preempted without need
+
+    std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
+    std::int64_t remaining() const { return size() - computed; }
+    TokenSpan block_tokens(std::int64_t block, std::int64_t count) const;
+  };
+  struct Budget {
+    std::int64_t rows = 0, logits = 0;
+  };
+
+  void force_preemption();
+  bool plan_rows(SequenceId id, Budget& left, Plan& plan);
+  void admit(Budget& left, Plan& plan);
+  bool may_admit(const Sequence& sequence, const PrefixIndex::Match& match) const;
+  void start(Sequence& sequence, const PrefixIndex::Match& match);
+
+  std::int64_t reserve(SequenceId id, std::int64_t rows, Plan& plan);
+  bool own_block(SequenceId id, std::int64_t block, Plan& plan);
+  std::optional<PageId> take_page();
+  bool preempt_younger_than(SequenceId id);
+  void preempt(SequenceId id);
+  void release_pages(Sequence& sequence);
+  void index_whole_pages(Sequence& sequence);
+
+  SchedulerOptions options_;
+  BlockPool pool_;
+  PrefixIndex index_;
+  std::map<SequenceId, Sequence> sequences_;
+  std::set<SequenceId> running_, waiting_;  // oldest first; every sequence is in one of them
+  SequenceId next_id_ = 1;
+  std::int64_t slots_used_ = 0;  // by running sequences
+  std::int64_t steps_ = 0;
+  SchedulerStats stats_;
+};
+
+}  // namespace verbatim
