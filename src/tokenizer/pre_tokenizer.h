@@ -1,0 +1,41 @@
+// PreTokenizer: cuts text into the pieces inside which tokens are merged, by regular expressions applied in
+// turn.
+//
+// Each pattern is matched over each piece that the one before left, as if the piece were the whole text;
+// every match and every gap between matches is a piece (Hugging Face's Split with behavior "Isolated"). An
+// empty match only cuts. The patterns are PCRE2's in Unicode mode; \s is the Unicode property White_Space, as
+// in the engines that the patterns were written for (PCRE2's own \s has U+180E besides). A run of ill-formed
+// UTF-8 is a piece of its own. The pieces joined are always the text. Immutable once made; safe to use from
+// many threads.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+struct pcre2_real_code_8;
+
+namespace verbatim {
+
+class PreTokenizer {
+ public:
+  // No patterns: a text is one piece. Errors name the pattern and what is wrong with it.
+  static Result<PreTokenizer> create(std::span<const std::string> patterns);
+
+  // The pieces, views into text. Fails only where a pattern needs more backtracking than is allowed (see the
+  // .cc): the patterns of named_pre_tokenizers() never do.
+  Result<std::vector<std::string_view>> split(std::string_view text) const;
+
+ private:
+  struct Pattern {
+    std::string source;
+    std::shared_ptr<const pcre2_real_code_8> code;
+  };
+  std::vector<Pattern> patterns_;
+};
+
+}  // namespace verbatim
