@@ -44,9 +44,9 @@ void register_tile(const TileArgs<Set>& t) {
   constexpr int kVectorWeights = kPanelRows * kQuad / V;
   typename Set::Vector acc[S][R][L][V] = {};
 
-  const auto add_quad = [&t](typename Set::Vector(&into)[R][L][V], std::int64_t quad)
+  const auto add_quad = [&](typename Set::Vector(&into)[R][L][V], std::int64_t quad)
       __attribute__((always_inline)) {
-    typename Set::Vector w[V];
+    typename Set::WeightVector w[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) w[v] = Set::load_weights(t.w + (quad * V + v) * kVectorWeights);
 #pragma GCC unroll 16
@@ -65,7 +65,9 @@ void register_tile(const TileArgs<Set>& t) {
 #pragma GCC unroll 16
     for (int s = 0; s < S; ++s) add_quad(acc[s], quad + s);
   }
-  for (; quad < t.quads; ++quad) add_quad(acc[0], quad);
+  if constexpr (S > 1) {
+    for (; quad < t.quads; ++quad) add_quad(acc[0], quad);
+  }
 
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {

@@ -2,10 +2,10 @@
 //
 // A slab of weights is widened to int16 in the first cache, whatever its kind, and then serves every row of
 // the block. One quad of a panel is four vectors of (4 rows x 4 columns); an activation quad is broadcast, so
-// an int32 lane sums two of the four columns:
+// an int32 lane sums two of the four columns, and two lanes make a row:
 //
-//   one limb on either side   |pair of products| <= 2 * 16319 * 127 < 2^22: 518 pairs stay below 2^31
-//   two limbs on both sides   |pair of products| <= 2 * 16319^2: only 4 pairs stay below 2^31, see SplitTile
+//   one limb on either side   |4 products| <= 4 * 16319 * 127: 259 quads, 1036 columns, stay below 2^31
+//   two limbs on both sides   |2 products| <= 2 * 16319^2: a lane holds 4 quads below 2^31, see Split
 #include <immintrin.h>
 
 #include "backend/cpu/gemm_blocked.h"
@@ -13,7 +13,10 @@
 namespace verbatim::cpu {
 namespace {
 
-constexpr std::int64_t kSlabColumns = 512;  // 16 KiB of int16
+// Sums are held as vectors of int, not as __m256i: the compiler then keeps each in its register.
+using Int32x8 = int __attribute__((vector_size(32)));
+
+constexpr std::int64_t kSlabColumns = 512;  // 16 KiB of int16, in the first cache
 
 __m128i load16(const std::int8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 __m256i load32(const std::int16_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
@@ -66,13 +69,13 @@ void widen_i4(const std::int8_t* codes, const std::int8_t* steps, std::int64_t c
 }
 
 // sum += unit * acc.   acc[v]: rows 4 v .. 4 v + 3, two int32 lanes each;  sum: (16)
-void add_lane_pairs(const __m256i (&acc)[4], double unit, double* sum) {
+void add_lane_pairs(const Int32x8 (&acc)[4], double unit, double* sum) {
   const auto add_four = [unit](double* to, __m128i rows) {
     const __m256d scaled = _mm256_mul_pd(_mm256_cvtepi32_pd(rows), _mm256_set1_pd(unit));
     _mm256_store_pd(to, _mm256_add_pd(_mm256_load_pd(to), scaled));
   };
   for (int half = 0; half < 2; ++half) {
-    const __m256i pairs = _mm256_hadd_epi32(acc[2 * half], acc[2 * half + 1]);
+    const __m256i pairs = _mm256_hadd_epi32(__m256i(acc[2 * half]), __m256i(acc[2 * half + 1]));
     const __m256i rows = _mm256_permute4x64_epi64(pairs, _MM_SHUFFLE(3, 1, 2, 0));
     add_four(sum + 8 * half, _mm256_castsi256_si128(rows));
     add_four(sum + 8 * half + 4, _mm256_extracti128_si256(rows, 1));
@@ -82,8 +85,9 @@ void add_lane_pairs(const __m256i (&acc)[4], double unit, double* sum) {
 struct Plain {
   using Element = std::int16_t;
   using Weight = std::int16_t;
-  using Vector = __m256i;
-  static constexpr int kVectors = 4, kRows = 2, kChains = 8;
+  using WeightVector = __m256i;
+  using Vector = Int32x8;
+  static constexpr int kVectors = 4, kRows = 3, kChains = 8;
   static constexpr std::int64_t kScratchWeights = kSlabColumns * kPanelRows;
 
   static const std::int16_t* elements(const GemmRows& x) { return x.wide; }
@@ -114,9 +118,11 @@ struct Plain {
     __builtin_memcpy(&quad, x, sizeof quad);
     return _mm256_set1_epi64x(quad);
   }
-  static __m256i add(__m256i a, __m256i b) { return _mm256_add_epi32(a, b); }
-  static __m256i multiply_add(__m256i acc, __m256i w, __m256i x) { return add(acc, _mm256_madd_epi16(w, x)); }
-  static void add_to_sum(const __m256i (&acc)[4], double unit, double* sum) {
+  static Int32x8 add(Int32x8 a, Int32x8 b) { return a + b; }
+  static Int32x8 multiply_add(Int32x8 acc, __m256i w, __m256i x) {
+    return acc + Int32x8(_mm256_madd_epi16(w, x));
+  }
+  static void add_to_sum(const Int32x8 (&acc)[4], double unit, double* sum) {
     add_lane_pairs(acc, unit, sum);
   }
 
@@ -126,74 +132,74 @@ struct Plain {
   }
 };
 
+// i8 weights for so few rows that widening on the way costs less than a slab.
+struct Direct : Plain {
+  using Weight = std::int8_t;
+  static constexpr std::int64_t kScratchWeights = 1;  // none
+
+  static std::int64_t slab_columns(WeightKind) { return 1024; }
+  static const std::int8_t* slab(WeightKind, const std::int8_t* panel, std::int64_t, int, std::int64_t k0,
+                                 std::int64_t, std::int8_t*) {
+    return panel + k0 * kPanelRows;
+  }
+  static __m256i load_weights(const std::int8_t* w) { return _mm256_cvtepi8_epi16(load16(w)); }
+
+  template <int R, int L>
+  static void tile(const TileArgs<Direct>& t) {
+    register_tile<Direct, R, L>(t);
+  }
+};
+
 // Two limbs on both sides. The pairs of four quads are added in 32 bits, then split: `wrap` sums them modulo 2^32,
 // `high` sums their upper halves (floor of t / 2^16), and what remains, sum of t mod 2^16, is below 2^32 and known
 // modulo 2^32. So the lane's sum is 2^16 * high + (wrap - 2^16 * high mod 2^32), exactly.
 struct SplitSum {
-  __m256i wrap = {}, high = {};
+  Int32x8 wrap = {}, high = {};
 
-  void add(__m256i t) {
-    wrap = _mm256_add_epi32(wrap, t);
-    high = _mm256_add_epi32(high, _mm256_srai_epi32(t, 16));
+  void add(Int32x8 t) {
+    wrap += t;
+    high += t >> 16;
   }
-  __m256i low() const { return _mm256_sub_epi32(wrap, _mm256_slli_epi32(high, 16)); }
+  Int32x8 low() const { return wrap - (high << 16); }
 };
 
 struct Split : Plain {
-  static constexpr int kRows = 2;  // and two of the four vectors: twelve registers of sums
-  static_assert(kSlabColumns / kQuad < 1 << 13, "the folded low halves, 2 * 2^16 * quads, stay below 2^31");
+  static constexpr int kRows = 1;  // eight registers of sums
+  static_assert(kSlabColumns / kQuad < 1 << 13, "two folded lanes, below 2 * 2^16 * quads, stay below 2^31");
 
-  // Q quads from `quad` on, for the vectors 2 * half and 2 * half + 1 of every row.
-  template <int Q, int R>
-  static void add_quads(const TileArgs<Split>& t, std::int64_t quad, int half, SplitSum (&sums)[R][2]) {
-    __m256i pairs[R][2] = {};
+  // Q quads from `quad` on.
+  template <int Q>
+  static void add_quads(const TileArgs<Split>& t, std::int64_t quad, SplitSum (&sums)[kVectors]) {
+    __m256i x[Q];
 #pragma GCC unroll 4
-    for (int q = 0; q < Q; ++q) {
-      const std::int16_t* at = t.w + (quad + q) * 64 + half * 32;
-      const __m256i w[2] = {load_weights(at), load_weights(at + 16)};
-#pragma GCC unroll 2
-      for (int r = 0; r < R; ++r) {
-        const __m256i x = broadcast(t.x + r * t.stride + (quad + q) * kQuad);
-#pragma GCC unroll 2
-        for (int v = 0; v < 2; ++v) {
-          pairs[r][v] = q == 0 ? _mm256_madd_epi16(w[v], x) : multiply_add(pairs[r][v], w[v], x);
-        }
+    for (int q = 0; q < Q; ++q) x[q] = broadcast(t.x + (quad + q) * kQuad);
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      Int32x8 pairs = {};
+#pragma GCC unroll 4
+      for (int q = 0; q < Q; ++q) {
+        pairs = multiply_add(pairs, load_weights(t.w + ((quad + q) * kVectors + v) * 16), x[q]);
       }
-    }
-#pragma GCC unroll 2
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-      for (int v = 0; v < 2; ++v) sums[r][v].add(pairs[r][v]);
+      sums[v].add(pairs);
     }
   }
 
   template <int R, int L>
   static void tile(const TileArgs<Split>& t) {
-    __m256i high[R][4], low[R][4];
-    for (int half = 0; half < 2; ++half) {
-      SplitSum sums[R][2];
-      std::int64_t quad = 0;
-      for (; quad + 4 <= t.quads; quad += 4) add_quads<4>(t, quad, half, sums);
-      for (; quad < t.quads; ++quad) add_quads<1>(t, quad, half, sums);
-#pragma GCC unroll 2
-      for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-        for (int v = 0; v < 2; ++v) {
-          high[r][2 * half + v] = sums[r][v].high;
-          low[r][2 * half + v] = sums[r][v].low();
-        }
-      }
-    }
-    for (int r = 0; r < R; ++r) {
-      add_to_sum(high[r], 65536, t.sum + r * kPanelRows);
-      add_to_sum(low[r], 1, t.sum + r * kPanelRows);
-    }
+    SplitSum sums[kVectors];
+    std::int64_t quad = 0;
+    for (; quad + 4 <= t.quads; quad += 4) add_quads<4>(t, quad, sums);
+    for (; quad < t.quads; ++quad) add_quads<1>(t, quad, sums);
+    add_to_sum({sums[0].high, sums[1].high, sums[2].high, sums[3].high}, 65536, t.sum);
+    add_to_sum({sums[0].low(), sums[1].low(), sums[2].low(), sums[3].low()}, 1, t.sum);
   }
 };
 
 void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
   if (x.limbs == 2 && w.kind == WeightKind::i16) {
     gemm_blocked<Split, 1>(x, w, out);
+  } else if (w.kind == WeightKind::i8 && x.rows <= 2 * Direct::kRows) {
+    gemm_blocked<Direct, 1>(x, w, out);
   } else {
     gemm_blocked<Plain, 1>(x, w, out);
   }
