@@ -1,6 +1,6 @@
-// make_model: writes a GGUF file of any supported architecture and shape with seeded random weights, for tests and
-// benchmarks of shapes whose trained weights are not at hand. One command line gives one file, on every machine.
-// It is not a trained model: it answers, fluently, with nonsense.
+// make_model: writes a GGUF file of any supported architecture and shape with seeded random weights, for
+// tests and benchmarks of shapes whose trained weights are not at hand. One command line gives one file,
+// on every machine. It is not a trained model: it answers, fluently, with nonsense.
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <thread>
@@ -32,8 +32,8 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ x >> 31;
 }
 
-// Four 16-bit uniforms summed: mean 0, variance 1, close to normal within 3.4 deviations. Exact in float32 up to the last
-// multiplication.
+// Four 16-bit uniforms summed: mean 0, variance 1, close to normal within 3.4 deviations. Exact in float32
+// up to the last multiplication.
 float normal_like(std::uint64_t bits) {
   std::int64_t sum = 0;
   for (int shift = 0; shift < 64; shift += 16) sum += static_cast<std::int64_t>(bits >> shift & 0xffff);
@@ -41,7 +41,8 @@ float normal_like(std::uint64_t bits) {
   return static_cast<float>(sum - 2 * 0xffff) / kDeviation;
 }
 
-// How the elements of a tensor are spread. Matrices keep the variance of what they act on; gains are near one.
+// How the elements of a tensor are spread. Matrices keep the variance of what they act on; gains are near
+// one.
 struct Spread {
   float mean = 0, deviation = 1;
 };
@@ -63,7 +64,8 @@ void make_row(const GgufTensor& tensor, std::uint64_t key, std::int64_t row, std
   encode_row(tensor.type, x.data(), tensor.columns, out);
 }
 
-// ---- Vocabulary: words over a to z with an optional word mark in front, each the one before it plus a letter. ----
+// ---- Vocabulary: words over a to z with an optional word mark in front, each the one before it plus a
+// letter. ----
 
 struct Word {
   std::string prefix, letter;  // the word is their concatenation; both are words too
@@ -93,7 +95,8 @@ std::vector<std::int32_t> token_types(std::size_t n) {
   return std::vector<std::int32_t>(n, static_cast<std::int32_t>(TokenType::normal));
 }
 
-// SentencePiece style with byte fallback: <unk> <s> </s>, 256 bytes, then letters and words, earlier ones merged first.
+// SentencePiece style with byte fallback: <unk> <s> </s>, 256 bytes, then letters and words, earlier ones
+// merged first.
 Status add_spm_vocabulary(std::size_t size, Metadata& metadata) {
   const std::string mark = "\u2581";
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};

@@ -1,8 +1,11 @@
 #include "load/checkpoint.h"
 
+#include <filesystem>
+
 #include "base/check.h"
 #include "load/dequantise.h"
 #include "load/gguf_model.h"
+#include "load/hugging_face.h"
 #include "load/mapped_file.h"
 
 namespace verbatim {
@@ -15,6 +18,9 @@ void CheckpointTensor::read_row(std::int64_t row, float* out) const {
 
 void Checkpoint::forget(const CheckpointTensor& tensor) const { forget_pages(tensor.data, tensor.bytes); }
 
-Result<Checkpoint> open_checkpoint(const std::string& path) { return open_gguf(path); }
+Result<Checkpoint> open_checkpoint(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored) ? open_hugging_face(path) : open_gguf(path);
+}
 
 }  // namespace verbatim

@@ -1,9 +1,10 @@
 // Checkpoint: a model file opened, checked and described in one vocabulary, whatever its format.
 //
-// gguf.h and hugging_face.h each turn their files into a Checkpoint; everything after this point (requantisation, model,
-// tokenizer) knows no file format. Tensor data stays where it is on disk (memory-mapped) until a row is asked for.
-// Tensor names are GGUF's: token_embd.weight, blk.0.attn_q.weight, ..., output_norm.weight, output.weight.
-// Immutable once made; safe to read from many threads.
+// gguf.h and hugging_face.h each turn their files into a Checkpoint; everything after this point
+// (requantisation, model, tokenizer) knows no file format. Tensor data stays where it is on disk
+// (memory-mapped) until a row is asked for. Tensor names are GGUF's: token_embd.weight,
+// blk.0.attn_q.weight, ..., output_norm.weight, output.weight. Immutable once made; safe to read from many
+// threads.
 #pragma once
 
 #include <cstdint>
@@ -66,11 +67,13 @@ struct Checkpoint {
     auto it = tensors.find(name);
     return it == tensors.end() ? nullptr : &it->second;
   }
-  // Tells the kernel that this tensor's pages are not needed any more (the file is never held in memory whole).
+  // Tells the kernel that this tensor's pages are not needed any more (the file is never held in memory
+  // whole).
   void forget(const CheckpointTensor& tensor) const;
 };
 
-// Opens a .gguf file or a Hugging Face folder. Errors name the file, the key or tensor, and the offset where one applies.
+// Opens a .gguf file or a Hugging Face folder. Errors name the file, the key or tensor, and the offset
+// where one applies.
 Result<Checkpoint> open_checkpoint(const std::string& path);
 
 }  // namespace verbatim

@@ -1,5 +1,5 @@
-// Rows of float32 -> the number formats of model files, for the formats that we write: the inverse of dequantise.h, by the
-// rules of ggml's reference quantisation (ggml-quants.c, quantize_row_*_ref).
+// Rows of float32 -> the number formats of model files, for the formats that we write: the inverse of
+// dequantise.h, by the rules of ggml's reference quantisation (ggml-quants.c, quantize_row_*_ref).
 #pragma once
 
 #include <cstddef>

@@ -23,10 +23,6 @@ constexpr Model kModels[] = {
     {"no_vocab", TokenizerKind::none},
 };
 
-// Pre-tokenizer names whose files leave unsaid that whole pre-tokens in the vocabulary are taken as they are
-// (llama.cpp, src/llama-vocab.cpp: LLAMA_VOCAB_PRE_TYPE_LLAMA3 and _TEKKEN).
-constexpr std::string_view kIgnoreMerges[] = {"llama3", "llama-v3", "llama-bpe", "falcon3", "tekken"};
-
 // Control tokens that end a turn by their name, for files that state only eos (llama.cpp does the same).
 constexpr std::string_view kEndOfTurn[] = {"<|eot_id|>",    "<|eom_id|>",    "<|im_end|>",     "<|end|>",
                                            "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>"};
@@ -136,9 +132,6 @@ Result<TokenizerData> gguf_tokenizer(const GgufFile& file) {
   if (out.kind == TokenizerKind::none) return out;
 
   out.pre_tokenizer = keys.string(key_of("pre")).value_or("");
-  if (out.kind == TokenizerKind::bpe) {
-    out.ignore_merges = std::ranges::find(kIgnoreMerges, out.pre_tokenizer) != std::end(kIgnoreMerges);
-  }
   read_vocabulary(keys, file, out);
   if (keys.ok() && out.kind == TokenizerKind::bpe) read_merges(keys, file, out);
   if (keys.ok()) read_special_tokens(keys, file, out);

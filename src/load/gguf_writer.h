@@ -1,5 +1,5 @@
-// write_gguf: a GGUF v3 file from metadata and rows that are made on demand, so that a model larger than memory can be
-// written.
+// write_gguf: a GGUF v3 file from metadata and rows that are made on demand, so that a model larger than
+// memory can be written.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,8 @@ struct GgufContent {
   std::vector<GgufTensor> tensors;
 };
 
-// Fills row `row` of tensor `index`: row_bytes(type, columns) bytes. Called from many threads, for disjoint rows.
+// Fills row `row` of tensor `index`: row_bytes(type, columns) bytes. Called from many threads, for
+// disjoint rows.
 using GgufRowSource = std::function<void(std::size_t index, std::int64_t row, std::byte* out)>;
 
 // The file appears whole or not at all. Errors name the path.

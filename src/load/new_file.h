@@ -1,5 +1,5 @@
-// NewFile: a file written under a temporary name and renamed when it is complete, so that its path never shows half of
-// it. Dropped before that, it leaves nothing behind.
+// NewFile: a file written under a temporary name and renamed when it is complete, so that its path never
+// shows half of it. Dropped before that, it leaves nothing behind.
 #pragma once
 
 #include <cstddef>

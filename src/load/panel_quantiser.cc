@@ -15,7 +15,8 @@ constexpr int kBlock =
     spec::kLanes;  // columns a loop body handles: a constant, so that it becomes vector code
 static_assert(kBlock == kColumnPad && kGroup == kI4Group);
 
-// spec::max_abs of x, whose length is a multiple of kBlock: the bits of |x| order like the values, NaN on top.
+// spec::max_abs of x, whose length is a multiple of kBlock: the bits of |x| order like the values, NaN on
+// top.
 VERBATIM_MULTIVERSION
 float max_abs_blocks(const float* x, std::int64_t k_padded) {
   std::int32_t most[kBlock] = {};
@@ -35,8 +36,8 @@ float fold(float* lane) {
   return lane[0];
 }
 
-// spec::quantise and spec::row_error in one pass; `emit(begin, q)` takes 64 integers. Padding adds +0 to lanes, which
-// changes no bit (lanes64.h).
+// spec::quantise and spec::row_error in one pass; `emit(begin, q)` takes 64 integers. Padding adds +0 to
+// lanes, which changes no bit (lanes64.h).
 template <class Emit>
 [[gnu::always_inline]] inline spec::RowError quantise_blocks(const float* x, std::int64_t k_padded,
                                                              float reciprocal, float Q, Emit emit) {
@@ -136,7 +137,8 @@ spec::RowError quantise_i4_row(const float* x, std::int64_t k, float reciprocal,
   return {fold(error), fold(energy)};
 }
 
-// rows: (16, k_padded) int8 -> one limb plane of a panel. A quad of columns is one 32-bit word, so this transposes words.
+// rows: (16, k_padded) int8 -> one limb plane of a panel. A quad of columns is one 32-bit word, so this
+// transposes words.
 void pack_plane(const std::int8_t* rows, std::int64_t k_padded, std::byte* out) {
   constexpr int kQuads = kColumnPad / kQuad;  // words of 16 rows x 64 columns stay in the first-level cache
   for (std::int64_t begin = 0; begin < k_padded; begin += kColumnPad) {

@@ -1,8 +1,8 @@
 // PanelQuantiser: 16 rows of a tensor -> one packed panel, at the speed of memory.
 //
-// It computes exactly what spec/weights.h states (tests compare every bit) and differs from it only in the order of
-// independent work: blocks of 64 columns that the compiler turns into vector instructions, 16 rows packed together.
-// Holds scratch memory: one object a thread.
+// It computes exactly what spec/weights.h states (tests compare every bit) and differs from it only in the
+// order of independent work: blocks of 64 columns that the compiler turns into vector instructions, 16
+// rows packed together. Holds scratch memory: one object a thread.
 #pragma once
 
 #include <array>

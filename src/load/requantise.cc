@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "load/architecture.h"
+#include "load/config_text.h"
 #include "load/dequantise.h"
 #include "load/panel_quantiser.h"
 #include "load/weight_arena.h"
@@ -24,10 +25,11 @@ constexpr PolicyName kPolicies[] = {{WeightPolicy::automatic, "auto"},
                                     {WeightPolicy::i8, "i8"},
                                     {WeightPolicy::i4, "i4"}};
 
-// `automatic`: a file type of at most `file_bits` bits a weight becomes `kind`, unless the integers would err by more than
-// `most` (relative RMS) and the next kind, which errs less, is taken. Measured (spec/weights.h): Gaussian rows err by 0.9 %
-// in i8 and 7.3 % in i4, heavy-tailed ones (Student-t, 5 degrees of freedom) by 2.0 % and 8.7 %; past the bounds below a few
-// outliers rule the scales of their rows. The last row has no bound.
+// `automatic`: a file type of at most `file_bits` bits a weight becomes `kind`, unless the integers would
+// err by more than `most` (relative RMS) and the next kind, which errs less, is taken. Measured
+// (spec/weights.h): Gaussian rows err by 0.9 % in i8 and 7.3 % in i4, heavy-tailed ones (Student-t, 5
+// degrees of freedom) by 2.0 % and 8.7 %; past the bounds below a few outliers rule the scales of their
+// rows. The last row has no bound.
 struct KindRule {
   WeightKind kind;
   double file_bits;
@@ -52,26 +54,6 @@ const KindRule* rule_for(WeightPolicy policy, DType type) {
   }
   return std::ranges::find_if(kRules,
                               [&](const KindRule& rule) { return info_of(type).bits <= rule.file_bits; });
-}
-
-std::string config_lines(const ModelConfig& c) {
-  const spec::RopeScaling& s = c.rope_scaling;
-  std::string out = fmt::format(
-      "architecture={}\nlayers={}\ndim={}\nhidden_dim={}\nheads={}\nkv_heads={}\nhead_dim={}\nvocab_size={}\n"
-      "context_length={}\nsliding_window={}\nnorm_epsilon={:a}\nrope_theta={:a}\nrope_dim={}\nrope_layout={}"
-      "\n"
-      "tied_embeddings={}\n",
-      c.architecture, c.layers, c.dim, c.hidden_dim, c.heads, c.kv_heads, c.head_dim, c.vocab_size,
-      c.context_length, c.sliding_window, c.norm_epsilon, c.rope_theta, c.rope_dim,
-      static_cast<int>(c.rope_layout), c.tied_embeddings);
-  out += fmt::format(
-      "rope_scaling={}\nfactor={:a}\noriginal_context={:a}\nlow_freq_factor={:a}\nhigh_freq_factor={:a}"
-      "\nbeta_fast={:a}\n"
-      "beta_slow={:a}\nattention_factor={}\nfrequency_factors=",
-      static_cast<int>(s.kind), s.factor, s.original_context, s.low_freq_factor, s.high_freq_factor,
-      s.beta_fast, s.beta_slow, s.attention_factor ? fmt::format("{:a}", *s.attention_factor) : "none");
-  for (float factor : s.frequency_factors) out += fmt::format("{:a},", factor);
-  return out + "\n";
 }
 
 // A matrix packed into the arena, its error and its digest.
@@ -175,7 +157,7 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
   PackedWeights out;
   Sha256 fingerprint;
   fingerprint.update(fmt::format("verbatim weights\ncontract={}\n", spec::kContractVersion));
-  fingerprint.update(config_lines(checkpoint.config));
+  fingerprint.update(canonical_text(checkpoint.config));
 
   std::vector<TensorSpec> specs = expected_tensors(checkpoint.config);
   LoadProgress done;

@@ -1,9 +1,11 @@
 // requantise: a model file's tensors -> the contract's integers (spec/weights.h), packed.
 //
-// Every machine and every number of threads gets the same bits. The fingerprint names them: SHA-256 over, in this order,
-//   "verbatim weights" and the contract version; the configuration as "name=value" lines, floats in hexadecimal;
-//   per tensor of expected_tensors(): SHA-256 over "name kind n k" and, for matrices, the SHA-256 of each panel followed by
-//   its 16 scales (the packed form is the canonical spelling of the integers); for vectors, the float32 values.
+// Every machine and every number of threads gets the same bits. The fingerprint names them: SHA-256 over,
+// in this order,
+//   "verbatim weights" and the contract version; the configuration as "name=value" lines, floats in
+//   hexadecimal; per tensor of expected_tensors(): SHA-256 over "name kind n k" and, for matrices, the
+//   SHA-256 of each panel followed by its 16 scales (the packed form is the canonical spelling of the
+//   integers); for vectors, the float32 values.
 // The tokenizer's part of a model's identity is added by a later layer.
 #pragma once
 
@@ -34,7 +36,8 @@ struct LoadProgress {
 
 using ProgressCallback = std::function<void(const LoadProgress&)>;
 
-// Each tensor's pages of the file are given back once it is packed: the peak of memory is about the packed size.
+// Each tensor's pages of the file are given back once it is packed: the peak of memory is about the packed
+// size.
 // Errors: a value that is not finite (names file, tensor and row).
 Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy policy, ThreadPool& pool,
                                  const ProgressCallback& progress);

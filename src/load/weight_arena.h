@@ -1,5 +1,5 @@
-// WeightArena: memory for packed weights, taken from a few large zeroed buffers (which the kernel may back with huge
-// pages) in 64-byte aligned parts. Parts live as long as the arena. Not thread safe.
+// WeightArena: memory for packed weights, taken from a few large zeroed buffers (which the kernel may back
+// with huge pages) in 64-byte aligned parts. Parts live as long as the arena. Not thread safe.
 #pragma once
 
 #include <algorithm>

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
+#include "load/config_text.h"
 #include "load/mapped_file.h"
 #include "load/new_file.h"
 #include "spec/version.h"
@@ -47,7 +48,8 @@ std::array<std::span<const std::byte>, 2> parts_of(const PackedMatrix& m) {
 
 // ---- Writing ----
 
-// Lays parts out one after another; their places are relative to the first, so that the index may be written before them.
+// Lays parts out one after another; their places are relative to the first, so that the index may be
+// written before them.
 class Layout {
  public:
   Json add(std::span<const std::byte> part) {
@@ -100,8 +102,8 @@ struct Part {
   std::uint64_t xxh3 = 0;
 };
 
-// Throws std::exception when the index does not say what it should: it is checked by SHA-256, so this is a file written by
-// someone else.
+// Throws std::exception when the index does not say what it should: it is checked by SHA-256, so this is a
+// file written by someone else.
 Part find_part(const Json& place, std::span<const std::byte> data, std::size_t expected_bytes) {
   auto at = place.at("at").get<std::uint64_t>(), bytes = place.at("bytes").get<std::uint64_t>();
   if (bytes != expected_bytes || at % kPartAlignment != 0 || at > data.size() || bytes > data.size() - at) {
@@ -160,6 +162,7 @@ bool parts_are_whole(const std::vector<Part>& parts, ThreadPool& pool) {
 
 std::string weight_cache_key(const Checkpoint& checkpoint, WeightPolicy policy) {
   Sha256 sha;
+  sha.update(canonical_text(checkpoint.config));
   sha.update(fmt::format("format={}\ncontract={}\npolicy={}\nfiles={}\n", kFormatVersion,
                          spec::kContractVersion, name_of(policy), checkpoint.identity));
   return sha.hex();

@@ -1,8 +1,9 @@
 // weights: the rows of a weight matrix as integers.
 //
-// Meaning   x[i] ~ w[i] * S, one scale S a row.  i16, i8: Fix with two limbs, one limb (fix.h).  i4: a
-// compressed
-//           i8: in each group of 32, w[i] = z + g * c[i], c in 0..15, g in 1..17, z and w in [-127, 127].
+// Meaning   x[i] ~ w[i] * S, one scale S a row.
+//           i16, i8: Fix with two limbs, one limb (fix.h).
+//           i4: a compressed i8: in each group of 32, w[i] = z + g * c[i], c in 0..15, g in 1..17, z and w in
+//           [-127, 127].
 // Shapes    x (k) -> i16, i8: w (k), S.  i4: codes (k), steps g and offsets z (ceil(k / 32)), S.
 // Rounding  i16, i8: fix.h R1 to R4.
 //           i4: fix.h R1 to R3 with Q = 127 give S and r; then
@@ -14,15 +15,15 @@
 //               top = min(15, floor((127 - z) / g)), the largest code that keeps w <= 127
 //           R5  c[i] = round_half_even((u[i] - z) * (1 / g)), clamped to [0, top];  w[i] = z + g * c[i]
 //           R6  cost = sum of (u[i] - w[i])^2; the first candidate of least cost is taken
-// Order     R6: 32 squares (absent elements of a last short group count +0), folded 16, 8, 4, 2, 1: s[l] +=
-// s[l + half].
+// Order     R6: 32 squares (absent elements of a last short group count +0), folded 16, 8, 4, 2, 1:
+//           s[l] += s[l + half].
 //
-// Measured (relative RMS error): Gaussian rows, k = 2048: i16 0.0065 %, i8 0.84 %, i4 7.3 % from floats,
-// and 4.7 % against the values of a Q4_0 file, whose own error is 8.6 %; Student-t rows with 5 degrees of
+// Measured (relative RMS error): Gaussian rows, k = 2048: i16 0.0065 %, i8 0.84 %, i4 7.3 % from floats, and
+// 4.7 % against the values of a Q4_0 file, whose own error is 8.6 %; Student-t rows with 5 degrees of
 // freedom: i8 1.7 %, i4 8.5 %; trained matrices of stories260K: i8 0.56 to 0.71 %, i4 6.8 to 7.8 %. Shrinking
 // the i8 scale by the best of 0.95 .. 1.00 (least squares) gained 1 % of these errors at six times the work:
-// not worth a rule. Centring z alone (t = 0) costs i4 7.8 instead of 7.3 %; smaller g than G - 1 gains
-// nothing.
+// not worth a rule. Centring z alone (t = 0) costs i4 7.8 instead of 7.3 %;
+// smaller g than G - 1 gains nothing.
 #pragma once
 
 #include <algorithm>

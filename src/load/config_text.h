@@ -1,0 +1,13 @@
+// The one spelling of a configuration that fingerprints and cache keys are made of: a "name=value" line
+// for each number, floats in hexadecimal.
+#pragma once
+
+#include <string>
+
+#include "load/model_config.h"
+
+namespace verbatim {
+
+std::string canonical_text(const ModelConfig& config);
+
+}  // namespace verbatim

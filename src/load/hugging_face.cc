@@ -1,0 +1,165 @@
+#include "load/hugging_face.h"
+
+#include <charconv>
+#include <filesystem>
+#include <set>
+
+#include "load/architecture.h"
+#include "load/hf_config.h"
+#include "load/hf_tokenizer.h"
+#include "load/json_file.h"
+#include "load/mapped_file.h"
+#include "load/safetensors.h"
+
+namespace verbatim {
+namespace {
+
+struct NamePair {
+  std::string_view hugging_face, gguf;
+};
+constexpr NamePair kModelNames[] = {
+    {"model.embed_tokens.weight", "token_embd.weight"},
+    {"model.norm.weight", "output_norm.weight"},
+    {"lm_head.weight", "output.weight"},
+};
+constexpr NamePair kLayerNames[] = {
+    {"input_layernorm.weight", "attn_norm.weight"},
+    {"self_attn.q_proj.weight", "attn_q.weight"},
+    {"self_attn.k_proj.weight", "attn_k.weight"},
+    {"self_attn.v_proj.weight", "attn_v.weight"},
+    {"self_attn.q_proj.bias", "attn_q.bias"},
+    {"self_attn.k_proj.bias", "attn_k.bias"},
+    {"self_attn.v_proj.bias", "attn_v.bias"},
+    {"self_attn.q_norm.weight", "attn_q_norm.weight"},
+    {"self_attn.k_norm.weight", "attn_k_norm.weight"},
+    {"self_attn.o_proj.weight", "attn_output.weight"},
+    {"post_attention_layernorm.weight", "ffn_norm.weight"},
+    {"mlp.gate_proj.weight", "ffn_gate.weight"},
+    {"mlp.up_proj.weight", "ffn_up.weight"},
+    {"mlp.down_proj.weight", "ffn_down.weight"},
+};
+constexpr std::string_view kLayerPrefix = "model.layers.";
+constexpr std::string_view kRotaryBuffer =
+    ".self_attn.rotary_emb.inv_freq";  // old files store what config.json implies
+
+constexpr std::string_view kWeights = "model.safetensors", kIndex = "model.safetensors.index.json";
+
+// The names of the files that hold the weights, and the file of each tensor when an index says so.
+struct WeightFiles {
+  std::set<std::string> names;
+  std::map<std::string, std::string> file_of_tensor;
+};
+
+Result<WeightFiles> find_weight_files(const std::filesystem::path& folder) {
+  WeightFiles files;
+  if (std::filesystem::exists(folder / kWeights)) {
+    files.names.insert(std::string(kWeights));
+    return files;
+  }
+  std::string path = (folder / kIndex).string();
+  if (!std::filesystem::exists(path))
+    return fail("{}: has neither {} nor {}", folder.string(), kWeights, kIndex);
+  Result<Json> index = read_json_file(path);
+  if (!index) return index.error();
+  Status status;
+  JsonKeys keys(*index, path, "", status);
+  const Json* map = keys.object("weight_map");
+  if (map == nullptr && status.ok()) keys.refuse("weight_map", "is missing");
+  if (!status) return status.error();
+  for (const auto& [tensor, file] : map->items()) {
+    std::string name = file.is_string() ? file.get<std::string>() : "";
+    if (name.empty() || name.find('/') != std::string::npos || name == "..") {
+      return fail("{}: key 'weight_map.{}' is {}, not the name of a file in this folder", path, tensor,
+                  file.dump());
+    }
+    files.names.insert(name);
+    files.file_of_tensor.emplace(tensor, name);
+  }
+  return files;
+}
+
+// Adds the tensors of one file under their GGUF names.
+Status add_tensors(const MappedFile& mapping, SafetensorsFile file, const WeightFiles& files,
+                   const std::string& name, Checkpoint& out) {
+  for (auto& [hf_name, tensor] : file.tensors) {
+    auto stated = files.file_of_tensor.find(hf_name);
+    if (!files.file_of_tensor.empty() && (stated == files.file_of_tensor.end() || stated->second != name)) {
+      return fail("{}: tensor '{}' is not where {} says", mapping.path(), hf_name, kIndex);
+    }
+    if (hf_name.ends_with(kRotaryBuffer)) continue;
+    tensor.name = gguf_tensor_name(hf_name);
+    if (tensor.name.empty())
+      return fail("{}: tensor '{}' is not known to be part of such a model", mapping.path(), hf_name);
+    if (out.config.tied_embeddings && tensor.name == "output.weight") continue;  // a copy of the embedding
+    std::string key = tensor.name;
+    if (!out.tensors.emplace(key, std::move(tensor)).second)
+      return fail("{}: tensor '{}' occurs twice", mapping.path(), hf_name);
+  }
+  return {};
+}
+
+Status open_weights(const std::filesystem::path& folder, Checkpoint& out) {
+  Result<WeightFiles> files = find_weight_files(folder);
+  if (!files) return files.error();
+  auto mappings = std::make_shared<std::vector<std::shared_ptr<const MappedFile>>>();
+  std::vector<FileHeader> headers;
+  for (const std::string& name : files->names) {
+    std::string path = (folder / name).string();
+    Result<std::shared_ptr<const MappedFile>> mapping = MappedFile::open(path);
+    if (!mapping) return mapping.error();
+    Result<SafetensorsFile> file = read_safetensors((*mapping)->bytes(), path);
+    if (!file) return file.error();
+    headers.push_back({**mapping, file->data_offset});
+    if (Status added = add_tensors(**mapping, *std::move(file), *files, name, out); !added) return added;
+    mappings->push_back(*std::move(mapping));
+  }
+  out.identity = identity_of(headers);
+  out.storage = mappings;
+  return check_tensors(out);
+}
+
+}  // namespace
+
+std::string gguf_tensor_name(std::string_view name) {
+  for (const NamePair& pair : kModelNames) {
+    if (pair.hugging_face == name) return std::string(pair.gguf);
+  }
+  if (!name.starts_with(kLayerPrefix)) return "";
+  std::string_view rest = name.substr(kLayerPrefix.size());
+  unsigned layer = 0;
+  auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
+  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+  if (error != std::errc() || !rest.starts_with('.')) return "";
+  for (const NamePair& pair : kLayerNames) {
+    if (pair.hugging_face == rest.substr(1)) return fmt::format("blk.{}.{}", layer, pair.gguf);
+  }
+  return "";
+}
+
+Result<Checkpoint> open_hugging_face(const std::string& path) {
+  std::filesystem::path folder(path);
+  Checkpoint out;
+  out.path = path;
+  out.format = "Hugging Face safetensors";
+  bool has_model = std::filesystem::exists(folder / "config.json");
+  Json config = Json::object();
+  if (has_model) {
+    std::string file = (folder / "config.json").string();
+    Result<Json> parsed = read_json_file(file);
+    if (!parsed) return parsed.error();
+    config = *std::move(parsed);
+    Result<ModelConfig> read = hugging_face_config(config, file);
+    if (!read) return read.error();
+    out.config = *std::move(read);
+    for (const auto& [key, value] : config.items())
+      out.metadata.emplace_back("config.json: " + key, value.dump());
+  }
+  Result<TokenizerData> tokenizer = hugging_face_tokenizer(path, config, out.config.vocab_size);
+  if (!tokenizer) return tokenizer.error();
+  out.tokenizer = *std::move(tokenizer);
+  if (!has_model) return out;
+  if (Status status = open_weights(folder, out); !status) return status.error();
+  return out;
+}
+
+}  // namespace verbatim
