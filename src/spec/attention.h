@@ -1,19 +1,19 @@
-// attention: one query head over the cached keys and values of one KV head   (Vaswani et al. 2017; blocks as
-// in Dao et al. 2022)
+// attention: one query head over the cached keys and values of one KV head
+// (Vaswani et al. 2017; blocks as in Dao et al. 2022)
 //
 // Meaning   softmax(q . k_t / sqrt(d)) v_t over the visible positions t: first_visible <= t <= p, where
-// first_visible is
-//           max(0, p - window + 1) under a sliding window and 0 without one.
+//           first_visible is max(0, p - window + 1) under a sliding window and 0 without one.
 // Shapes    q (d) Fix; k, v: (tokens, d) integers with one scale a token -> out (d) float32
 // Rounding  Positions are cut into blocks of 128 from absolute position 0. For each block B that holds a
-// visible t:
-//           R1  c = 1 / sqrt(d)           two roundings, once
+//           visible t:
+//           R1  c = 1 / sqrt(d)                        two roundings, once
 //           R2  a_t = f32(q . k_t) * ((s_q * c) * s_k[t])
-//           R3  m_B = max a_t             exact
-//           R4  p_t = exp(a_t - m_B)      one subtraction, then exp.h
-//           R5  l_B = lanes64 of p_t, t counted from the block's start
+//           R3  m_B = max a_t                          exact
+//           R4  p_t = exp(a_t - m_B)                   one subtraction, then exp.h
+//           R5  l_B = lanes64 of p_t                   t counted from the block's start
 //           R6  u_t = p_t * s_v[t];  w = quantise(u)   fix.h, with the limbs of the activations; invisible t
-//           have w_t = 0 R7  o_B[j] = f32(sum_t w_t * v_t[j]) * s_w
+//                                                      have w_t = 0
+//           R7  o_B[j] = f32(sum_t w_t * v_t[j]) * s_w
 // Order     The first block gives (m, l, o). Later blocks join in increasing B (fma where written):
 //           m' = max(m, m_B), a = exp(m - m'), b = exp(m_B - m'),
 //           l' = fma(l, a, l_B * b), o'[j] = fma(o[j], a, o_B[j] * b).      Result o[j] / l.
@@ -71,8 +71,8 @@ inline AttentionBlock attend_block(const std::int16_t* q, float s_q, FixTokens k
     p[t - start] = exp(p[t - start] - block.m);
     u[t - start] = p[t - start] * v.scale[t];
   }
-  block.l = lanes64_sum(
-      p, kAttentionBlock);  // invisible places hold +0, which changes no sum of non-negative numbers
+  // Invisible places hold +0, which changes no sum of non-negative numbers.
+  block.l = lanes64_sum(p, kAttentionBlock);
   FixScale s_w = quantise(u, kAttentionBlock, limbs, w);
   for (std::int64_t j = 0; j < d; ++j) {
     std::int64_t acc = 0;

@@ -2,13 +2,13 @@
 //
 // Meaning   (high, low) stands for high + low, |low| <= half a last place of high.
 // Rounding  two_sum, quick_two_sum and two_product are exact; the others err by a few 2^-104 of the result.
-// Every
-//           operation below is one rounding, in the order written: no fma, no wider registers, so every
+//           Every operation below is one rounding, in the order written: no fma, no wider registers, so every
 //           machine agrees.
 // Order     none.
 //
-// REQUIRES: no overflow or underflow within an operation: operands zero or within 2^-400 .. 2^400 in
-// magnitude. Sources: Knuth (two_sum), Dekker 1971 (quick_two_sum, two_product).
+// REQUIRES: no overflow or underflow within an operation:
+// operands zero or within 2^-400 .. 2^400 in magnitude.
+// Sources: Knuth (two_sum), Dekker 1971 (quick_two_sum, two_product).
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 // embed: the residual stream's first value, a row of the embedding matrix.
 //
-// Meaning   y[i] = q[i] * scale      Shapes  q (dim), scale of row `token` -> y (dim) float32
+// Meaning   y[i] = q[i] * scale
+// Shapes    q (dim), scale of row `token` -> y (dim) float32
 // Rounding  R1  the product (f32(q) is exact)
 #pragma once
 

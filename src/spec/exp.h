@@ -1,27 +1,30 @@
 // exp: the exponential of a float32.
 //
 // Meaning   exp(x) = e^x.  exp(+-0) = 1 exactly, exp(-inf) = +0, exp(+inf) = +inf, exp(NaN) = NaN (here
-// 0x7fc00000; a lane
-//           may return any NaN, since a NaN never leaves the forward pass). x >= 0x1.62e43p+6 (88.72284)
-//           gives +inf, x <= -0x1.9fe36ap+6 (-103.97208) gives +0, subnormal results are kept.
-// Rounding  R1  z = min(max(x, -104), 89)            exact; beyond these the result no longer changes
-//           R2  t = fma(z, log2e, 1.5 * 2^23)        one fma: n = t - 1.5 * 2^23 is the integer nearest z *
-//           log2e, n in [-150, 128] R3  r = fma(n, -ln2_high, z)             one fma, exact: r and n *
-//           ln2_high share a last place of 2^-25 or more R4  r = fma(n, -ln2_low, r)              one fma;
-//           |r| < 0.3467 R5  p = c6; p = fma(p, r, c5), then c4, c3, c2, 1, 1      six fma (Horner); p ~ e^r
-//           R6  y = p * 2^n                          one rounding (only a subnormal result is inexact)
+//           0x7fc00000; a lane may return any NaN, since a NaN never leaves the forward pass).
+//           x >= 0x1.62e43p+6 (88.72284) gives +inf, x <= -0x1.9fe36ap+6 (-103.97208) gives +0, subnormal
+//           results are kept.
+// Rounding  R1  z = min(max(x, -104), 89)        exact; beyond these the result no longer changes
+//           R2  t = fma(z, log2e, 1.5 * 2^23)    one fma: n = t - 1.5 * 2^23 is the integer nearest
+//                                                z * log2e, n in [-150, 128]
+//           R3  r = fma(n, -ln2_high, z)         one fma, exact: r and n * ln2_high share a last place of
+//                                                2^-25 or more
+//           R4  r = fma(n, -ln2_low, r)          one fma; |r| < 0.3467
+//           R5  p = c6; p = fma(p, r, c5), then  six fma (Horner); p ~ e^r
+//               c4, c3, c2, 1, 1
+//           R6  y = p * 2^n                      one rounding (only a subnormal result is inexact)
 // Order     none: elements are independent.
 //
 // R6 is one rounding of p * 2^n however it is reached. Ways to reach it, equal on bits:
 //   * p * 2^n1 * 2^n2 with n1 = n >> 1, n2 = n - n1: the first product is exact (the code below);
 //   * x <= 0 known (softmax): the integer sum bits(p) + ((n + 64) << 23), as a float, times 2^-64. With the
-//   constant of
-//     R2 taken as 1.5 * 2^23 + 64, (n + 64) << 23 is bits(t) << 23: one shift, one integer add, one
-//     multiplication;
+//     constant of R2 taken as 1.5 * 2^23 + 64, (n + 64) << 23 is bits(t) << 23: one shift, one integer add,
+//     one multiplication;
 //   * AVX-512 vscalefps.
 //
-// Worst error over every float32: 0.891321 ulp, at -0x1.765026p+2. Not monotone: 2924 arguments have a larger neighbour
-// with a smaller result, each by one last place. Found by VERBATIM_EXHAUSTIVE=1 spec_tests --gtest_filter='Exp.*'.
+// Worst error over every float32: 0.891321 ulp, at -0x1.765026p+2. Not monotone: 2924 arguments have a larger
+// neighbour with a smaller result, each by one last place.
+// Found by VERBATIM_EXHAUSTIVE=1 spec_tests --gtest_filter='Exp.*'.
 //
 // Constants by tools/coefficients/exp.sollya.
 #pragma once

@@ -1,14 +1,14 @@
 // Fix: a vector of reals held as integers and one scale.
 //
-// Meaning   x[i] ~ q[i] * scale, q in [-Q, Q].  One limb: Q = 127.  Two limbs: q = 128 * hi + lo, hi in
-// [-127, 127],
-//           lo in [-64, 63], Q = 16319 = 128 * 127 + 63.
+// Meaning   x[i] ~ q[i] * scale, q in [-Q, Q].  One limb: Q = 127.
+//           Two limbs: q = 128 * hi + lo, hi in [-127, 127], lo in [-64, 63], Q = 16319 = 128 * 127 + 63.
 // Shapes    x (k) float32 -> q (k), scale.
 // Rounding  R1  a = max |x|                          exact
 //           R2  scale = a / Q                        one division
 //           R3  r = Q / a                            one division
 //           R4  q[i] = round_half_even(x[i] * r)     one multiplication, one rounding to integer; then
-//           clamped to [-Q, Q] If a < 2^-100: q = 0, scale = 0 (r would overflow).
+//                                                    clamped to [-Q, Q]
+//           If a < 2^-100: q = 0, scale = 0 (r would overflow).
 // Order     none: max has no order, elements are independent.
 #pragma once
 
@@ -22,8 +22,8 @@ inline constexpr float kFixTiny = 0x1p-100f;
 
 constexpr int fix_max(int limbs) { return limbs == 2 ? 16319 : 127; }
 
-// Round to the nearest integer, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no room for a
-// fraction.
+// Round to the nearest integer, ties to even, for |x| < 2^22:
+// adding 1.5 * 2^23 leaves no room for a fraction.
 inline float round_half_even(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
 struct FixScale {
@@ -39,8 +39,8 @@ inline FixScale fix_scale(float a, int limbs) {
   return {a / Q, Q / a, true};
 }
 
-// The largest |x|; NaN if any element is NaN (as integers, the bit patterns of |x| order the same way, NaN on
-// top).
+// The largest |x|; NaN if any element is NaN (as integers, the bit patterns of |x| order the same way,
+// NaN on top).
 inline float max_abs(const float* x, std::int64_t k) {
   float a = 0;
   for (std::int64_t i = 0; i < k; ++i) {

@@ -17,10 +17,11 @@
 
 namespace verbatim::spec {
 
-// sum + error rounded once to float32, where sum is that value rounded to nearest double and error is what it lost.
-// The sum is first made odd: kept if exact, else moved to the neighbour whose last bit is 1. An odd last bit says "not a
-// tie, not exact" to the rounding that follows, which therefore rounds as if it saw all of sum + error: 53 >= 24 + 2 bits
-// suffice (Boldo, Melquiond 2008, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd").
+// sum + error rounded once to float32, where sum is that value rounded to nearest double and error is what it
+// lost. The sum is first made odd: kept if exact, else moved to the neighbour whose last bit is 1. An odd
+// last bit says "not a tie, not exact" to the rounding that follows, which therefore rounds as if it saw all
+// of sum + error: 53 >= 24 + 2 bits suffice (Boldo, Melquiond 2008, "Emulation of FMA and correctly rounded
+// sums: proved algorithms using rounding to odd").
 inline float round_once(double sum, double error) {
   auto bits = std::bit_cast<std::uint64_t>(sum);
   bool inexact = std::fabs(error) > 0;                                              // false for NaN
@@ -31,8 +32,8 @@ inline float round_once(double sum, double error) {
 }
 
 inline float fma_portable(float a, float b, float c) {
-  double product =
-      static_cast<double>(a) * static_cast<double>(b);  // exact: 48 bits, no overflow, no underflow
+  // Exact: 48 bits, no overflow, no underflow.
+  double product = static_cast<double>(a) * static_cast<double>(b);
   double addend = c;
   double sum = product + addend;
   // Knuth's two-sum: sum + error is exactly product + addend. For infinities and NaN, error is NaN.

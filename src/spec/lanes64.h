@@ -2,11 +2,11 @@
 //
 // Meaning   sum of k terms.
 // Shapes    x (k) float32 -> one float32.
-// Rounding  R1  lane[i mod 64] = join(lane[i mod 64], i)   one rounding an element: x[i] + lane, or fma(x[i],
-// x[i], lane)
+// Rounding  R1  lane[i mod 64] = join(lane[i mod 64], i)   one rounding an element: x[i] + lane, or
+//                                                          fma(x[i], x[i], lane)
 //           R2  lane[l] = lane[l] + lane[l + half]         one rounding a fold
 // Order     64 lanes start at +0; element i joins lane i mod 64 in increasing i; then half = 32, 16, 8, 4, 2,
-// 1 fold.
+//           1 fold.
 //
 // There is no padding: lanes that a short tail does not reach are left alone. A kernel may instead add +0 to
 // them (or fma(0, 0, lane)): that gives the same bits, because a lane is never -0. It starts at +0, and under

@@ -1,12 +1,12 @@
 // Philox4x32-10: the counter-based random generator of sampling.
 //
 // Meaning   A keyed bijection of 128-bit counters, ten rounds (Salmon, Moraes, Dror, Shaw 2011, "Parallel
-// random
-//           numbers: as easy as 1, 2, 3", section 4.3). The draw at (seed, position, stream) is a pure
+//           random numbers: as easy as 1, 2, 3", section 4.3). The draw at (seed, position, stream) is a pure
 //           function of the three: no state, so neither batch, order nor thread can reach it.
-// Layout    key = (seed low, seed high); counter = (position low, position high, stream low, stream high), 32
-// bits each. Rounding  none: uniform draws are integers below 2^24 (2^53) times 2^-24 (2^-53), which is
-// exact. Order     none.
+// Layout    key = (seed low, seed high); counter = (position low, position high, stream low, stream high),
+//           32 bits each.
+// Rounding  none: uniform draws are integers below 2^24 (2^53) times 2^-24 (2^-53), which is exact.
+// Order     none.
 #pragma once
 
 #include <array>

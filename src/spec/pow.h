@@ -4,15 +4,16 @@
 //           exp64(+-0) = 1, log64(1) = +0, pow64(1, y) = pow64(base, +-0) = 1 exactly. log64(+-0) = -inf,
 //           log64(x < 0) = NaN, log64(+inf) = exp64(+inf) = +inf, exp64(-inf) = +0, NaN gives NaN.
 // Rounding  every operation written here is one rounding of IEEE 754 double + - * /, in the order written: no
-// fma, no libm.
+//           fma, no libm.
 //           R1  reduce the argument: x - n ln 2 in double_double; m in [sqrt(1/2), sqrt(2)) of x = m 2^n,
-//           exact R2  sum a Taylor series by Horner, for log64 and pow64 its leading terms in double_double
+//               exact
+//           R2  sum a Taylor series by Horner, for log64 and pow64 its leading terms in double_double
 //           R3  round the sum to double; exp64 and pow64 then scale by 2^n (only a subnormal result rounds
-//           again)
+//               again)
 // Order     none.
 //
-// Worst errors found against MPFR (spec_tests --gtest_filter='Pow.*'): exp64 0.745 ulp, log64 0.5001 ulp, pow64 0.75 ulp;
-// 1.01 ulp is allowed where the result is subnormal.
+// Worst errors found against MPFR (spec_tests --gtest_filter='Pow.*'): exp64 0.745 ulp, log64 0.5001 ulp,
+// pow64 0.75 ulp; 1.01 ulp is allowed where the result is subnormal.
 //
 // Nothing is fitted: the coefficients are 1/k! and 1/(2k+1), computed where they stand. ln 2 in parts is by
 // tools/coefficients/constants.sollya.
@@ -67,8 +68,8 @@ inline DoubleDouble log_of(double x) {
     x = x * 0x1p54;
     exponent = -54;
   }
-  // x = m * 2^exponent with m in [sqrt(1/2), sqrt(2)): less the bits of sqrt(1/2), the exponent field is the
-  // exponent.
+  // x = m * 2^exponent with m in [sqrt(1/2), sqrt(2)): less the bits of sqrt(1/2),
+  // the exponent field is the exponent.
   constexpr std::int64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
   auto bits = std::bit_cast<std::int64_t>(x);
   std::int64_t shift = (bits - kSqrtHalf) >> 52;

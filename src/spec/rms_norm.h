@@ -2,8 +2,12 @@
 //
 // Shapes    x (dim), gain (dim) -> y (dim) float32
 // Rounding  R1  ss = lanes64 of x*x by fma
-//           R2  ss / dim      R3  + eps      R4  sqrt      R5  r = 1 / R4
-//           R6  x[i] * r      R7  R6 * gain[i]
+//           R2  ss / dim
+//           R3  + eps
+//           R4  sqrt
+//           R5  r = 1 / R4
+//           R6  x[i] * r
+//           R7  R6 * gain[i]
 // Order     lanes64.h
 #pragma once
 
@@ -15,8 +19,8 @@
 namespace verbatim::spec {
 
 // sqrt is IEEE 754's correctly rounded squareRoot, one instruction everywhere.
-// A sum that overflowed would give r = 0 and silence the row: it gives NaN, which the next quantisation
-// reports.
+// A sum that overflowed would give r = 0 and silence the row: it gives NaN,
+// which the next quantisation reports.
 inline float rms_reciprocal(float sum_of_squares, std::int64_t dim, float epsilon) {
   if (!std::isfinite(sum_of_squares)) return NAN;
   return 1.0f / std::sqrt(sum_of_squares / static_cast<float>(dim) + epsilon);

@@ -3,14 +3,18 @@
 // Meaning   pair i of a head at position p turns by p * f_i:  (x0, x1) -> (x0 cos - x1 sin, x1 cos + x0 sin)
 // Shapes    x (d) -> x (d); tables cos, sin (d/2) a position
 // Rounding  Table, in double precision by sin_cos.h and pow.h, so the same on every machine:
-//           f_i = theta^(-2i/d), scaled as below;  angle = p * f_i;  c = f32(cos(angle) * mscale), s =
-//           f32(sin(angle) * mscale) R1  x1 * s      R2  x0' = fma(x0, c, -R1) R3  x0 * s      R4  x1' =
-//           fma(x1, c, R3)
+//           f_i = theta^(-2i/d), scaled as below;  angle = p * f_i;
+//           c = f32(cos(angle) * mscale), s = f32(sin(angle) * mscale)
+//           R1  x1 * s
+//           R2  x0' = fma(x0, c, -R1)
+//           R3  x0 * s
+//           R4  x1' = fma(x1, c, R3)
 // Order     none: pairs are independent.
-// Scaling   none; linear (f / factor); llama3 (Llama 3.1: long waves divided by factor, a smooth band
-// between);
-//           yarn (Peng et al. 2023, "NTK by parts", mscale = 0.1 ln(factor) + 1); frequency_factors: f_i /
-//           factor_i.
+// Scaling   none;
+//           linear (f / factor);
+//           llama3 (Llama 3.1: long waves divided by factor, a smooth band between);
+//           yarn (Peng et al. 2023, "NTK by parts", mscale = 0.1 ln(factor) + 1);
+//           frequency_factors: f_i / factor_i.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +38,8 @@ struct RopeScaling {
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   double beta_fast = 32, beta_slow = 1;              // yarn
   std::optional<double> attention_factor;            // yarn; when absent 0.1 ln(factor) + 1
-  std::vector<float>
-      frequency_factors;  // (d/2), GGUF's rope_freqs.weight: each frequency is divided by its factor
+  // (d/2), GGUF's rope_freqs.weight: each frequency is divided by its factor.
+  std::vector<float> frequency_factors;
 };
 
 namespace rope_detail {

@@ -1,30 +1,33 @@
-// sampling: one row of logits -> one token, a pure function of (row, parameters, history, seed, position, choice).
+// sampling: one row of logits -> one token,
+// a pure function of (row, parameters, history, seed, position, choice).
 //
 // Shapes    z (vocab) float32, finite -> a token id in [0, vocab)
 // Rounding  For each token i:
-//           R1  v = z[i] + bias[i]                           where the request lists a bias
-//           R2  v = v > 0 ? v / r : v * r                    r: repetition penalty, for tokens of prompt or answer
-//           R3  v = v - f32(count) * frequency               two roundings, for tokens of the answer
-//           R4  v = v - presence                             for tokens of the answer
+//           R1  v = z[i] + bias[i]                where the request lists a bias
+//           R2  v = v > 0 ? v / r : v * r         r: repetition penalty, for tokens of prompt or answer
+//           R3  v = v - f32(count) * frequency    two roundings, for tokens of the answer
+//           R4  v = v - presence                  for tokens of the answer
 //           The best token has the largest v, ties to the lower id. Temperature 0 returns it. Else:
-//           R5  t = (v - v_best) / temperature               two roundings
-//           R6  e = exp(t)                                   exp.h; the best token has e = 1
-//           R7  w = floor(e * 2^40)                          an integer: every sum below is exact and has no order
+//           R5  t = (v - v_best) / temperature    two roundings
+//           R6  e = exp(t)                        exp.h; the best token has e = 1
+//           R7  w = floor(e * 2^40)               an integer: every sum below is exact and has no order
 // Order     Tokens are ranked by v, largest first, ties to the lower id. Three filters, in this order:
 //           F1  top_k  keeps the first top_k of the ranking (0: all)
 //           F2  min_p  keeps tokens with e >= min_p
-//           F3  top_p  keeps the shortest beginning of the ranking whose weight reaches floor(T * P / 2^32), where T is
-//                      the weight left by F1 and F2 and P = floor(top_p * 2^32); one token at least. top_p = 1: all
-//           Draw       x = floor(R * S / 2^64), R the 64 random bits of philox.h at (seed, position, choice), S the
-//                      weight that is left: uniform on 0 .. S-1. The answer is the first token, by increasing id, at
-//                      which the running sum of weights exceeds x.
+//           F3  top_p  keeps the shortest beginning of the ranking whose weight reaches floor(T * P / 2^32),
+//                      where T is the weight left by F1 and F2 and P = floor(top_p * 2^32); one token at
+//                      least. top_p = 1: all
+//           Draw       x = floor(R * S / 2^64), R the 64 random bits of philox.h at (seed, position, choice),
+//                      S the weight that is left: uniform on 0 .. S-1. The answer is the first token, by
+//                      increasing id, at which the running sum of weights exceeds x.
 //
-// Integers, not a float32 chain in ranking order: a chain stops growing at weights under 2^-25 of its sum, and it needs
-// the whole vocabulary sorted; a set has one integer sum, in whatever order a program meets its members.
+// Integers, not a float32 chain in ranking order: a chain stops growing at weights under 2^-25 of its sum,
+// and it needs the whole vocabulary sorted; a set has one integer sum, in whatever order a program meets its
+// members.
 //
-// `position` is the place of the new token in its sequence, prompt included. `choice` numbers the answers to one prompt
-// (n > 1), which draw from different streams. Penalties follow vLLM: repetition looks at prompt and answer, frequency
-// and presence (OpenAI) at the answer alone.
+// `position` is the place of the new token in its sequence, prompt included. `choice` numbers the answers to
+// one prompt (n > 1), which draw from different streams. Penalties follow vLLM: repetition looks at prompt
+// and answer, frequency and presence (OpenAI) at the answer alone.
 #pragma once
 
 #include <algorithm>
@@ -66,7 +69,8 @@ struct DrawPlace {
 
 inline constexpr float kWeightUnit = 0x1p40f;
 
-// R1 .. R4.  v: (vocab), z on entry.  No token's result depends on another's, so lists may be walked in any order.
+// R1 .. R4.  v: (vocab), z on entry.  No token's result depends on another's,
+// so lists may be walked in any order.
 inline void adjust_logits(const SamplingParams& params, const TokenCounts& counts, float* v) {
   for (auto [token, bias] : params.logit_bias) v[token] = v[token] + bias;  // R1
   if (!params.uses_history()) return;

@@ -2,7 +2,7 @@
 //
 // Meaning   the sine and cosine of a double, |x| <= 2^30. sin64(+-0) = +0, cos64(+-0) = 1 exactly.
 // Rounding  every operation written here is one rounding of IEEE 754 double + - * /, in the order written: no
-// fma, no libm.
+//           fma, no libm.
 //           R1  r = x - n pi/2 in double_double, n = round_half_even(x * 2/pi)
 //           R2  the Taylor series of sin r and cos r by Horner
 //           R3  round the sum to double

@@ -1,7 +1,10 @@
 // swiglu: silu(gate) * up   (Shazeer 2020)
 //
 // Shapes    gate, up: scalars, applied elementwise to (hidden)
-// Rounding  R1  e = exp(-g)      R2  1 + e      R3  g / R2      R4  R3 * u
+// Rounding  R1  e = exp(-g)
+//           R2  1 + e
+//           R3  g / R2
+//           R4  R3 * u
 //           exp may overflow to infinity for g < -88: then g / inf = -0, and the result is a zero.
 #pragma once
 

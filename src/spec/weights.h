@@ -22,8 +22,8 @@
 // 4.7 % against the values of a Q4_0 file, whose own error is 8.6 %; Student-t rows with 5 degrees of
 // freedom: i8 1.7 %, i4 8.5 %; trained matrices of stories260K: i8 0.56 to 0.71 %, i4 6.8 to 7.8 %. Shrinking
 // the i8 scale by the best of 0.95 .. 1.00 (least squares) gained 1 % of these errors at six times the work:
-// not worth a rule. Centring z alone (t = 0) costs i4 7.8 instead of 7.3 %;
-// smaller g than G - 1 gains nothing.
+// not worth a rule. Centring z alone (t = 0) costs i4 7.8 instead of 7.3 %; smaller g than G - 1 gains
+// nothing.
 #pragma once
 
 #include <algorithm>
