@@ -129,7 +129,7 @@ void Scheduler::start(Sequence& s, const PrefixIndex::Match& match) {
   s.planned = false;
   if (match.tokens > 0) ++stats_.prefix_hits;
   stats_.prefix_hit_tokens += match.tokens;
-  if (!std::exchange(s.admitted_before, true)) s.prefix_hit_tokens = match.tokens;
+  if (!std::exchange(s.admitted_before, true)) s.history.prefix_hit_tokens = match.tokens;
 }
 
 // Makes the pages of the next `rows` positions the sequence's own; gives how many of the rows have one.
@@ -197,6 +197,7 @@ void Scheduler::force_preemption() {
 void Scheduler::preempt(SequenceId id) {
   Sequence& s = sequences_.at(id);
   ++stats_.preemptions;
+  ++s.history.preemptions;
   stats_.recomputed_tokens += s.computed;
   release_pages(s);
   running_.erase(id);

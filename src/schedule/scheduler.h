@@ -70,6 +70,12 @@ struct Plan {
   bool empty() const { return sequences.empty(); }
 };
 
+// What happened to one sequence; a fork inherits its parent's.
+struct SequenceHistory {
+  std::int64_t prefix_hit_tokens = 0;  // found in the prefix index when it was first admitted
+  std::int64_t preemptions = 0;
+};
+
 struct SchedulerStats {
   std::int64_t preemptions = 0, recomputed_tokens = 0;
   std::int64_t prefix_hits = 0, prefix_hit_tokens = 0;
@@ -99,8 +105,8 @@ class Scheduler {
   bool contains(SequenceId id) const { return sequences_.contains(id); }
   const std::vector<std::int32_t>& tokens(SequenceId id) const { return sequences_.at(id).tokens; }
   std::int64_t computed(SequenceId id) const { return sequences_.at(id).computed; }
-  // Tokens that its first admission found in the prefix index.
-  std::int64_t prefix_hit_tokens(SequenceId id) const { return sequences_.at(id).prefix_hit_tokens; }
+  std::int64_t remaining(SequenceId id) const { return sequences_.at(id).remaining(); }
+  const SequenceHistory& history(SequenceId id) const { return sequences_.at(id).history; }
   std::int64_t running() const { return static_cast<std::int64_t>(running_.size()); }
   std::int64_t waiting() const { return static_cast<std::int64_t>(waiting_.size()); }
 
@@ -115,7 +121,7 @@ class Scheduler {
     std::int64_t first_wanted = 0, max_chunk = 0, slots = 1;
     bool use_prefix_index = true;
     bool admitted_before = false;
-    std::int64_t prefix_hit_tokens = 0;
+    SequenceHistory history;
 
     // While running
     bool planned = false;

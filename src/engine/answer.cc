@@ -1,0 +1,48 @@
+#include "engine/answer.h"
+
+#include <algorithm>
+
+namespace verbatim {
+
+Answer::Answer(const GenerateRequest& request, std::int64_t choice, const Tokenizer* tokenizer)
+    : request_(request), tokenizer_(tokenizer), choice_(choice), stops_(request.stop_strings) {
+  if (tokenizer != nullptr)
+    decoder_.emplace(*tokenizer, DecodeOptions{.skip_special = request.skip_special, .text_start = false});
+  if (request.sampling.uses_history()) {
+    for (std::int32_t token : request.prompt) counts_.emplace(token, 0);
+  }
+}
+
+bool Answer::is_stop(std::int32_t token) const {
+  bool own = tokenizer_ != nullptr && !request_.ignore_eos && tokenizer_->is_stop(token);
+  return own || std::ranges::find(request_.stop_tokens, token) != request_.stop_tokens.end();
+}
+
+std::string Answer::accept(std::int32_t token) {
+  ++tokens_;
+  last_ = token;
+  if (request_.sampling.uses_history()) ++counts_[token];
+  if (!decoder_ || is_stop(token)) return {};
+  return stops_.push(decoder_->push(token));
+}
+
+std::optional<Finish> Answer::ending() const {
+  Finish finish;
+  finish.reason = FinishReason::stop;
+  finish.stop_string = stops_.matched();
+  if (!finish.stop_string.empty()) return finish;
+  if (is_stop(last_)) {
+    finish.stop_token = last_;
+    return finish;
+  }
+  if (tokens_ < request_.max_tokens) return std::nullopt;
+  finish.reason = FinishReason::length;
+  return finish;
+}
+
+std::string Answer::flush() {
+  std::string text = decoder_ ? stops_.push(decoder_->flush()) : std::string();
+  return text + stops_.flush();
+}
+
+}  // namespace verbatim

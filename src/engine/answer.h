@@ -1,0 +1,46 @@
+// Answer: the state of one answer (choice) of a request while it grows: its tokens' counts, its text, its witness.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/stop_matcher.h"
+#include "engine/token_sink.h"
+#include "tokenizer/incremental_decoder.h"
+
+namespace verbatim {
+
+class Answer {
+ public:
+  // tokenizer: may be nullptr: then there is no text.
+  Answer(const GenerateRequest& request, std::int64_t choice, const Tokenizer* tokenizer);
+
+  std::int64_t choice() const { return choice_; }
+  std::int64_t tokens() const { return tokens_; }
+  const TokenCounts& counts() const { return counts_; }
+
+  // Takes in a drawn token; gives the text that it makes certain. A stop token has no text.
+  std::string accept(std::int32_t token);
+  // Why the answer ends with the token just accepted, if it does: `reason`, `stop_token`, `stop_string` are set.
+  std::optional<Finish> ending() const;
+  // What was held back.
+  std::string flush();
+
+  Witness witness;
+
+ private:
+  bool is_stop(std::int32_t token) const;
+
+  const GenerateRequest& request_;
+  const Tokenizer* tokenizer_;
+  std::int64_t choice_ = 0;
+  std::int64_t tokens_ = 0;
+  std::int32_t last_ = -1;
+  TokenCounts counts_;
+  std::optional<IncrementalDecoder> decoder_;
+  StopMatcher stops_;
+};
+
+}  // namespace verbatim

@@ -1,0 +1,256 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace verbatim {
+
+Result<std::unique_ptr<Engine>> Engine::create(Model& model, Backend& backend, const Tokenizer* tokenizer,
+                                               const EngineOptions& options) {
+  const SchedulerOptions& schedule = options.schedule;
+  if (options.kv_pages < 1) return fail("kv_pages is {}, must be 1 or more", options.kv_pages);
+  if (schedule.max_sequences < 1)
+    return fail("max_sequences is {}, must be 1 or more", schedule.max_sequences);
+  if (schedule.max_step_tokens < schedule.max_sequences)
+    return fail("max_step_tokens is {}, must be at least max_sequences ({})", schedule.max_step_tokens,
+                schedule.max_sequences);
+  if (schedule.max_logits_rows < schedule.max_sequences)
+    return fail("max_logits_rows is {}, must be at least max_sequences ({})", schedule.max_logits_rows,
+                schedule.max_sequences);
+  if (schedule.preempt_every < 0)
+    return fail("preempt_every is {}, must be 0 (off) or more", schedule.preempt_every);
+  return std::unique_ptr<Engine>(new Engine(model, backend, tokenizer, options));
+}
+
+Engine::Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const EngineOptions& options)
+    : model_(model),
+      backend_(backend),
+      tokenizer_(tokenizer),
+      vocab_(model.config().vocab_size),
+      scheduler_(options.schedule, options.kv_pages),
+      pages_(model.kv_shape(), options.kv_pages),
+      logits_(static_cast<std::size_t>(options.schedule.max_logits_rows * vocab_)) {}
+
+Status Engine::check(const GenerateRequest& r) const {
+  auto prompt = static_cast<std::int64_t>(r.prompt.size());
+  if (prompt == 0) return fail("prompt is empty");
+  for (std::int32_t token : r.prompt)
+    if (token < 0 || token >= vocab_)
+      return fail("prompt holds token {} of a vocabulary of {}", token, vocab_);
+  if (r.max_tokens < 0) return fail("max_tokens is {}, must be 0 or more", r.max_tokens);
+  if (r.n < 1 || r.n > scheduler_.options().max_sequences)
+    return fail("n is {}, must be in 1 .. {} (max_sequences)", r.n, scheduler_.options().max_sequences);
+  for (auto [field, count] : {std::pair{"logprobs", r.logprobs}, {"prompt_logprobs", r.prompt_logprobs}})
+    if (count && (*count < 0 || *count > vocab_))
+      return fail("{} is {}, must be in 0 .. {}", field, *count, vocab_);
+  if (r.prompt_from < 0 || r.prompt_from > prompt)
+    return fail("prompt_from is {}, must be in 0 .. {}", r.prompt_from, prompt);
+  if (r.max_chunk < 0) return fail("max_chunk is {}, must be 0 (no limit) or more", r.max_chunk);
+  for (const std::string& stop : r.stop_strings)
+    if (stop.empty()) return fail("stop holds an empty string");
+  if (!r.stop_strings.empty() && tokenizer_ == nullptr)
+    return fail("stop strings need a tokenizer, and there is none");
+
+  std::int64_t context = model_.config().context_length;
+  if (r.max_tokens > context || prompt + r.max_tokens > context)
+    return fail("the prompt of {} tokens and max_tokens {} exceed the model's context of {} tokens", prompt,
+                r.max_tokens, context);
+  std::int64_t computed =
+      prompt + std::max<std::int64_t>(r.max_tokens - 1, 0);  // the last token is never fed back
+  std::int64_t room = scheduler_.pool().pages() * kPageTokens;
+  if (computed > room)
+    return fail("the prompt of {} tokens and max_tokens {} exceed the KV cache of {} tokens", prompt,
+                r.max_tokens, room);
+  return check_sampling(r.sampling, vocab_);
+}
+
+Result<RequestId> Engine::submit(GenerateRequest request, TokenSink& sink) {
+  if (Status status = check(request); !status.ok()) return status.error();
+  RequestId id = next_request_++;
+  Request& made = requests_.emplace(id, Request{std::move(request), &sink, 0}).first->second;
+  const GenerateRequest& asked = made.asked;
+  made.open_answers = asked.n;
+
+  NewSequence sequence;
+  sequence.tokens = asked.prompt;
+  auto prompt = static_cast<std::int64_t>(asked.prompt.size());
+  sequence.first_wanted = asked.max_tokens > 0 ? prompt - 1 : prompt;
+  if (asked.logits || asked.prompt_logprobs)
+    sequence.first_wanted = std::min(sequence.first_wanted, asked.prompt_from);
+  sequence.max_chunk = asked.max_chunk;
+  sequence.slots = asked.n;
+  sequence.use_prefix_index = asked.use_prefix_cache;
+  sequences_.emplace(scheduler_.add(std::move(sequence)),
+                     Sequence{id, asked.n, Answer(asked, 0, tokenizer_)});
+  return id;
+}
+
+void Engine::cancel(RequestId id) {
+  if (requests_.contains(id)) cancelled_.insert(id);
+}
+
+void Engine::step() {
+  end_cancelled();
+  Plan plan = scheduler_.plan();
+  if (plan.empty()) return;
+  for (PageCopy copy : plan.copies) pages_.copy_page(copy.from, copy.to);
+  std::vector<RowFault> faults = model_.forward(plan.batch, pages_, logits_.data());
+  note(plan);
+  end_faulted(plan, faults);
+  scheduler_.commit(plan);
+  for (const PlannedRows& rows : plan.sequences) deliver(rows);
+}
+
+void Engine::end_cancelled() {
+  for (RequestId request : std::exchange(cancelled_, {})) {
+    std::vector<SequenceId> open;
+    for (const auto& [id, sequence] : sequences_)
+      if (sequence.request == request) open.push_back(id);
+    Finish finish;
+    finish.reason = FinishReason::cancelled;
+    for (SequenceId id : open) end(id, finish);
+  }
+}
+
+void Engine::end_faulted(const Plan& plan, const std::vector<RowFault>& faults) {
+  for (const RowFault& fault : faults) {
+    auto segment = std::ranges::upper_bound(plan.batch.segments, fault.row, {}, &Segment::first_row) - 1;
+    SequenceId id = plan.sequences[static_cast<std::size_t>(segment - plan.batch.segments.begin())].id;
+    if (!sequences_.contains(id)) continue;  // an earlier row ended it
+    Finish finish;
+    finish.reason = FinishReason::error;
+    finish.message = fault.message;
+    end(id, finish);
+  }
+}
+
+void Engine::note(const Plan& plan) {
+  auto sequences = static_cast<std::int64_t>(plan.sequences.size());
+  ++stats_.steps;
+  stats_.rows += plan.batch.rows();
+  stats_.logits_rows += static_cast<std::int64_t>(plan.batch.logits_rows.size());
+  stats_.most_rows = std::max(stats_.most_rows, plan.batch.rows());
+  stats_.most_sequences = std::max(stats_.most_sequences, sequences);
+  for (const PlannedRows& rows : plan.sequences) {
+    Witness& witness = sequences_.at(rows.id).answer.witness;
+    ++witness.steps;
+    witness.most_sequences = std::max(witness.most_sequences, sequences);
+    witness.most_rows = std::max(witness.most_rows, plan.batch.rows());
+    witness.most_own_rows = std::max(witness.most_own_rows, rows.rows);
+  }
+}
+
+void Engine::deliver(const PlannedRows& rows) {
+  auto it = sequences_.find(rows.id);
+  if (it == sequences_.end()) return;  // it ended with an error
+  const Request& request = requests_.at(it->second.request);
+  std::int64_t first = rows.first_position + rows.rows - rows.logits;  // position of its first row of logits
+  for (std::int64_t i = 0; i < rows.logits; ++i)
+    deliver_row(request, it->second.answer.choice(), first + i, logits_row(rows.first_logits + i));
+
+  if (scheduler_.remaining(rows.id) > 0) return;
+  if (request.asked.max_tokens == 0) {
+    Finish finish;
+    finish.reason = FinishReason::length;
+    end(rows.id, std::move(finish));
+    return;
+  }
+  std::vector<SequenceId> answers = fork(rows.id);
+  for (SequenceId id : answers) draw(id, logits_row(rows.first_logits + rows.logits - 1));
+}
+
+void Engine::deliver_row(const Request& request, std::int64_t choice, std::int64_t position,
+                         std::span<const float> logits) {
+  const GenerateRequest& asked = request.asked;
+  if (position < asked.prompt_from) return;
+  if (asked.logits) request.sink->on_logits(choice, position, logits);
+  auto next = static_cast<std::size_t>(position + 1);
+  if (asked.prompt_logprobs && next < asked.prompt.size())
+    request.sink->on_prompt_token(position + 1, logprobs(logits, asked.prompt[next], *asked.prompt_logprobs));
+}
+
+// The sequences of all answers that a computed prompt (or a later token) stands for, by increasing choice.
+std::vector<SequenceId> Engine::fork(SequenceId id) {
+  Sequence& prompt = sequences_.at(id);
+  const GenerateRequest& asked = requests_.at(prompt.request).asked;
+  std::vector<SequenceId> answers = {id};
+  std::int64_t n = std::exchange(prompt.answers, 1);
+  for (std::int64_t choice = 1; choice < n; ++choice) {
+    answers.push_back(scheduler_.fork(id));
+    sequences_.emplace(answers.back(), Sequence{prompt.request, 1, Answer(asked, choice, tokenizer_)})
+        .first->second.answer.witness = prompt.answer.witness;
+  }
+  return answers;
+}
+
+void Engine::draw(SequenceId id, std::span<const float> logits) {
+  Sequence& sequence = sequences_.at(id);
+  Answer& answer = sequence.answer;
+  const Request& request = requests_.at(sequence.request);
+  auto position = static_cast<std::int64_t>(scheduler_.tokens(id).size());
+  DrawPlace place{static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(answer.choice())};
+  Result<std::int32_t> token = sampler_.sample(logits, request.asked.sampling, answer.counts(), place);
+  if (!token.ok()) {
+    Finish finish;
+    finish.reason = FinishReason::error;
+    finish.message = token.error().message;
+    end(id, std::move(finish));
+    return;
+  }
+  ++stats_.drawn_tokens;
+  TokenEvent event{answer.choice(), position, *token, answer.accept(*token), std::nullopt};
+  if (request.asked.logprobs) event.logprobs = logprobs(logits, *token, *request.asked.logprobs);
+  request.sink->on_token(event);
+  if (std::optional<Finish> finish = answer.ending()) {
+    end(id, std::move(*finish));
+  } else {
+    scheduler_.append(id, *token);
+  }
+}
+
+// Ends the answers that a sequence stands for: all n of a prompt that has not forked yet.
+void Engine::end(SequenceId id, Finish finish) {
+  Sequence& sequence = sequences_.at(id);
+  Answer& answer = sequence.answer;
+  finish.text = answer.flush();
+  finish.tokens = answer.tokens();
+  finish.witness = answer.witness;
+  finish.witness.cached_tokens = scheduler_.history(id).prefix_hit_tokens;
+  finish.witness.preemptions = scheduler_.history(id).preemptions;
+  scheduler_.remove(id);
+
+  auto request = requests_.find(sequence.request);
+  TokenSink& sink = *request->second.sink;
+  std::int64_t first = answer.choice(), count = sequence.answers;
+  request->second.open_answers -= count;
+  sequences_.erase(id);
+  if (request->second.open_answers == 0) requests_.erase(request);
+  for (std::int64_t choice = first; choice < first + count; ++choice) {
+    finish.choice = choice;
+    sink.on_finish(finish);
+  }
+}
+
+Logprobs Engine::logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const {
+  Backend::Normaliser normaliser;
+  backend_.log_normalise(logits.data(), 1, vocab_, &normaliser);
+  return logprobs_of(logits, {normaliser.max, normaliser.log_sum}, token, top);
+}
+
+std::span<const float> Engine::logits_row(std::int64_t i) const {
+  return {logits_.data() + i * vocab_, static_cast<std::size_t>(vocab_)};
+}
+
+EngineStats Engine::stats() const {
+  EngineStats stats = stats_;
+  stats.running = scheduler_.running();
+  stats.waiting = scheduler_.waiting();
+  stats.pages = scheduler_.pool().pages();
+  stats.pages_free = scheduler_.pool().free();
+  stats.pages_cached = scheduler_.prefix_index().nodes();
+  stats.evictions = scheduler_.prefix_index().evictions();
+  stats.schedule = scheduler_.stats();
+  return stats;
+}
+
+}  // namespace verbatim

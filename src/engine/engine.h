@@ -1,0 +1,115 @@
+// Engine: the loop that turns requests into answers. Start here.
+//
+// The life of a request:
+//   1. submit() checks it and gives it to the scheduler as one sequence, its prompt.
+//   2. step() asks the scheduler for a plan: some rows of some sequences, and the pages they live in.
+//   3. Pages that two sequences share are copied where one of them is about to write.
+//   4. The model computes the rows and the wanted logits.
+//   5. A sequence whose row met a value that is not finite ends with an error; its neighbours do not notice.
+//   6. Logits and logprobs of prompt positions go to the sink, each once.
+//   7. When its last token is computed, the next is drawn; with n > 1 the prompt forks into n sequences first.
+//   8. A stop token, a stop string, max_tokens, cancel() or an error ends an answer; its pages stay in the prefix cache.
+//
+// Promise: every bit a sink receives, Finish::witness apart, is a function of (model, request). Other requests, the
+// order of calls, chunks, pages, preemptions, cache hits and threads cannot be seen.
+//
+// Driven by one thread: all calls, and the sinks' callbacks, happen on the caller's thread. submit() and cancel() may be
+// called from a callback.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/answer.h"
+#include "engine/request.h"
+#include "engine/token_sink.h"
+#include "model/model.h"
+#include "sample/sampler.h"
+#include "schedule/scheduler.h"
+#include "tokenizer/tokenizer.h"
+
+namespace verbatim {
+
+struct EngineOptions {
+  SchedulerOptions schedule;
+  std::int64_t kv_pages = 64;  // of 128 tokens
+};
+
+struct EngineStats {
+  std::int64_t steps = 0, rows = 0, logits_rows = 0, drawn_tokens = 0;
+  std::int64_t most_rows = 0, most_sequences = 0;  // in one step
+  std::int64_t running = 0, waiting = 0;           // sequences, now
+  std::int64_t pages = 0, pages_free = 0, pages_cached = 0;
+  std::int64_t evictions = 0;
+  SchedulerStats schedule;
+};
+
+using RequestId = std::int64_t;
+
+class Engine {
+ public:
+  // Model and backend must outlive the engine; so must the tokenizer, which may be nullptr: then answers have no text,
+  // stop strings are refused, and the model has no stop tokens of its own. Errors name the option.
+  static Result<std::unique_ptr<Engine>> create(Model& model, Backend& backend, const Tokenizer* tokenizer,
+                                                const EngineOptions& options);
+
+  // The error names the field of the request that is out of range, or says why it can never fit. An accepted request
+  // ends with n calls of sink.on_finish, until when the sink must live.
+  Result<RequestId> submit(GenerateRequest request, TokenSink& sink);
+  // Takes effect at the beginning of the next step(): every unfinished answer ends with FinishReason::cancelled. Unknown
+  // and finished requests are ignored.
+  void cancel(RequestId id);
+  // Computes one batch. Does nothing when idle.
+  void step();
+  // Nothing is left to do.
+  bool idle() const { return requests_.empty(); }
+
+  EngineStats stats() const;
+
+ private:
+  struct Request {
+    GenerateRequest asked;
+    TokenSink* sink = nullptr;
+    std::int64_t open_answers = 0;
+  };
+  struct Sequence {
+    RequestId request = 0;
+    std::int64_t answers = 1;  // that it stands for: n until the prompt forks
+    Answer answer;
+  };
+
+  Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const EngineOptions& options);
+
+  Status check(const GenerateRequest& request) const;
+  void end_cancelled();
+  void end_faulted(const Plan& plan, const std::vector<RowFault>& faults);
+  void note(const Plan& plan);
+  void deliver(const PlannedRows& rows);
+  void deliver_row(const Request& request, std::int64_t choice, std::int64_t position,
+                   std::span<const float> logits);
+  std::vector<SequenceId> fork(SequenceId id);
+  void draw(SequenceId id, std::span<const float> logits);
+  void end(SequenceId id, Finish finish);
+  Logprobs logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const;
+  std::span<const float> logits_row(std::int64_t i) const;  // (vocab)
+
+  Model& model_;
+  Backend& backend_;
+  const Tokenizer* tokenizer_;
+  std::int64_t vocab_;
+  Scheduler scheduler_;
+  KvPages pages_;
+  AlignedBuffer<float> logits_;  // (max_logits_rows, vocab)
+  Sampler sampler_;
+  std::map<RequestId, Request> requests_;
+  std::map<SequenceId, Sequence> sequences_;
+  std::set<RequestId> cancelled_;
+  RequestId next_request_ = 1;
+  EngineStats stats_;
+};
+
+}  // namespace verbatim

@@ -1,0 +1,41 @@
+// GenerateRequest: one prompt and what is wanted of it. A plain value; Engine::submit checks it.
+//
+// The answer is a function of the model and of this value. `max_chunk` and `use_prefix_cache` change when work happens,
+// never a bit of it; they are there for tests and for `score`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sample/sampler.h"
+
+namespace verbatim {
+
+struct GenerateRequest {
+  std::vector<std::int32_t> prompt;  // token ids, not empty
+  std::int64_t max_tokens = 16;      // of each answer; 0: the prompt is computed and nothing is drawn
+  std::int64_t n = 1;                // answers to this prompt; answer c draws from random stream c
+  SamplingParams sampling;
+
+  std::vector<std::int32_t> stop_tokens;  // end an answer, besides the model's own
+  std::vector<std::string>
+      stop_strings;          // end an answer where its text first holds one; not part of the text
+  bool ignore_eos = false;   // the model's own stop tokens do not end an answer
+  bool skip_special = true;  // special tokens are left out of the text
+
+  std::optional<std::int64_t> logprobs;         // of each drawn token, with this many of the most likely
+  std::optional<std::int64_t> prompt_logprobs;  // of each prompt token but the first, likewise
+  bool logits = false;                          // rows of logits, of prompt and answers
+  // Prompt positions before this one are left out of prompt_logprobs and logits, and may so come from the prefix cache.
+  std::int64_t prompt_from = 0;
+
+  bool use_prefix_cache = true;
+  // Most rows in one step. 0: as many as fit; 1: the prompt goes the way of decoding.
+  std::int64_t max_chunk = 0;
+};
+
+enum class FinishReason : std::uint8_t { stop, length, cancelled, error };
+
+}  // namespace verbatim
