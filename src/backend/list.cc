@@ -15,6 +15,13 @@ using cpu::make_cpu_backend, cpu::detect_cpu_features;
 
 constexpr BackendEntry kBackends[] = {
 #if defined(__x86_64__)
+    {"avx512",
+     "AVX-512 F, BW, VL, DQ and VNNI",
+     [] { return detect_cpu_features().avx512; },
+     [](int threads) {
+       return make_cpu_backend({"avx512", cpu::kGemmAvx512, cpu::kFloatAvx512}, threads);
+     },
+     {cpu::multiply_adds_avx512, true}},
     {"avx2",
      "AVX2 and FMA",
      [] { return detect_cpu_features().avx2; },
@@ -22,6 +29,14 @@ constexpr BackendEntry kBackends[] = {
        return make_cpu_backend({"avx2", cpu::kGemmAvx2, cpu::kFloatAvx2}, threads);
      },
      {cpu::multiply_adds_avx2, false}},
+#elif defined(__aarch64__)
+    {"neon",
+     "the Armv8.2 dot product",
+     [] { return detect_cpu_features().neon_dot; },
+     [](int threads) {
+       return make_cpu_backend({"neon", cpu::kGemmNeon, cpu::kFloatNeon}, threads);
+     },
+     {cpu::multiply_adds_neon, true}},
 #endif
     {"generic",
      "no particular instructions: portable C++",

@@ -124,7 +124,7 @@ TEST_P(RowOps, SwigluQuantise) {
 // Quantisation hides the last bits of swiglu: one value a row is the row's scale times Q, so it shows them.
 TEST_P(RowOps, SwigluOfEveryGate) {
   constexpr std::int64_t kRows = 4096;
-  std::vector<float> gate(kRows), up(kRows, 1.0f);
+  std::vector<float> gate(kRows), up = make_matrix(random(), finite_values(), 0, 1, kRows);
   fill_gates(random(), gate);
   expect_same_fix("swiglu_quantise", kRows, 1, [&](Backend& b, FixRows& out, Faults faults) {
     b.swiglu_quantise(gate.data(), up.data(), kRows, 1, 2, out, faults);

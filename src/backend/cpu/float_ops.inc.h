@@ -70,12 +70,12 @@ inline float lanes64(std::int64_t k, Join join) {
     lane2 = join(lane2, i + 2 * kVec, Whole{});
     lane3 = join(lane3, i + 3 * kVec, Whole{});
   }
-  Vec* lanes[] = {&lane0, &lane1, &lane2, &lane3};
+  Vec lanes[] = {lane0, lane1, lane2, lane3};
   each16(k - i, [&](std::int64_t j, auto extent) {
-    Vec* lane = lanes[j / kVec];
-    *lane = join(*lane, i + j, extent);
+    Vec& lane = lanes[j / kVec];
+    lane = join(lane, i + j, extent);
   });
-  return fold((lane0 + lane2) + (lane1 + lane3));
+  return fold((lanes[0] + lanes[2]) + (lanes[1] + lanes[3]));
 }
 
 inline Vec negate(Vec x) { return broadcast(-0.0f) - x; }  // exact, zeros included
@@ -121,36 +121,31 @@ inline Vec exp_of_nonpositive(Vec x) {
 
 // ---- fix (spec/fix.h) ----
 
-inline void put_wide(const FixTarget& to, std::int64_t i, Shorts q) { store_shorts(to.wide + i, q); }
-inline void put_bytes(const FixTarget& to, std::int64_t i, Shorts q) { store_bytes(to.high + i, q); }
-inline void put_limbs(const FixTarget& to, std::int64_t i, Shorts q) {
-  store_limbs(to.high + i, to.low + i, q);
-}
-
-// R4: q = round_half_even(x * reciprocal). No clamp is needed: |x| <= a, so |x * fl(Q / a)| < Q + 1/2 however
-// both operations round.
+// R4: q = round_half_even(x * reciprocal), handed to put(i, 16 integers). No clamp is needed: |x| <= a, so
+// |x * fl(Q / a)| < Q + 1/2 however both operations round.
 template <class Put>
-inline void quantise_row(const float* x, std::int64_t k, RowScale s, const FixTarget& to, Put put) {
-  Vec reciprocal = broadcast(s.reciprocal);
-  std::int64_t i = 0;
+inline void quantise_row(const float* x, std::int64_t k, RowScale s, Put put) {
+  std::int64_t written = 0;
   if (s.finite) {
-    each16(k, [&](std::int64_t at, auto extent) {
-      put(to, at, round_to_shorts(load(x + at, extent) * reciprocal));
-      i = at + kVec;
-    });
+    Vec reciprocal = broadcast(s.reciprocal);
+    each16(k,
+           [=](std::int64_t i, auto extent) { put(i, round_to_shorts(load(x + i, extent) * reciprocal)); });
+    written = (k + kVec - 1) / kVec * kVec;
   }
   Shorts zero = round_to_shorts(broadcast(0));
-  for (; i % kRowPad != 0 || i < k; i += kVec) put(to, i, zero);
+  for (std::int64_t i = written; i < (k + kRowPad - 1) / kRowPad * kRowPad; i += kVec) put(i, zero);
 }
 
 inline RowScale quantise_by(const float* x, std::int64_t k, float max_abs, int limbs, const FixTarget& to) {
   RowScale s = row_scale_of(max_abs, limbs);
   if (to.form == RowForm::wide16) {
-    quantise_row(x, k, s, to, put_wide);
+    quantise_row(x, k, s, [q = to.wide](std::int64_t i, Shorts v) { store_shorts(q + i, v); });
   } else if (limbs == 2) {
-    quantise_row(x, k, s, to, put_limbs);
+    quantise_row(x, k, s, [high = to.high, low = to.low](std::int64_t i, Shorts v) {
+      store_limbs(high + i, low + i, v);
+    });
   } else {
-    quantise_row(x, k, s, to, put_bytes);
+    quantise_row(x, k, s, [q = to.high](std::int64_t i, Shorts v) { store_bytes(q + i, v); });
   }
   return s;
 }
