@@ -143,31 +143,36 @@ Result<ModelConfig> gguf_config(const GgufFile& file) {
   return c;
 }
 
+Result<Checkpoint> gguf_checkpoint(const GgufFile& file) {
+  Checkpoint out;
+  out.path = file.path;
+  out.format = fmt::format("GGUF v{}", file.version);
+  for (const std::string& key : file.key_order) out.metadata.emplace_back(key, file.find(key)->printable());
+  Result<TokenizerData> tokenizer = gguf_tokenizer(file);
+  if (!tokenizer) return tokenizer.error();
+  out.tokenizer = *std::move(tokenizer);
+  if (file.tensors.empty()) return out;  // a vocabulary
+
+  Result<ModelConfig> config = gguf_config(file);
+  if (!config) return config.error();
+  out.config = *std::move(config);
+  for (const auto& [name, tensor] : file.tensors) {
+    if (name != kFrequencyFactors) out.tensors.emplace(name, tensor);  // those are in the config now
+  }
+  if (Status status = check_tensors(out); !status.ok()) return status.error();
+  return out;
+}
+
 Result<Checkpoint> open_gguf(const std::string& path) {
   Result<std::shared_ptr<const MappedFile>> mapping = MappedFile::open(path);
   if (!mapping) return mapping.error();
   Result<GgufFile> file = read_gguf((*mapping)->bytes(), path);
   if (!file) return file.error();
-
-  Checkpoint out;
-  out.path = path;
-  out.format = fmt::format("GGUF v{}", file->version);
-  out.storage = *mapping;
+  Result<Checkpoint> out = gguf_checkpoint(*file);
+  if (!out) return out;
   const FileHeader header[] = {{**mapping, file->data_offset}};
-  out.identity = identity_of(header);
-  for (const std::string& key : file->key_order) out.metadata.emplace_back(key, file->find(key)->printable());
-  Result<TokenizerData> tokenizer = gguf_tokenizer(*file);
-  if (!tokenizer) return tokenizer.error();
-  out.tokenizer = *std::move(tokenizer);
-  if (file->tensors.empty()) return out;  // a vocabulary
-
-  Result<ModelConfig> config = gguf_config(*file);
-  if (!config) return config.error();
-  out.config = *std::move(config);
-  out.tensors = std::move(file->tensors);
-  if (auto it = out.tensors.find(kFrequencyFactors); it != out.tensors.end())
-    out.tensors.erase(it);  // now in the config
-  if (Status status = check_tensors(out); !status.ok()) return status.error();
+  out->identity = identity_of(header);
+  out->storage = *std::move(mapping);
   return out;
 }
 
