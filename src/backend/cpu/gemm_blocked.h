@@ -36,37 +36,44 @@ struct TileArgs {
 };
 
 // R rows of L limb planes times one slab of one limb plane of weights. V vectors hold one quad of a panel.
-// Small tiles deal the quads to S accumulators, so that enough independent sums are in flight.
+// Quads are taken Q at a time; small tiles deal them to S accumulators, so that enough independent sums are in
+// flight.
 template <class Set, int R, int L>
 void register_tile(const TileArgs<Set>& t) {
   constexpr int V = Set::kVectors;
   constexpr int S = R * L * V >= Set::kChains ? 1 : Set::kChains / (R * L * V);
+  constexpr int Q = S > Set::kUnroll ? S : Set::kUnroll;
   constexpr int kVectorWeights = kPanelRows * kQuad / V;
   typename Set::Vector acc[S][R][L][V] = {};
 
-  const auto add_quad = [&](typename Set::Vector(&into)[R][L][V], std::int64_t quad)
-      __attribute__((always_inline)) {
-    typename Set::WeightVector w[V];
+  const auto add_quads = [&]<int kQuads>(std::int64_t quad) __attribute__((always_inline)) {
+    typename Set::WeightVector w[kQuads][V];
+#pragma GCC unroll 8
+    for (int q = 0; q < kQuads; ++q) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) w[v] = Set::load_weights(t.w + (quad * V + v) * kVectorWeights);
+      for (int v = 0; v < V; ++v) w[q][v] = Set::load_weights(t.w + ((quad + q) * V + v) * kVectorWeights);
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
       for (int l = 0; l < L; ++l) {
-        const auto x = Set::broadcast(t.x + r * t.stride + l * t.low_offset + quad * kQuad);
+        const typename Set::Element* x = t.x + r * t.stride + l * t.low_offset + quad * kQuad;
+#pragma GCC unroll 8
+        for (int q = 0; q < kQuads; ++q) {
+          const typename Set::WeightVector x_quad = Set::broadcast(x + q * kQuad);
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) into[r][l][v] = Set::multiply_add(into[r][l][v], w[v], x);
+          for (int v = 0; v < V; ++v) {
+            auto& sum = acc[q % S][r][l][v];
+            sum = Set::multiply_add(sum, w[q][v], x_quad);
+          }
+        }
       }
     }
   };
-
   std::int64_t quad = 0;
-  for (; quad + S <= t.quads; quad += S) {
-#pragma GCC unroll 16
-    for (int s = 0; s < S; ++s) add_quad(acc[s], quad + s);
-  }
-  if constexpr (S > 1) {
-    for (; quad < t.quads; ++quad) add_quad(acc[0], quad);
+  for (; quad + Q <= t.quads; quad += Q) add_quads.template operator()<Q>(quad);
+  if constexpr (Q > 1) {
+    for (; quad < t.quads; ++quad) add_quads.template operator()<1>(quad);
   }
 
 #pragma GCC unroll 16
@@ -99,16 +106,18 @@ struct Tiles {
 
 // L: limb planes of x that a tile sees (1 where Set::Element holds both limbs).
 template <class Set, int L>
-void gemm_blocked(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
+requires(kRowBlock % Set::kRows == 0) void gemm_blocked(const GemmRows& x, const GemmPanels& w,
+                                                        const GemmOut& out) {
   static constexpr Tiles<Set, L> kTiles;
   alignas(64) typename Set::Weight scratch[Set::kScratchWeights];
   alignas(64) double sum[kRowBlock * kPanelRows];
   double start[kRowBlock];
   const int planes = Set::planes(w.kind);
   const std::int64_t slab_columns = Set::slab_columns(w.kind);
+  const std::int64_t block = even_block(x.rows, kRowBlock, Set::kRows);
 
-  for (std::int64_t m0 = 0; m0 < x.rows; m0 += kRowBlock) {
-    const std::int64_t rows = x.rows - m0 < kRowBlock ? x.rows - m0 : kRowBlock;
+  for (std::int64_t m0 = 0; m0 < x.rows; m0 += block) {
+    const std::int64_t rows = x.rows - m0 < block ? x.rows - m0 : block;
     for (std::int64_t m = 0; m < rows; ++m) start[m] = Set::start(x, m0 + m, planes);
 
     for (std::int64_t p = 0; p * kPanelRows < out.n; ++p) {

@@ -1,4 +1,5 @@
-// gemm_epilogue: from exact sums to float32 outputs, the only place of the integer kernels that rounds.
+// gemm_epilogue: from exact sums to float32 outputs, the only place of the integer kernels that rounds; and how
+// they all cut rows into blocks.
 //
 // Internal linkage on purpose, see gemm_blocked.h: each instruction set compiles (and vectorises) its own
 // copy.
@@ -10,6 +11,14 @@
 
 namespace verbatim::cpu {
 namespace {
+
+// Rows are cut into blocks of nearly equal size, at most `limit` rows each: a multiple of `multiple`, which divides
+// limit.
+[[maybe_unused]] constexpr std::int64_t even_block(std::int64_t rows, std::int64_t limit,
+                                                   std::int64_t multiple) {
+  const std::int64_t blocks = (rows + limit - 1) / limit;
+  return ((rows + blocks - 1) / blocks + multiple - 1) / multiple * multiple;
+}
 
 // sum: (16), the exact integers of row m and panel p, each below 2^53 in magnitude. Writes the panel's
 // outputs that lie below out.n.   Rounding: R1 to R4 of spec/linear.h.

@@ -87,7 +87,7 @@ struct Plain {
   using Weight = std::int16_t;
   using WeightVector = __m256i;
   using Vector = Int32x8;
-  static constexpr int kVectors = 4, kRows = 3, kChains = 8;
+  static constexpr int kVectors = 4, kRows = 3, kChains = 8, kUnroll = 1;
   static constexpr std::int64_t kScratchWeights = kSlabColumns * kPanelRows;
 
   static const std::int16_t* elements(const GemmRows& x) { return x.wide; }
