@@ -114,13 +114,15 @@ void Engine::end_cancelled() {
 
 void Engine::end_faulted(const Plan& plan, const std::vector<RowFault>& faults) {
   for (const RowFault& fault : faults) {
-    auto segment = std::ranges::upper_bound(plan.batch.segments, fault.row, {}, &Segment::first_row) - 1;
-    SequenceId id = plan.sequences[static_cast<std::size_t>(segment - plan.batch.segments.begin())].id;
-    if (!sequences_.contains(id)) continue;  // an earlier row ended it
+    auto after = std::ranges::upper_bound(plan.batch.segments, fault.row, {}, &Segment::first_row);
+    auto segment = static_cast<std::size_t>(after - plan.batch.segments.begin()) - 1;
+    const PlannedRows& rows = plan.sequences[segment];
+    if (!sequences_.contains(rows.id)) continue;  // an earlier row ended it
+    deliver_rows(rows, rows.first_position + fault.row - plan.batch.segments[segment].first_row);
     Finish finish;
     finish.reason = FinishReason::error;
     finish.message = fault.message;
-    end(id, finish);
+    end(rows.id, std::move(finish));
   }
 }
 
@@ -141,15 +143,10 @@ void Engine::note(const Plan& plan) {
 }
 
 void Engine::deliver(const PlannedRows& rows) {
-  auto it = sequences_.find(rows.id);
-  if (it == sequences_.end()) return;  // it ended with an error
-  const Request& request = requests_.at(it->second.request);
-  std::int64_t first = rows.first_position + rows.rows - rows.logits;  // position of its first row of logits
-  for (std::int64_t i = 0; i < rows.logits; ++i)
-    deliver_row(request, it->second.answer.choice(), first + i, logits_row(rows.first_logits + i));
-
+  if (!sequences_.contains(rows.id)) return;  // it ended with an error
+  deliver_rows(rows, rows.first_position + rows.rows);
   if (scheduler_.remaining(rows.id) > 0) return;
-  if (request.asked.max_tokens == 0) {
+  if (requests_.at(sequences_.at(rows.id).request).asked.max_tokens == 0) {
     Finish finish;
     finish.reason = FinishReason::length;
     end(rows.id, std::move(finish));
@@ -159,14 +156,19 @@ void Engine::deliver(const PlannedRows& rows) {
   for (SequenceId id : answers) draw(id, logits_row(rows.first_logits + rows.logits - 1));
 }
 
-void Engine::deliver_row(const Request& request, std::int64_t choice, std::int64_t position,
-                         std::span<const float> logits) {
+// What the sink wants to see of the logits at positions before `end`.
+void Engine::deliver_rows(const PlannedRows& rows, std::int64_t end) {
+  const Sequence& sequence = sequences_.at(rows.id);
+  const Request& request = requests_.at(sequence.request);
   const GenerateRequest& asked = request.asked;
-  if (position < asked.prompt_from) return;
-  if (asked.logits) request.sink->on_logits(choice, position, logits);
-  auto next = static_cast<std::size_t>(position + 1);
-  if (asked.prompt_logprobs && next < asked.prompt.size())
-    request.sink->on_prompt_token(position + 1, logprobs(logits, asked.prompt[next], *asked.prompt_logprobs));
+  std::int64_t first = rows.first_position + rows.rows - rows.logits;  // position of its first row of logits
+  for (std::int64_t position = std::max(first, asked.prompt_from); position < end; ++position) {
+    std::span<const float> row = logits_row(rows.first_logits + position - first);
+    if (asked.logits) request.sink->on_logits(sequence.answer.choice(), position, row);
+    auto next = static_cast<std::size_t>(position + 1);
+    if (asked.prompt_logprobs && next < asked.prompt.size())
+      request.sink->on_prompt_token(position + 1, logprobs(row, asked.prompt[next], *asked.prompt_logprobs));
+  }
 }
 
 // The sequences of all answers that a computed prompt (or a later token) stands for, by increasing choice.

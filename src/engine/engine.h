@@ -5,7 +5,8 @@
 //   2. step() asks the scheduler for a plan: some rows of some sequences, and the pages they live in.
 //   3. Pages that two sequences share are copied where one of them is about to write.
 //   4. The model computes the rows and the wanted logits.
-//   5. A sequence whose row met a value that is not finite ends with an error; its neighbours do not notice.
+//   5. A sequence whose row met a value that is not finite ends with an error, after what came before that row; its
+//      neighbours do not notice.
 //   6. Logits and logprobs of prompt positions go to the sink, each once.
 //   7. When its last token is computed, the next is drawn; with n > 1 the prompt forks into n sequences first.
 //   8. A stop token, a stop string, max_tokens, cancel() or an error ends an answer; its pages stay in the prefix cache.
@@ -89,8 +90,7 @@ class Engine {
   void end_faulted(const Plan& plan, const std::vector<RowFault>& faults);
   void note(const Plan& plan);
   void deliver(const PlannedRows& rows);
-  void deliver_row(const Request& request, std::int64_t choice, std::int64_t position,
-                   std::span<const float> logits);
+  void deliver_rows(const PlannedRows& rows, std::int64_t end);
   std::vector<SequenceId> fork(SequenceId id);
   void draw(SequenceId id, std::span<const float> logits);
   void end(SequenceId id, Finish finish);
