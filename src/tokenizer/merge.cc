@@ -20,6 +20,70 @@ std::uint64_t heap_key(std::uint32_t rank, std::uint32_t position) {
   return static_cast<std::uint64_t>(rank) << 32 | position;
 }
 
+// The symbols as a linked list, with a heap of the pairs that merge. An entry of the heap whose pair has changed since is
+// recognised by its rank and skipped.
+class MergeList {
+ public:
+  MergeList(const MergeTable& table, const std::vector<std::int32_t>& symbols, MergeScratch& scratch)
+      : table_(table), nodes_(scratch.nodes), heap_(scratch.heap) {
+    const auto count = static_cast<std::uint32_t>(symbols.size());
+    nodes_.clear();
+    for (std::uint32_t i = 0; i < count; ++i) {
+      nodes_.push_back(
+          {symbols[i], i == 0 ? kEnd : i - 1, i + 1 == count ? kEnd : i + 1, MergeTable::kNoRank});
+    }
+    heap_.clear();
+    for (std::uint32_t i = 0; i < count; ++i) rank_pair(i);
+    std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
+  }
+
+  // Merges the pair that is due; false when there is none.
+  bool merge_best() {
+    while (!heap_.empty()) {
+      const auto rank = static_cast<std::uint32_t>(heap_.front() >> 32);
+      const auto position = static_cast<std::uint32_t>(heap_.front());
+      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+      heap_.pop_back();
+      if (nodes_[position].rank != rank) continue;
+      merge_pair(position);
+      return true;
+    }
+    return false;
+  }
+
+  void copy_to(std::vector<std::int32_t>& symbols) const {
+    symbols.clear();
+    if (nodes_.empty()) return;
+    for (std::uint32_t i = 0; i != kEnd; i = nodes_[i].next) symbols.push_back(nodes_[i].symbol);
+  }
+
+ private:
+  void merge_pair(std::uint32_t position) {
+    MergeScratch::Node& left = nodes_[position];
+    MergeScratch::Node& right = nodes_[left.next];
+    left.symbol = table_.find(left.symbol, right.symbol)->merged;
+    left.next = right.next;
+    right.rank = MergeTable::kNoRank;
+    if (left.next != kEnd) nodes_[left.next].previous = position;
+    for (std::uint32_t changed : {left.previous, position}) {
+      if (changed != kEnd && rank_pair(changed)) std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+    }
+  }
+
+  // Notes the rank of the pair that starts at `position` and appends its entry to the heap; false when it does not merge.
+  bool rank_pair(std::uint32_t position) {
+    MergeScratch::Node& node = nodes_[position];
+    const Merge* merge = node.next == kEnd ? nullptr : table_.find(node.symbol, nodes_[node.next].symbol);
+    node.rank = merge ? merge->rank : MergeTable::kNoRank;
+    if (merge) heap_.push_back(heap_key(node.rank, position));
+    return merge != nullptr;
+  }
+
+  const MergeTable& table_;
+  std::vector<MergeScratch::Node>& nodes_;
+  std::vector<std::uint64_t>& heap_;
+};
+
 }  // namespace
 
 MergeTable::MergeTable() : slots_(kFirstSlots) {}
@@ -57,54 +121,10 @@ const Merge* MergeTable::find(std::int32_t left, std::int32_t right) const {
 
 void merge_symbols(const MergeTable& table, std::vector<std::int32_t>& symbols, MergeScratch& scratch) {
   CHECK(symbols.size() < kEnd, "{} symbols in one piece are more than a position can count", symbols.size());
-  auto& [unused, nodes, heap] = scratch;
-  const auto count = static_cast<std::uint32_t>(symbols.size());
-
-  // The rank of the pair that starts at `position` in the list as it is now.
-  auto rank_at = [&](std::uint32_t position) {
-    const std::uint32_t next = nodes[position].next;
-    if (next == kEnd) return MergeTable::kNoRank;
-    const Merge* merge = table.find(nodes[position].symbol, nodes[next].symbol);
-    return merge ? merge->rank : MergeTable::kNoRank;
-  };
-
-  nodes.clear();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    nodes.push_back({symbols[i], i == 0 ? kEnd : i - 1, i + 1 == count ? kEnd : i + 1, MergeTable::kNoRank});
+  MergeList list(table, symbols, scratch);
+  while (list.merge_best()) {
   }
-  heap.clear();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    nodes[i].rank = rank_at(i);
-    if (nodes[i].rank != MergeTable::kNoRank) heap.push_back(heap_key(nodes[i].rank, i));
-  }
-  std::make_heap(heap.begin(), heap.end(), std::greater<>());
-
-  auto rerank = [&](std::uint32_t position) {
-    nodes[position].rank = rank_at(position);
-    if (nodes[position].rank == MergeTable::kNoRank) return;
-    heap.push_back(heap_key(nodes[position].rank, position));
-    std::push_heap(heap.begin(), heap.end(), std::greater<>());
-  };
-
-  while (!heap.empty()) {
-    const auto rank = static_cast<std::uint32_t>(heap.front() >> 32);
-    const auto position = static_cast<std::uint32_t>(heap.front());
-    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
-    heap.pop_back();
-    MergeScratch::Node& left = nodes[position];
-    if (left.rank != rank) continue;  // the pair has changed since this entry was made
-
-    MergeScratch::Node& right = nodes[left.next];
-    left.symbol = table.find(left.symbol, right.symbol)->merged;
-    left.next = right.next;
-    right.rank = MergeTable::kNoRank;
-    if (left.next != kEnd) nodes[left.next].previous = position;
-    if (left.previous != kEnd) rerank(left.previous);
-    rerank(position);
-  }
-
-  symbols.clear();
-  for (std::uint32_t i = 0; i != kEnd && i < count; i = nodes[i].next) symbols.push_back(nodes[i].symbol);
+  list.copy_to(symbols);
 }
 
 }  // namespace verbatim

@@ -146,7 +146,7 @@ TEST(NamedPreTokenizers, PiecesJoinToTheText) {
 
 // Texts on which a pattern that backtracks would show: each row must finish, and without meeting a limit.
 TEST(NamedPreTokenizers, LongTextsNeedNoBacktracking) {
-  constexpr std::size_t kBytes = 1 << 18;
+  constexpr std::size_t kBytes = 1 << 16;
   for (const NamedPreTokenizer& row : named_pre_tokenizers()) {
     const PreTokenizer pre_tokenizer = make(row.patterns);
     for (const std::string unit :
