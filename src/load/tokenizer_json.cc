@@ -7,7 +7,8 @@
 namespace verbatim {
 namespace {
 
-constexpr std::int64_t kMostTokens = 1 << 24;
+// Ids may leave this many gaps in all: a file cannot make the list of tokens much longer than what it spells out.
+constexpr std::size_t kMostGaps = 1 << 16;
 constexpr std::string_view kMark = "\u2581";  // SentencePiece's visible space
 
 // The split that ByteLevel makes itself when use_regex is true: GPT-2's.
@@ -17,8 +18,9 @@ constexpr std::string_view kByteLevelRegex =
 // What the components said, before the kind of tokenizer is known.
 struct Draft {
   TokenizerData data;
-  bool byte_level = false;   // a ByteLevel pre-tokenizer
-  bool mark_spaces = false;  // spaces become kMark: by Metaspace or by Replace
+  std::size_t most_tokens = kMostGaps;  // and the number of entries
+  bool byte_level = false;              // a ByteLevel pre-tokenizer
+  bool mark_spaces = false;             // spaces become kMark: by Metaspace or by Replace
 };
 
 std::string escape_regex(std::string_view literal) {
@@ -136,8 +138,10 @@ void read_stage(JsonKeys& root, std::string_view stage, std::string_view list,
 
 // Gives `id` its text, growing the list; a second text for one id, or a second id for one place, is refused.
 void add_token(JsonKeys& keys, std::string_view key, std::int64_t id, const std::string& text, TokenType type,
-               TokenizerData& data) {
-  if (id < 0 || id >= kMostTokens) return keys.refuse(key, fmt::format("gives a token the id {}", id));
+               Draft& draft) {
+  TokenizerData& data = draft.data;
+  if (id < 0 || static_cast<std::size_t>(id) >= draft.most_tokens)
+    return keys.refuse(key, fmt::format("gives a token the id {}", id));
   auto at = static_cast<std::size_t>(id);
   if (at >= data.tokens.size()) {
     data.tokens.resize(at + 1);
@@ -156,13 +160,14 @@ bool is_byte_token(std::string_view text) {
                              [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); });
 }
 
-void read_vocabulary(JsonKeys& model, bool byte_fallback, TokenizerData& data) {
+void read_vocabulary(JsonKeys& model, bool byte_fallback, Draft& draft) {
   const Json* vocabulary = model.object("vocab");
   if (vocabulary == nullptr) return model.refuse("vocab", "is missing");
+  draft.most_tokens += vocabulary->size();
   for (const auto& [text, id] : vocabulary->items()) {
     if (!id.is_number_integer()) return model.refuse("vocab", "has an id that is not an integer");
     TokenType type = byte_fallback && is_byte_token(text) ? TokenType::byte : TokenType::normal;
-    add_token(model, "vocab", id.get<std::int64_t>(), text, type, data);
+    add_token(model, "vocab", id.get<std::int64_t>(), text, type, draft);
     if (!model.ok()) return;
   }
 }
@@ -212,14 +217,15 @@ void read_model(JsonKeys& root, Draft& draft) {
   if (draft.mark_spaces && !data.pre_regex.empty())
     model.refuse("byte_fallback", "beside Split is not supported");
   if (draft.byte_level && data.pre_regex.empty()) data.pre_tokenizer = "none";
-  if (model.ok()) read_vocabulary(model, byte_fallback, data);
+  if (model.ok()) read_vocabulary(model, byte_fallback, draft);
   if (model.ok()) read_merges(model, data);
   if (auto unknown = model.string("unk_token")) data.unk = find_token(data, *unknown);
 }
 
-void read_added_tokens(JsonKeys& root, TokenizerData& data, Status& status) {
+void read_added_tokens(JsonKeys& root, Draft& draft, Status& status) {
   const Json* added = root.array("added_tokens");
   if (added == nullptr) return;
+  draft.most_tokens += added->size();
   for (std::size_t i = 0; i < added->size() && status.ok(); ++i) {
     JsonKeys keys((*added)[i], root.where(), fmt::format("added_tokens[{}].", i), status);
     std::int64_t id = keys.required_integer("id");
@@ -230,8 +236,8 @@ void read_added_tokens(JsonKeys& root, TokenizerData& data, Status& status) {
       keys.refuse("single_word", "is true, which is not supported");
     bool lstrip = keys.flag("lstrip").value_or(false), rstrip = keys.flag("rstrip").value_or(false);
     if (!keys.ok()) return;
-    add_token(keys, "id", id, *text, special ? TokenType::control : TokenType::user_defined, data);
-    if (keys.ok()) data.added.push_back({static_cast<std::int32_t>(id), special, lstrip, rstrip});
+    add_token(keys, "id", id, *text, special ? TokenType::control : TokenType::user_defined, draft);
+    if (keys.ok()) draft.data.added.push_back({static_cast<std::int32_t>(id), special, lstrip, rstrip});
   }
 }
 
@@ -280,7 +286,7 @@ Result<TokenizerData> read_tokenizer_json(const Json& json, const std::string& w
   read_stage(root, "normalizer", "normalizers", kNormalizers, draft, status);
   if (status.ok()) read_stage(root, "pre_tokenizer", "pretokenizers", kPreTokenizers, draft, status);
   if (status.ok()) read_model(root, draft);
-  if (status.ok()) read_added_tokens(root, draft.data, status);
+  if (status.ok()) read_added_tokens(root, draft, status);
   if (status.ok()) read_stage(root, "post_processor", "processors", kPostProcessors, draft, status);
   if (!status) return status.error();
   return std::move(draft.data);

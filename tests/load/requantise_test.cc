@@ -1,0 +1,316 @@
+// Requantisation: the fast packer against the contract's scalar page, bit for bit; independence of
+// threads; the rules of the automatic policy; what the fingerprint covers.
+#include "load/requantise.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+
+#include "load/panel_quantiser.h"
+#include "test_files.h"
+
+namespace verbatim {
+namespace {
+
+using testing::SmallModel;
+using testing::TemporaryFolder;
+
+// A float32 tensor in memory.
+struct Matrix {
+  std::vector<float> values;
+  CheckpointTensor tensor;
+
+  Matrix(std::int64_t rows, std::int64_t columns, const std::function<float(std::int64_t)>& value) {
+    for (std::int64_t i = 0; i < rows * columns; ++i) values.push_back(value(i));
+    tensor = {"m",
+              DType::f32,
+              rows,
+              columns,
+              reinterpret_cast<const std::byte*>(values.data()),
+              static_cast<std::int64_t>(values.size() * sizeof(float))};
+  }
+  const float* row(std::int64_t r) const { return values.data() + r * tensor.columns; }
+};
+
+// One row by spec/weights.h: integers, scale, error.
+struct SpecRow {
+  std::vector<std::int16_t> w;
+  spec::FixScale scale;
+  spec::RowError error;
+};
+SpecRow spec_row(WeightKind kind, const float* x, std::int64_t k) {
+  SpecRow out;
+  out.w.resize(static_cast<std::size_t>(k));
+  if (kind == WeightKind::i4) {
+    std::vector<std::uint8_t> codes(out.w.size()), step(out.w.size() / 32 + 1);
+    std::vector<std::int8_t> offset(step.size());
+    out.scale = spec::quantise_i4(x, k, codes.data(), step.data(), offset.data());
+    for (std::int64_t i = 0; i < k; ++i) {
+      out.w[i] = static_cast<std::int16_t>(offset[i / 32] + step[i / 32] * codes[i]);
+    }
+  } else {
+    out.scale = spec::quantise(x, k, limbs_of(kind), out.w.data());
+  }
+  out.error = spec::row_error(x, k, out.scale.reciprocal, out.w.data());
+  return out;
+}
+
+void expect_equal_to_spec(WeightKind kind, const Matrix& m) {
+  const CheckpointTensor& t = m.tensor;
+  AlignedBuffer<std::byte> data(static_cast<std::size_t>(packed_bytes(kind, t.rows, t.columns)));
+  AlignedBuffer<float> scale(static_cast<std::size_t>(padded_rows(t.rows)));
+  PackedMatrix packed{kind, t.rows, t.columns, data.data(), scale.data()};
+  PanelQuantiser quantiser(kind, t.columns);
+  for (std::int64_t p = 0; p < packed.panels(); ++p) {
+    std::byte* panel = data.data() + (packed.panel(p) - packed.data);
+    PanelOutcome outcome = quantiser.quantise(t, p, panel, scale.data() + p * kPanelRows);
+    ASSERT_EQ(outcome.bad_row, -1);
+    for (std::int64_t r = 0; r < kPanelRows; ++r) {
+      std::int64_t row = p * kPanelRows + r;
+      if (row >= t.rows) {
+        EXPECT_EQ(scale[row], 0) << "padding row " << row;
+        continue;
+      }
+      SpecRow expected = spec_row(kind, m.row(row), t.columns);
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(scale[row]), std::bit_cast<std::uint32_t>(expected.scale.scale))
+          << name_of(kind) << " row " << row;
+      ASSERT_EQ(outcome.errors[r].error, expected.error.error) << name_of(kind) << " row " << row;
+      ASSERT_EQ(outcome.errors[r].energy, expected.error.energy) << name_of(kind) << " row " << row;
+      for (std::int64_t k = 0; k < t.columns; ++k) {
+        ASSERT_EQ(weight_at(packed, row, k), expected.w[k])
+            << name_of(kind) << " (" << row << ", " << k << "), x = " << fmt::format("{:a}", m.row(row)[k]);
+      }
+    }
+  }
+}
+
+TEST(PanelQuantiser, EqualsTheContract) {
+  std::mt19937 generator(3);
+  auto uniform = [&] { return (static_cast<float>(generator() >> 8) - 0x1p23f) * 0x1p-23f; };
+  struct Shape {
+    std::int64_t rows, columns;
+  };
+  for (WeightKind kind : {WeightKind::i16, WeightKind::i8, WeightKind::i4}) {
+    for (Shape s : {Shape{1, 1}, {3, 31}, {16, 64}, {17, 96}, {33, 172}, {16, 640}}) {
+      expect_equal_to_spec(kind, Matrix(s.rows, s.columns, [&](std::int64_t) { return uniform(); }));
+      // Heavy tails, zeros, whole rows of zeros, and a range of magnitudes down to rows below the
+      // contract's 2^-100.
+      expect_equal_to_spec(kind, Matrix(s.rows, s.columns, [&](std::int64_t i) {
+                             float u = uniform();
+                             std::int64_t row = i / s.columns;
+                             if (row % 5 == 4 || generator() % 4 == 0) return 0.0f;
+                             return std::ldexp(u * u * u * u * u, static_cast<int>(row % 7) * -20);
+                           }));
+      // Integers: ties in every rounding, groups without spread.
+      expect_equal_to_spec(kind, Matrix(s.rows, s.columns, [&](std::int64_t i) {
+                             return i % s.columns == 0
+                                        ? 127.0f
+                                        : static_cast<float>(static_cast<int>(generator() % 9)) / 2 - 2;
+                           }));
+      expect_equal_to_spec(kind, Matrix(s.rows, s.columns, [](std::int64_t) { return -3.0f; }));
+    }
+  }
+}
+
+TEST(PanelQuantiser, I4WeightsStayInOneLimb) {
+  std::mt19937 generator(5);
+  Matrix m(64, 256, [&](std::int64_t i) {
+    float sign = i / 64 % 2 == 0 ? 1.0f : -1.0f;  // groups near +127 and near -127
+    return sign * (1 - static_cast<float>(generator() % 1000) * 1e-5f);
+  });
+  for (std::int64_t r = 0; r < 64; ++r) {
+    for (std::int16_t w : spec_row(WeightKind::i4, m.row(r), 256).w) {
+      ASSERT_GE(w, -127);
+      ASSERT_LE(w, 127);
+    }
+  }
+}
+
+TEST(PanelQuantiser, NamesTheFirstRowThatIsNotFinite) {
+  for (float bad : {NAN, -NAN, INFINITY, -INFINITY}) {
+    Matrix m(40, 70, [&](std::int64_t i) { return i == 21 * 70 + 69 || i == 23 * 70 ? bad : 1.0f; });
+    AlignedBuffer<std::byte> panel(static_cast<std::size_t>(panel_bytes(WeightKind::i8, 128)));
+    float scale[kPanelRows];
+    PanelQuantiser quantiser(WeightKind::i8, 70);
+    EXPECT_EQ(quantiser.quantise(m.tensor, 0, panel.data(), scale).bad_row, -1);
+    EXPECT_EQ(quantiser.quantise(m.tensor, 1, panel.data(), scale).bad_row, 21);
+  }
+}
+
+Checkpoint open_small(const TemporaryFolder& folder, const SmallModel& model) {
+  model.write(folder / "m.gguf");
+  Result<Checkpoint> opened = open_checkpoint(folder / "m.gguf");
+  CHECK(opened.ok(), "{}", opened.error().message);
+  return *std::move(opened);
+}
+
+PackedWeights requantise_or_die(const Checkpoint& checkpoint, WeightPolicy policy, int threads = 1) {
+  ThreadPool pool(threads);
+  Result<PackedWeights> out = requantise(checkpoint, policy, pool, {});
+  CHECK(out.ok(), "{}", out.error().message);
+  return *std::move(out);
+}
+
+void expect_equal_weights(const PackedWeights& a, const PackedWeights& b) {
+  EXPECT_EQ(a.fingerprint, b.fingerprint);
+  ASSERT_EQ(a.matrices.size(), b.matrices.size());
+  for (const auto& [name, m] : a.matrices) {
+    const PackedMatrix* other = b.matrix(name);
+    ASSERT_NE(other, nullptr) << name;
+    ASSERT_EQ(m.kind, other->kind) << name;
+    auto bytes = static_cast<std::size_t>(packed_bytes(m.kind, m.n, m.k));
+    EXPECT_EQ(std::memcmp(m.data, other->data, bytes), 0) << name;
+    EXPECT_EQ(std::memcmp(m.scale, other->scale, static_cast<std::size_t>(padded_rows(m.n)) * sizeof(float)),
+              0)
+        << name;
+  }
+}
+
+TEST(Requantise, ThreadsCannotBeSeen) {
+  TemporaryFolder folder;
+  SmallModel model("qwen3");
+  model.config.vocab_size = 133;
+  Checkpoint checkpoint = open_small(folder, model);
+  for (WeightPolicy policy : {WeightPolicy::i16, WeightPolicy::i8, WeightPolicy::i4}) {
+    PackedWeights one = requantise_or_die(checkpoint, policy, 1);
+    for (int threads : {2, 3}) {
+      PackedWeights many = requantise_or_die(checkpoint, policy, threads);
+      expect_equal_weights(one, many);
+      for (std::size_t i = 0; i < one.report.size(); ++i) {
+        EXPECT_EQ(one.report[i].relative_rms, many.report[i].relative_rms) << one.report[i].name;
+      }
+    }
+  }
+}
+
+TEST(Requantise, VectorsAreTheFilesValues) {
+  TemporaryFolder folder;
+  SmallModel model("qwen2");
+  Checkpoint checkpoint = open_small(folder, model);
+  PackedWeights weights = requantise_or_die(checkpoint, WeightPolicy::i8);
+  std::span<const float> bias = weights.vector("blk.0.attn_k.bias");
+  std::vector<float> expected = model.row("blk.0.attn_k.bias", 0, 16);
+  EXPECT_TRUE(std::ranges::equal(bias, expected));
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(bias.data()) % 64, 0u);
+  for (const auto& [name, m] : weights.matrices) {
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(m.data) % 64, 0u) << name;
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(m.scale) % 64, 0u) << name;
+  }
+}
+
+TEST(Requantise, TiedEmbeddingsAreOneMatrix) {
+  TemporaryFolder folder;
+  SmallModel model("llama");
+  model.config.tied_embeddings = true;
+  PackedWeights weights = requantise_or_die(open_small(folder, model), WeightPolicy::i8);
+  EXPECT_NE(weights.matrix("token_embd.weight"), nullptr);
+  EXPECT_EQ(weights.matrix("output.weight"), nullptr);
+}
+
+TEST(Requantise, AutomaticKeepsTheFilesSizeClass) {
+  struct Case {
+    DType type;
+    WeightKind kind;
+  };
+  for (Case c : {Case{DType::f32, WeightKind::i16}, Case{DType::f16, WeightKind::i16},
+                 Case{DType::bf16, WeightKind::i16}, Case{DType::q8_0, WeightKind::i8},
+                 Case{DType::q4_0, WeightKind::i4}}) {
+    TemporaryFolder folder;
+    SmallModel model("llama");
+    model.type = c.type;
+    PackedWeights weights = requantise_or_die(open_small(folder, model), WeightPolicy::automatic);
+    EXPECT_EQ(weights.matrix("blk.0.ffn_up.weight")->kind, c.kind) << name_of(c.type);
+  }
+}
+
+// One element sets the scale of each row, and the many below it would be left with few steps: such a
+// tensor keeps two limbs. A peak in one row of many is small in the tensor's RMS and changes nothing.
+TEST(Requantise, AutomaticKeepsMoreWhereLessWouldErrTooMuch) {
+  TemporaryFolder folder;
+  SmallModel model("llama");
+  model.type = DType::q8_0;
+  model.config.hidden_dim = 1024;
+  model.edit = [](const std::string& name, std::int64_t row, std::vector<float>& x) {
+    bool peak = name == "blk.0.ffn_down.weight" || (name == "blk.0.attn_q.weight" && row == 3);
+    if (!peak) return;
+    for (float& value : x) value *= 0x1p-4f;
+    x[0] = 1;
+  };
+  Checkpoint checkpoint = open_small(folder, model);
+  PackedWeights promoted = requantise_or_die(checkpoint, WeightPolicy::automatic);
+  EXPECT_EQ(promoted.matrix("blk.0.attn_q.weight")->kind, WeightKind::i8);
+  EXPECT_EQ(promoted.matrix("blk.0.ffn_down.weight")->kind, WeightKind::i16);
+  auto report = std::ranges::find(promoted.report, "blk.0.ffn_down.weight", &TensorReport::name);
+  EXPECT_TRUE(report->why.starts_with("i8 would err by ")) << report->why;
+  EXPECT_LT(report->relative_rms, 0.001);
+
+  PackedWeights forced = requantise_or_die(checkpoint, WeightPolicy::i4);  // an explicit wish is obeyed
+  EXPECT_EQ(forced.matrix("blk.0.ffn_down.weight")->kind, WeightKind::i4);
+}
+
+TEST(Requantise, RefusesWeightsThatAreNotFinite) {
+  struct Case {
+    std::string tensor;
+    std::int64_t row;
+    std::string sentence;
+  };
+  for (const Case& c :
+       {Case{"blk.0.attn_v.weight", 9, "tensor 'blk.0.attn_v.weight', row 9: a weight is not finite"},
+        Case{"blk.0.ffn_norm.weight", 0,
+             "tensor 'blk.0.ffn_norm.weight', element 4: a value is not finite"}}) {
+    TemporaryFolder folder;
+    SmallModel model("llama");
+    model.edit = [&](const std::string& name, std::int64_t row, std::vector<float>& x) {
+      if (name == c.tensor && row == c.row) x[4] = NAN;
+    };
+    Checkpoint checkpoint = open_small(folder, model);
+    ThreadPool pool(2);
+    Result<PackedWeights> out = requantise(checkpoint, WeightPolicy::automatic, pool, {});
+    ASSERT_FALSE(out.ok());
+    EXPECT_EQ(out.error().message, checkpoint.path + ": " + c.sentence);
+  }
+}
+
+TEST(Requantise, FingerprintCoversWeightsConfigurationAndPolicy) {
+  TemporaryFolder folder;
+  SmallModel model("llama");
+  Checkpoint checkpoint = open_small(folder, model);
+  std::string base = requantise_or_die(checkpoint, WeightPolicy::i8).fingerprint;
+  EXPECT_EQ(base.size(), 64u);
+  EXPECT_EQ(requantise_or_die(checkpoint, WeightPolicy::i8).fingerprint, base);
+  EXPECT_NE(requantise_or_die(checkpoint, WeightPolicy::i16).fingerprint, base);
+  Checkpoint other = checkpoint;
+  other.config.rope_theta = 10001;
+  EXPECT_NE(requantise_or_die(other, WeightPolicy::i8).fingerprint, base);
+  for (const char* changed : {"blk.0.ffn_gate.weight", "output_norm.weight"}) {
+    model.edit = [&](const std::string& name, std::int64_t row, std::vector<float>& x) {
+      if (name == changed && row == 0) x[1] = -x[1];
+    };
+    EXPECT_NE(requantise_or_die(open_small(folder, model), WeightPolicy::i8).fingerprint, base) << changed;
+  }
+}
+
+TEST(Requantise, ReportsProgress) {
+  TemporaryFolder folder;
+  SmallModel model("llama");
+  Checkpoint checkpoint = open_small(folder, model);
+  std::vector<LoadProgress> seen;
+  ThreadPool pool(1);
+  ASSERT_TRUE(
+      requantise(checkpoint, WeightPolicy::i8, pool, [&](const LoadProgress& p) { seen.push_back(p); }).ok());
+  ASSERT_EQ(seen.size(), checkpoint.tensors.size());
+  EXPECT_EQ(seen.back().tensors_done, seen.back().tensors);
+  EXPECT_EQ(seen.back().bytes_done, seen.back().bytes);
+  EXPECT_EQ(seen.front().tensors_done, 1);
+}
+
+TEST(WeightPolicy, NamesGoBothWays) {
+  for (WeightPolicy policy :
+       {WeightPolicy::automatic, WeightPolicy::i16, WeightPolicy::i8, WeightPolicy::i4}) {
+    EXPECT_EQ(weight_policy_named(name_of(policy)), policy);
+  }
+  EXPECT_EQ(weight_policy_named("i2"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace verbatim
