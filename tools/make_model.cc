@@ -1,261 +1,26 @@
-// make_model: writes a GGUF file of any supported architecture and shape with seeded random weights, for
-// tests and benchmarks of shapes whose trained weights are not at hand. One command line gives one file,
-// on every machine. It is not a trained model: it answers, fluently, with nonsense.
+// make_model: writes a GGUF file of any supported architecture and shape with seeded random weights (load/random_model.h).
 #include <CLI/CLI.hpp>
-#include <cmath>
+#include <map>
 #include <thread>
 
 #include "load/architecture.h"
 #include "load/dequantise.h"
 #include "load/encode.h"
-#include "load/gguf_writer.h"
-#include "spec/rope.h"
-
-namespace verbatim {
-namespace {
-
-struct Options {
-  std::string out;
-  ModelConfig config;
-  DType type = DType::f32;
-  std::string rope_scaling = "none";
-  std::uint64_t seed = 1;
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-};
-
-// ---- Weights: a pure function of (seed, tensor, row, column). ----
-
-// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that mixes every bit into every bit.
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
-
-// Four 16-bit uniforms summed: mean 0, variance 1, close to normal within 3.4 deviations. Exact in float32
-// up to the last multiplication.
-float normal_like(std::uint64_t bits) {
-  std::int64_t sum = 0;
-  for (int shift = 0; shift < 64; shift += 16) sum += static_cast<std::int64_t>(bits >> shift & 0xffff);
-  constexpr float kDeviation = 37837.2f;  // sqrt(4 * (2^32 - 1) / 12)
-  return static_cast<float>(sum - 2 * 0xffff) / kDeviation;
-}
-
-// How the elements of a tensor are spread. Matrices keep the variance of what they act on; gains are near
-// one.
-struct Spread {
-  float mean = 0, deviation = 1;
-};
-Spread spread_of(const GgufTensor& tensor) {
-  bool norm = tensor.name.find("norm") != std::string::npos;
-  if (tensor.vector) return norm ? Spread{1, 0.1f} : Spread{0, 0.1f};
-  if (tensor.name == "token_embd.weight") return {0, 1};
-  return {0, 1 / std::sqrt(static_cast<float>(tensor.columns))};
-}
-
-void make_row(const GgufTensor& tensor, std::uint64_t key, std::int64_t row, std::byte* out) {
-  Spread spread = spread_of(tensor);
-  std::vector<float> x(static_cast<std::size_t>(tensor.columns));
-  std::uint64_t counter = mix(key + static_cast<std::uint64_t>(row));
-  for (float& value : x) {
-    counter += 0x9e3779b97f4a7c15u;
-    value = spread.mean + spread.deviation * normal_like(mix(counter));
-  }
-  encode_row(tensor.type, x.data(), tensor.columns, out);
-}
-
-// ---- Vocabulary: words over a to z with an optional word mark in front, each the one before it plus a
-// letter. ----
-
-struct Word {
-  std::string prefix, letter;  // the word is their concatenation; both are words too
-};
-
-// The first `count` words of two or more symbols, shorter ones first.
-std::vector<Word> make_words(std::size_t count, const std::string& mark) {
-  std::vector<std::string> level = {mark};
-  for (char c = 'a'; c <= 'z'; ++c) level.emplace_back(1, c);
-  std::vector<Word> words;
-  while (words.size() < count) {
-    std::vector<std::string> next;
-    for (const std::string& prefix : level) {
-      for (char c = 'a'; c <= 'z' && words.size() < count; ++c) {
-        words.push_back({prefix, std::string(1, c)});
-        next.push_back(prefix + c);
-      }
-    }
-    level = std::move(next);
-  }
-  return words;
-}
-
-using Metadata = std::vector<std::pair<std::string, GgufDatum>>;
-
-std::vector<std::int32_t> token_types(std::size_t n) {
-  return std::vector<std::int32_t>(n, static_cast<std::int32_t>(TokenType::normal));
-}
-
-// SentencePiece style with byte fallback: <unk> <s> </s>, 256 bytes, then letters and words, earlier ones
-// merged first.
-Status add_spm_vocabulary(std::size_t size, Metadata& metadata) {
-  const std::string mark = "\u2581";
-  std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
-  for (int byte = 0; byte < 256; ++byte) tokens.push_back(fmt::format("<0x{:02X}>", byte));
-  std::vector<std::int32_t> types = token_types(size);
-  tokens.push_back(mark);
-  for (char c = 'a'; c <= 'z'; ++c) tokens.emplace_back(1, c);
-  if (size < tokens.size())
-    return fail("--vocab: this architecture's vocabulary needs at least {} tokens", tokens.size());
-  for (const Word& word : make_words(size - tokens.size(), mark)) tokens.push_back(word.prefix + word.letter);
-  types[0] = static_cast<std::int32_t>(TokenType::unknown);
-  types[1] = types[2] = static_cast<std::int32_t>(TokenType::control);
-  std::vector<float> scores(size, 0);
-  for (std::size_t id = 3; id < size; ++id) {
-    if (id < 3 + 256)
-      types[id] = static_cast<std::int32_t>(TokenType::byte);
-    else
-      scores[id] = -static_cast<float>(id - 259);
-  }
-  metadata.insert(metadata.end(), {{"tokenizer.ggml.model", std::string("llama")},
-                                   {"tokenizer.ggml.pre", std::string("default")},
-                                   {"tokenizer.ggml.tokens", std::move(tokens)},
-                                   {"tokenizer.ggml.scores", std::move(scores)},
-                                   {"tokenizer.ggml.token_type", std::move(types)},
-                                   {"tokenizer.ggml.bos_token_id", std::uint32_t{1}},
-                                   {"tokenizer.ggml.eos_token_id", std::uint32_t{2}},
-                                   {"tokenizer.ggml.unknown_token_id", std::uint32_t{0}},
-                                   {"tokenizer.ggml.add_bos_token", true},
-                                   {"tokenizer.ggml.add_eos_token", false}});
-  return {};
-}
-
-std::string utf8(unsigned code_point) {  // below U+0800
-  if (code_point < 0x80) return std::string(1, static_cast<char>(code_point));
-  return {static_cast<char>(0xc0 | code_point >> 6), static_cast<char>(0x80 | (code_point & 63))};
-}
-
-// GPT-2's byte alphabet: printable bytes stand for themselves, the rest follow from U+0100 on.
-std::vector<std::string> byte_alphabet() {
-  std::vector<std::string> symbols;
-  unsigned next = 256;
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    bool printable = (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    symbols.push_back(utf8(printable ? byte : next++));
-  }
-  return symbols;
-}
-
-// Byte-level BPE: 256 symbols, words in the order of their merges, and one control token.
-Status add_bpe_vocabulary(std::size_t size, Metadata& metadata) {
-  std::vector<std::string> tokens = byte_alphabet(), merges;
-  if (size < tokens.size() + 1) {
-    return fail("--vocab: this architecture's vocabulary needs at least {} tokens", tokens.size() + 1);
-  }
-  const std::string mark = tokens[' '];
-  for (const Word& word : make_words(size - tokens.size() - 1, mark)) {
-    tokens.push_back(word.prefix + word.letter);
-    merges.push_back(word.prefix + " " + word.letter);
-  }
-  tokens.push_back("<|endoftext|>");
-  std::vector<std::int32_t> types = token_types(size);
-  types.back() = static_cast<std::int32_t>(TokenType::control);
-  auto last = static_cast<std::uint32_t>(size - 1);
-  metadata.insert(metadata.end(), {{"tokenizer.ggml.model", std::string("gpt2")},
-                                   {"tokenizer.ggml.pre", std::string("qwen2")},
-                                   {"tokenizer.ggml.tokens", std::move(tokens)},
-                                   {"tokenizer.ggml.token_type", std::move(types)},
-                                   {"tokenizer.ggml.merges", std::move(merges)},
-                                   {"tokenizer.ggml.bos_token_id", last},
-                                   {"tokenizer.ggml.eos_token_id", last},
-                                   {"tokenizer.ggml.add_bos_token", false}});
-  return {};
-}
-
-// ---- The file. ----
-
-Metadata config_metadata(const Options& options) {
-  const ModelConfig& c = options.config;
-  auto u32 = [](std::int64_t value) { return static_cast<std::uint32_t>(value); };
-  std::string p = c.architecture + ".";
-  Metadata out = {{"general.architecture", c.architecture},
-                  {"general.name", fmt::format("random {} (seed {})", c.architecture, options.seed)},
-                  {p + "vocab_size", u32(c.vocab_size)},
-                  {p + "context_length", u32(c.context_length)},
-                  {p + "embedding_length", u32(c.dim)},
-                  {p + "block_count", u32(c.layers)},
-                  {p + "feed_forward_length", u32(c.hidden_dim)},
-                  {p + "attention.head_count", u32(c.heads)},
-                  {p + "attention.head_count_kv", u32(c.kv_heads)},
-                  {p + "attention.key_length", u32(c.head_dim)},
-                  {p + "attention.value_length", u32(c.head_dim)},
-                  {p + "attention.layer_norm_rms_epsilon", c.norm_epsilon},
-                  {p + "rope.dimension_count", u32(c.head_dim)},
-                  {p + "rope.freq_base", static_cast<float>(c.rope_theta)}};
-  if (c.sliding_window > 0) out.emplace_back(p + "attention.sliding_window", u32(c.sliding_window));
-  if (options.rope_scaling == "linear" || options.rope_scaling == "yarn") {
-    out.emplace_back(p + "rope.scaling.type", options.rope_scaling);
-    out.emplace_back(p + "rope.scaling.factor", static_cast<float>(c.rope_scaling.factor));
-    out.emplace_back(p + "rope.scaling.original_context_length",
-                     u32(std::llround(c.rope_scaling.original_context)));
-  }
-  return out;
-}
-
-// The divisors by which GGUF states Llama 3.1's scaling.
-std::vector<float> llama3_factors(const ModelConfig& c) {
-  spec::RopeScaling scaling = c.rope_scaling;
-  scaling.kind = spec::RopeScalingKind::llama3;
-  std::vector<double> plain = spec::rope_frequencies(c.head_dim, c.rope_theta, {});
-  std::vector<double> scaled = spec::rope_frequencies(c.head_dim, c.rope_theta, scaling);
-  std::vector<float> factors;
-  for (std::size_t i = 0; i < plain.size(); ++i) factors.push_back(static_cast<float>(plain[i] / scaled[i]));
-  return factors;
-}
-
-Status make_model(const Options& options) {
-  const ModelConfig& c = options.config;
-  if (Status status = check_config(c, "these options"); !status) return status;
-  GgufContent content;
-  content.metadata = config_metadata(options);
-  auto vocabulary = find_architecture(c.architecture)->gguf_layout == RopeLayout::interleaved
-                        ? add_spm_vocabulary
-                        : add_bpe_vocabulary;
-  if (Status status = vocabulary(static_cast<std::size_t>(c.vocab_size), content.metadata); !status)
-    return status;
-
-  for (const TensorSpec& spec : expected_tensors(c)) {
-    DType type = spec.vector ? DType::f32 : options.type;
-    if (spec.columns % info_of(type).block_elements != 0) {
-      return fail("--type: rows of '{}' have {} elements, not a multiple of {}'s block of {}", spec.name,
-                  spec.columns, name_of(type), info_of(type).block_elements);
-    }
-    content.tensors.push_back({spec.name, type, spec.rows, spec.columns, spec.vector});
-  }
-  std::vector<float> factors;
-  std::size_t random_tensors = content.tensors.size();
-  if (options.rope_scaling == "llama3") {
-    factors = llama3_factors(c);
-    content.tensors.push_back({"rope_freqs.weight", DType::f32, 1, c.head_dim / 2, true});
-  }
-  ThreadPool pool(options.threads);
-  auto rows = [&](std::size_t index, std::int64_t row, std::byte* out) {
-    const GgufTensor& tensor = content.tensors[index];
-    if (index == random_tensors) return encode_row(tensor.type, factors.data(), tensor.columns, out);
-    make_row(tensor, mix(mix(options.seed) + index), row, out);
-  };
-  return write_gguf(options.out, content, rows, pool);
-}
-
-}  // namespace
-}  // namespace verbatim
+#include "load/random_model.h"
 
 int main(int argc, char** argv) {
   using namespace verbatim;
-  Options options;
-  ModelConfig& c = options.config;
+  RandomModel model;
+  std::string out, rope_scaling = "none";
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  ModelConfig& c = model.config;
   c.architecture = "llama";
   c.layers = 2, c.dim = 64, c.hidden_dim = 192, c.heads = 4, c.kv_heads = 2, c.vocab_size = 512,
   c.context_length = 2048;
+
+  using enum spec::RopeScalingKind;
+  const std::map<std::string, spec::RopeScalingKind> scalings = {
+      {"none", none}, {"linear", linear}, {"llama3", llama3}, {"yarn", yarn}};
 
   CLI::App app("Writes a GGUF model with seeded random weights.");
   std::map<std::string, DType> types;
@@ -264,13 +29,13 @@ int main(int argc, char** argv) {
     types.emplace(name_of(type), type);
     (type_names += type_names.empty() ? "" : ", ") += name_of(type);
   }
-  app.add_option("out", options.out, "The file to write")->required();
+  app.add_option("out", out, "The file to write")->required();
   app.add_option("--arch", c.architecture, "Architecture: " + supported_architectures())
       ->check([](const std::string& name) {
         return find_architecture(name) != nullptr ? "" : "supported: " + supported_architectures();
       })
       ->capture_default_str();
-  std::string type_name(name_of(options.type));
+  std::string type_name(name_of(model.type));
   app.add_option("--type", type_name, "Type of the matrices: " + type_names)
       ->check([&](const std::string& name) { return types.contains(name) ? "" : "supported: " + type_names; })
       ->capture_default_str();
@@ -286,22 +51,24 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--epsilon", c.norm_epsilon, "Epsilon of the norms")->capture_default_str();
   app.add_option("--rope-theta", c.rope_theta, "Base of the rotary frequencies")->capture_default_str();
-  app.add_option("--rope-scaling", options.rope_scaling, "Rotary scaling")
-      ->check(CLI::IsMember({"none", "linear", "llama3", "yarn"}))
+  app.add_option("--rope-scaling", rope_scaling, "Rotary scaling")
+      ->check(CLI::IsMember(scalings))
       ->capture_default_str();
   app.add_option("--rope-factor", c.rope_scaling.factor, "Factor of the rotary scaling")
       ->capture_default_str();
   app.add_option("--rope-original-context", c.rope_scaling.original_context,
                  "Context before llama3 or yarn scaling");
   app.add_flag("--tied", c.tied_embeddings, "The embedding is the output matrix");
-  app.add_option("--seed", options.seed, "Seed of the weights")->capture_default_str();
-  app.add_option("--threads", options.threads, "Threads; no bit depends on it")->check(CLI::PositiveNumber);
+  app.add_option("--seed", model.seed, "Seed of the weights")->capture_default_str();
+  app.add_option("--threads", threads, "Threads; no bit depends on it")->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);
 
-  options.type = types.at(type_name);
+  model.type = types.at(type_name);
   if (c.head_dim == 0 && c.heads > 0) c.head_dim = c.dim / c.heads;
   c.rope_dim = c.head_dim;
-  if (Status status = make_model(options); !status) {
+  c.rope_scaling.kind = scalings.at(rope_scaling);
+  ThreadPool pool(threads);
+  if (Status status = write_random_model(out, model, pool); !status) {
     fmt::print(stderr, "make_model: {}\n", status.error().message);
     return 1;
   }

@@ -1,4 +1,5 @@
-// Answer: the state of one answer (choice) of a request while it grows: its tokens' counts, its text, its witness.
+// Answer: the state of one answer (choice) of a request while it grows:
+// its tokens' counts, its text, its witness.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ class Answer {
 
   // Takes in a drawn token; gives the text that it makes certain. A stop token has no text.
   std::string accept(std::int32_t token);
-  // Why the answer ends with the token just accepted, if it does: `reason`, `stop_token`, `stop_string` are set.
+  // Why the answer ends with the token just accepted, if it does:
+  // `reason`, `stop_token`, `stop_string` are set.
   std::optional<Finish> ending() const;
   // What was held back.
   std::string flush();

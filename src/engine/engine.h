@@ -5,17 +5,19 @@
 //   2. step() asks the scheduler for a plan: some rows of some sequences, and the pages they live in.
 //   3. Pages that two sequences share are copied where one of them is about to write.
 //   4. The model computes the rows and the wanted logits.
-//   5. A sequence whose row met a value that is not finite ends with an error, after what came before that row; its
-//      neighbours do not notice.
+//   5. A sequence whose row met a value that is not finite ends with an error, after what came before that
+//      row; its neighbours do not notice.
 //   6. Logits and logprobs of prompt positions go to the sink, each once.
-//   7. When its last token is computed, the next is drawn; with n > 1 the prompt forks into n sequences first.
-//   8. A stop token, a stop string, max_tokens, cancel() or an error ends an answer; its pages stay in the prefix cache.
+//   7. When its last token is computed, the next is drawn; with n > 1 the prompt forks into n sequences
+//      first.
+//   8. A stop token, a stop string, max_tokens, cancel() or an error ends an answer; its pages stay in the
+//      prefix cache.
 //
-// Promise: every bit a sink receives, Finish::witness apart, is a function of (model, request). Other requests, the
-// order of calls, chunks, pages, preemptions, cache hits and threads cannot be seen.
+// Promise: every bit a sink receives, Finish::witness apart, is a function of (model, request). Other
+// requests, the order of calls, chunks, pages, preemptions, cache hits and threads cannot be seen.
 //
-// Driven by one thread: all calls, and the sinks' callbacks, happen on the caller's thread. submit() and cancel() may be
-// called from a callback.
+// Driven by one thread: all calls, and the sinks' callbacks, happen on the caller's thread. submit() and
+// cancel() may be called from a callback.
 #pragma once
 
 #include <cstdint>
@@ -53,16 +55,16 @@ using RequestId = std::int64_t;
 
 class Engine {
  public:
-  // Model and backend must outlive the engine; so must the tokenizer, which may be nullptr: then answers have no text,
-  // stop strings are refused, and the model has no stop tokens of its own. Errors name the option.
+  // Model and backend must outlive the engine; so must the tokenizer, which may be nullptr: then answers have
+  // no text, stop strings are refused, and the model has no stop tokens of its own. Errors name the option.
   static Result<std::unique_ptr<Engine>> create(Model& model, Backend& backend, const Tokenizer* tokenizer,
                                                 const EngineOptions& options);
 
-  // The error names the field of the request that is out of range, or says why it can never fit. An accepted request
-  // ends with n calls of sink.on_finish, until when the sink must live.
+  // The error names the field of the request that is out of range, or says why it can never fit. An accepted
+  // request ends with n calls of sink.on_finish, until when the sink must live.
   Result<RequestId> submit(GenerateRequest request, TokenSink& sink);
-  // Takes effect at the beginning of the next step(): every unfinished answer ends with FinishReason::cancelled. Unknown
-  // and finished requests are ignored.
+  // Takes effect at the beginning of the next step(): every unfinished answer ends with
+  // FinishReason::cancelled. Unknown and finished requests are ignored.
   void cancel(RequestId id);
   // Computes one batch. Does nothing when idle.
   void step();

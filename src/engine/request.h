@@ -1,7 +1,7 @@
 // GenerateRequest: one prompt and what is wanted of it. A plain value; Engine::submit checks it.
 //
-// The answer is a function of the model and of this value. `max_chunk` and `use_prefix_cache` change when work happens,
-// never a bit of it; they are there for tests and for `score`.
+// The answer is a function of the model and of this value. `max_chunk` and `use_prefix_cache` change when
+// work happens, never a bit of it; they are there for tests and for `score`.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ struct GenerateRequest {
   std::optional<std::int64_t> logprobs;         // of each drawn token, with this many of the most likely
   std::optional<std::int64_t> prompt_logprobs;  // of each prompt token but the first, likewise
   bool logits = false;                          // rows of logits, of prompt and answers
-  // Prompt positions before this one are left out of prompt_logprobs and logits, and may so come from the prefix cache.
+  // Prompt positions before this one are left out of prompt_logprobs and logits,
+  // and may so come from the prefix cache.
   std::int64_t prompt_from = 0;
 
   bool use_prefix_cache = true;

@@ -1,8 +1,9 @@
-// StopMatcher: finds the first stop string in a text that comes in pieces, and holds back no more than it must.
+// StopMatcher: finds the first stop string in a text that comes in pieces,
+// and holds back no more than it must.
 //
-// Invariants: however the text is cut into pieces, the same text is released and the same string found. Text is held back
-// only while it may be the beginning of a stop string. The match is the one that ends first; of two that end together,
-// the longer; the text is released up to where it begins.
+// Invariants: however the text is cut into pieces, the same text is released and the same string found. Text
+// is held back only while it may be the beginning of a stop string. The match is the one that ends first; of
+// two that end together, the longer; the text is released up to where it begins.
 #pragma once
 
 #include <string>

@@ -1,8 +1,9 @@
 // TokenSink: the one way by which results leave the engine.
 //
-// The engine calls a sink inside step(), on the thread that drives it: for one request prompt events come first, by
-// increasing position, then the events of each answer in order, answers interleaved; on_finish ends each answer. After
-// the n-th on_finish the engine does not touch the sink again. A sink may call submit() and cancel(), not step().
+// The engine calls a sink inside step(), on the thread that drives it: for one request prompt events come
+// first, by increasing position, then the events of each answer in order, answers interleaved; on_finish ends
+// each answer. After the n-th on_finish the engine does not touch the sink again. A sink may call submit()
+// and cancel(), not step().
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ struct TokenEvent {
   std::optional<Logprobs> logprobs;
 };
 
-// What really happened to an answer on its way: proof for tests that a schedule was what it claims to be. No bit of the
-// answer depends on it.
+// What really happened to an answer on its way: proof for tests that a schedule was what it claims to be. No
+// bit of the answer depends on it.
 struct Witness {
   std::int64_t cached_tokens = 0;   // of the prompt, found in the prefix cache
   std::int64_t preemptions = 0;     // how often its pages were taken away and computed again
@@ -49,7 +50,8 @@ class TokenSink {
  public:
   virtual ~TokenSink() = default;
 
-  // request.logits: the row at `position` (it predicts position + 1). Choice 0 brings the prompt's.  row: (vocab)
+  // request.logits: the row at `position` (it predicts position + 1). Choice 0 brings the prompt's.
+  // row: (vocab)
   virtual void on_logits(std::int64_t /*choice*/, std::int64_t /*position*/, std::span<const float> /*row*/) {
   }
   // request.prompt_logprobs: of the prompt token at `position` >= 1.

@@ -28,8 +28,8 @@ float normal_like(std::uint64_t bits) {
   return static_cast<float>(sum - 2 * 0xffff) / kDeviation;
 }
 
-// How the elements of a tensor are spread. Matrices keep the variance of what they act on; gains are near
-// one.
+// How the elements of a tensor are spread. Matrices keep the variance of what they act on;
+// gains are near one.
 struct Spread {
   float mean = 0, deviation = 1;
 };

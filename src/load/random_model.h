@@ -1,6 +1,6 @@
-// RandomModel: a GGUF file of any supported architecture and shape with seeded random weights, for demos, tests and
-// benchmarks of shapes whose trained weights are not at hand. One description gives one file, on every machine. It is not a
-// trained model: it answers, fluently, with nonsense.
+// RandomModel: a GGUF file of any supported architecture and shape with seeded random weights, for demos,
+// tests and benchmarks of shapes whose trained weights are not at hand. One description gives one file, on
+// every machine. It is not a trained model: it answers, fluently, with nonsense.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ struct RandomModel {
   std::uint64_t seed = 1;   // of the weights
 };
 
-// Errors name what does not fit: a shape, a row length, a vocabulary too small, a file that cannot be written.
+// Errors name what does not fit: a shape, a row length, a vocabulary too small,
+// a file that cannot be written.
 Status write_random_model(const std::string& path, const RandomModel& model, ThreadPool& pool);
 
 }  // namespace verbatim

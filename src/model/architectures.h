@@ -1,4 +1,4 @@
-// The architectures this program knows, each in a file of its own.
+// The decoders of the architectures that load/architecture.h lists, each in a file of its own.
 //
 // Qwen2 (Yang et al. 2024) is Llama's block with biases on q, k and v: the projections carry them, so it
 // needs no layer of its own and shares llama.cc.
@@ -15,12 +15,11 @@ namespace verbatim {
 std::unique_ptr<Decoder> make_llama();
 std::unique_ptr<Decoder> make_qwen3();
 
-struct Architecture {
-  std::string_view name;  // general.architecture in GGUF
-  ArchitectureTraits traits;
+struct DecoderEntry {
+  std::string_view name;  // of load/architecture.h
   std::unique_ptr<Decoder> (*make)();
 };
 
-std::span<const Architecture> architectures();
+std::span<const DecoderEntry> decoders();
 
 }  // namespace verbatim

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "load/architecture.h"
+
 namespace verbatim {
 namespace {
 
@@ -46,7 +48,7 @@ Result<const float*> Decoder::vector(const std::string& name, std::int64_t n) co
 }
 
 Status Decoder::bind(const ModelConfig& config, PackedWeights weights, const ModelOptions& options,
-                     ArchitectureTraits traits, Backend& backend) {
+                     Backend& backend) {
   config_ = config;
   weights_ = std::move(weights);
   options_ = options;
@@ -63,13 +65,14 @@ Status Decoder::bind(const ModelConfig& config, PackedWeights weights, const Mod
   output_norm_ = *norm;
 
   for (std::int64_t index = 0; index < config.layers; ++index) {
-    if (Status bound = bind_layer(index, traits); !bound) return bound;
+    if (Status bound = bind_layer(index); !bound) return bound;
   }
   rope_ = std::make_unique<RopeTable>(config_);
   return {};
 }
 
-Status Decoder::bind_layer(std::int64_t index, ArchitectureTraits traits) {
+Status Decoder::bind_layer(std::int64_t index) {
+  const Architecture& traits = *find_architecture(config_.architecture);
   LayerWeights w;
   std::int64_t d = config_.head_dim, q_dim = config_.heads * d, kv_dim = config_.kv_heads * d;
   struct Matrix {

@@ -47,18 +47,12 @@ struct LayerWeights {
   Projection down;      // (dim, hidden_dim)
 };
 
-// What an architecture has beyond Llama; read when the weights are bound.
-struct ArchitectureTraits {
-  bool qkv_bias = false;
-  bool qk_norm = false;
-};
-
 class Decoder : public Model {
  public:
   // Finds every tensor and checks its shape; the error names the tensor, what was expected and what was
   // found.
   Status bind(const ModelConfig& config, PackedWeights weights, const ModelOptions& options,
-              ArchitectureTraits traits, Backend& backend);
+              Backend& backend);
 
   const ModelConfig& config() const final { return config_; }
   KvShape kv_shape() const final;
@@ -101,7 +95,7 @@ class Decoder : public Model {
 
   Result<const PackedMatrix*> matrix(const std::string& name, std::int64_t n, std::int64_t k) const;
   Result<const float*> vector(const std::string& name, std::int64_t n) const;
-  Status bind_layer(std::int64_t index, ArchitectureTraits traits);
+  Status bind_layer(std::int64_t index);
   void reserve(std::int64_t rows);
   void compute_logits(const StepBatch& batch, float* logits);
   std::vector<RowFault> collect_faults(const StepBatch& batch) const;

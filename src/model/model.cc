@@ -1,33 +1,30 @@
 #include "model/model.h"
 
+#include "load/architecture.h"
 #include "model/architectures.h"
 
 namespace verbatim {
 
-std::span<const Architecture> architectures() {
-  static constexpr Architecture kArchitectures[] = {
-      {"llama", {}, make_llama},
-      {"qwen2", {.qkv_bias = true, .qk_norm = false}, make_llama},
-      {"qwen3", {.qkv_bias = false, .qk_norm = true}, make_qwen3},
+std::span<const DecoderEntry> decoders() {
+  static constexpr DecoderEntry kDecoders[] = {
+      {"llama", make_llama},
+      {"qwen2", make_llama},
+      {"qwen3", make_qwen3},
   };
-  return kArchitectures;
+  return kDecoders;
 }
 
 Result<std::unique_ptr<Model>> Model::create(const ModelConfig& config, PackedWeights weights,
                                              const ModelOptions& options, Backend& backend) {
-  std::string known;
-  for (const Architecture& architecture : architectures()) {
-    if (architecture.name == config.architecture) {
-      std::unique_ptr<Decoder> model = architecture.make();
-      if (Status bound = model->bind(config, std::move(weights), options, architecture.traits, backend);
-          !bound) {
-        return bound.error();
-      }
-      return std::unique_ptr<Model>(std::move(model));
-    }
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", architecture.name);
+  for (const DecoderEntry& entry : decoders()) {
+    if (entry.name != config.architecture) continue;
+    std::unique_ptr<Decoder> model = entry.make();
+    if (Status bound = model->bind(config, std::move(weights), options, backend); !bound)
+      return bound.error();
+    return std::unique_ptr<Model>(std::move(model));
   }
-  return fail("architecture '{}' is not supported; supported: {}", config.architecture, known);
+  return fail("architecture '{}' is not supported; supported: {}", config.architecture,
+              supported_architectures());
 }
 
 }  // namespace verbatim

@@ -1,0 +1,230 @@
+// verbatim bench: prefill, decode and batched decode, beside what this machine can do.
+//
+// Times Model::forward alone: no sampling, no text. Prefill computes a prompt in chunks of --chunk rows with the logits of
+// its last row; decode computes one row of each of `b` sequences a step, every row with its logits.
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "backend/list.h"
+#include "command.h"
+#include "machine.h"
+
+namespace verbatim::app {
+namespace {
+
+struct Options {
+  ModelFlags model;
+  std::vector<std::int64_t> prompts = {512}, lengths = {128}, batches = {1, 8, 32};
+  std::int64_t chunk = 512;
+  int repetitions = 5;
+  bool json = false;
+};
+
+// Arithmetic, by the definition of the operations, and as the instruction set carries it out.
+struct Work {
+  double multiply_adds = 0;  // of the model's matrices
+  double products = 0;       // of the integer unit: an int8 unit takes one a pair of limbs
+
+  Work operator*(double times) const { return {multiply_adds * times, products * times}; }
+  Work operator+(Work other) const {
+    return {multiply_adds + other.multiply_adds, products + other.products};
+  }
+};
+
+struct Measurement {
+  std::string test;
+  double tokens_per_second = 0, deviation = 0;
+  Work work;         // of one token
+  double bytes = 0;  // read for one token: its share of the weights that a step reads, and its cache
+};
+
+class Bench {
+ public:
+  Bench(LoadedModel& loaded, const IntegerUnit& unit, const Options& options)
+      : model_(*loaded.model), config_(loaded.model->config()), options_(options) {
+    double row_limbs = unit.splits_rows ? options.model.activations / 8 : 1;
+    for (const TensorReport& tensor : loaded.tensors) {
+      const CheckpointTensor* file = loaded.checkpoint.find(tensor.name);
+      bool embedding = tensor.name == "token_embd.weight";
+      if (tensor.kind == "f32" || file == nullptr || (embedding && !config_.tied_embeddings)) continue;
+      weight_bytes_ += static_cast<double>(tensor.bytes);
+      double elements = static_cast<double>(file->rows) * static_cast<double>(file->columns);
+      Work work{elements, elements * row_limbs * (tensor.kind == "i16" ? 2 : 1)};
+      Work& part = embedding || tensor.name == "output.weight" ? output_ : layers_;
+      part = part + work;
+    }
+    auto context = static_cast<double>(2 * config_.layers * config_.heads * config_.head_dim);
+    context_ = {context, context * row_limbs * options.model.kv / 8};
+    context_bytes_ = static_cast<double>(model_.kv_shape().page_bytes()) / static_cast<double>(kPageTokens);
+  }
+
+  Measurement prefill(std::int64_t tokens) {
+    std::int64_t chunk = std::min(tokens, options_.chunk);
+    auto steps = static_cast<double>((tokens + chunk - 1) / chunk), length = static_cast<double>(tokens);
+    Measurement m;
+    m.test = fmt::format("prefill {}", tokens);
+    m.work = layers_ + output_ * (1 / length) + context_ * (length / 2);
+    m.bytes = (weight_bytes_ + context_bytes_ * length / 2) * steps / length;
+    return measure(std::move(m), 1, tokens, [&](KvPages& pages) {
+      for (std::int64_t at = 0; at < tokens; at += chunk) {
+        step(pages, 1, at, std::min(chunk, tokens - at), at + chunk >= tokens);
+      }
+    });
+  }
+
+  Measurement decode(std::int64_t sequences, std::int64_t tokens) {
+    auto length = static_cast<double>(tokens);
+    Measurement m;
+    m.test = fmt::format("decode {}, {} together", tokens, sequences);
+    m.work = layers_ + output_ + context_ * (length / 2);
+    m.bytes = weight_bytes_ / static_cast<double>(sequences) + context_bytes_ * length / 2;
+    return measure(std::move(m), sequences, tokens, [&](KvPages& pages) {
+      for (std::int64_t at = 0; at < tokens; ++at) step(pages, sequences, at, 1, true);
+    });
+  }
+
+ private:
+  // `rows` tokens of each of `sequences` sequences, from position `at`.
+  void step(KvPages& pages, std::int64_t sequences, std::int64_t at, std::int64_t rows, bool logits) {
+    std::int64_t pages_each = pages.pages() / sequences;
+    StepBatch batch;
+    for (std::int64_t s = 0; s < sequences; ++s) {
+      Segment segment;
+      segment.first_row = static_cast<std::int32_t>(batch.rows());
+      segment.rows = static_cast<std::int32_t>(rows);
+      segment.first_position = static_cast<std::int32_t>(at);
+      for (std::int64_t block = 0; block * kPageTokens < at + rows; ++block) {
+        segment.pages.push_back(static_cast<std::int32_t>(s * pages_each + block));
+      }
+      for (std::int64_t r = 0; r < rows; ++r) {
+        batch.tokens.push_back(static_cast<std::int32_t>((at + r + s * 31) % config_.vocab_size));
+        batch.positions.push_back(static_cast<std::int32_t>(at + r));
+      }
+      if (logits) batch.logits_rows.push_back(static_cast<std::int32_t>(batch.rows() - 1));
+      batch.segments.push_back(std::move(segment));
+    }
+    logits_.resize(batch.logits_rows.size() * static_cast<std::size_t>(config_.vocab_size));
+    model_.forward(batch, pages, logits_.data());
+  }
+
+  template <class Run>
+  Measurement measure(Measurement m, std::int64_t sequences, std::int64_t tokens, Run run) {
+    KvPages pages(model_.kv_shape(), sequences * ((tokens + kPageTokens - 1) / kPageTokens));
+    run(pages);  // warm: page faults, tables, first touches
+    std::vector<double> rates;
+    for (int i = 0; i < options_.repetitions; ++i) {
+      auto start = std::chrono::steady_clock::now();
+      run(pages);
+      std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+      rates.push_back(static_cast<double>(tokens * sequences) / seconds.count());
+    }
+    auto count = static_cast<double>(rates.size());
+    for (double rate : rates) m.tokens_per_second += rate / count;
+    double squares = 0;
+    for (double rate : rates) squares += (rate - m.tokens_per_second) * (rate - m.tokens_per_second);
+    m.deviation = count > 1 ? std::sqrt(squares / (count - 1)) : 0;
+    return m;
+  }
+
+  Model& model_;
+  const ModelConfig& config_;
+  const Options& options_;
+  double weight_bytes_ = 0;
+  Work layers_, output_;       // of one token
+  Work context_;               // of one token, for each token before it
+  double context_bytes_ = 0;   // likewise
+  std::vector<float> logits_;  // (rows wanted, vocab_size)
+};
+
+struct Machine {
+  double bytes_per_second = 0, products_per_second = 0;
+};
+
+double bandwidth_share(const Measurement& m, const Machine& machine) {
+  return m.tokens_per_second * m.bytes / machine.bytes_per_second;
+}
+double integer_share(const Measurement& m, const Machine& machine) {
+  return m.tokens_per_second * m.work.products / machine.products_per_second;
+}
+
+void print_table(const LoadedModel& loaded, const Options& options, const std::vector<Measurement>& rows,
+                 const Machine& machine) {
+  const ModelConfig& c = loaded.model->config();
+  fmt::print("{}: {}, {} layers, dim {}; weights {}, activations {}, kv {}; backend {}, {} threads\n",
+             loaded.checkpoint.path, c.architecture, c.layers, c.dim, options.model.weights,
+             options.model.activations, options.model.kv, loaded.backend->name(), loaded.backend->threads());
+  fmt::print("this machine: {:.1f} GB/s read, {:.0f} G integer multiply-adds/s from registers\n\n",
+             machine.bytes_per_second / 1e9, machine.products_per_second / 1e9);
+  fmt::print(
+      "| test | tokens/s | +- | MB/token | M multiply-adds/token | of bandwidth | of integer peak |\n");
+  fmt::print("|---|---:|---:|---:|---:|---:|---:|\n");
+  for (const Measurement& m : rows) {
+    fmt::print("| {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} | {:.0f} % | {:.0f} % |\n", m.test,
+               m.tokens_per_second, m.deviation, m.bytes / 1e6, m.work.multiply_adds / 1e6,
+               100 * bandwidth_share(m, machine), 100 * integer_share(m, machine));
+  }
+}
+
+void print_json(const LoadedModel& loaded, const std::vector<Measurement>& rows, const Machine& machine) {
+  nlohmann::json out = {{"model", loaded.checkpoint.path},
+                        {"fingerprint", loaded.fingerprint},
+                        {"backend", loaded.backend->name()},
+                        {"threads", loaded.backend->threads()},
+                        {"machine",
+                         {{"bytes_per_second", machine.bytes_per_second},
+                          {"products_per_second", machine.products_per_second}}}};
+  for (const Measurement& m : rows) {
+    out["tests"].push_back({{"test", m.test},
+                            {"tokens_per_second", m.tokens_per_second},
+                            {"deviation", m.deviation},
+                            {"bytes_per_token", m.bytes},
+                            {"multiply_adds_per_token", m.work.multiply_adds},
+                            {"bandwidth_share", bandwidth_share(m, machine)},
+                            {"integer_share", integer_share(m, machine)}});
+  }
+  std::puts(out.dump(2).c_str());
+}
+
+int bench(const Options& options) {
+  auto loaded = open_model(options.model);
+  if (loaded == nullptr) return 1;
+  const IntegerUnit& unit = find_backend(loaded->backend->name())->integer_unit;
+  Machine machine;
+  {
+    ThreadPool pool(loaded->backend->threads());
+    machine = {measure_read_bandwidth(pool), measure_multiply_adds(pool, unit.multiply_adds)};
+  }
+  Bench run(*loaded, unit, options);
+  std::vector<Measurement> rows;
+  for (std::int64_t tokens : options.prompts) rows.push_back(run.prefill(tokens));
+  for (std::int64_t tokens : options.lengths) {
+    for (std::int64_t sequences : options.batches) rows.push_back(run.decode(sequences, tokens));
+  }
+  options.json ? print_json(*loaded, rows, machine) : print_table(*loaded, options, rows, machine);
+  return 0;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<Options>();
+  add_model_flags(app, options->model);
+  auto counts = [&](const std::string& names, std::vector<std::int64_t>& values, const std::string& help) {
+    flag(app, names, values, help)->delimiter(',')->check(CLI::Range(1, 1 << 20));
+  };
+  counts("-p,--prompts", options->prompts, "Prompt lengths to prefill, in tokens");
+  counts("-n,--lengths", options->lengths, "Lengths to decode, in tokens");
+  counts("-b,--batches", options->batches, "Sequences that decode together");
+  flag(app, "--chunk", options->chunk, "Rows of a prefill step")->check(CLI::Range(1, 1 << 20));
+  flag(app, "-r,--repetitions", options->repetitions, "Timed runs of each test")->check(CLI::Range(1, 1000));
+  boolean(app, "--json", options->json, "The same as JSON");
+  app.footer(
+      "Examples:\n"
+      "  verbatim bench -m model.gguf\n"
+      "  verbatim bench -m model.gguf -p 512,2048 -n 64 -b 1,8,32 --backend avx2 --threads 2");
+  app.callback([options, &action] { action = [options] { return bench(*options); }; });
+}
+
+}  // namespace verbatim::app

@@ -1,0 +1,93 @@
+#include "command.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <thread>
+
+namespace verbatim::app {
+
+std::string environment_of(const std::string& names) {
+  std::string name = "VERBATIM_";
+  for (char c : names.substr(names.rfind("--") + 2)) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+void add_model_flags(CLI::App& app, ModelFlags& flags, ModelFlag model) {
+  if (model != ModelFlag::none) {
+    flag(app, "-m,--model", flags.model, "Model: a .gguf file or a Hugging Face folder")
+        ->required(model == ModelFlag::required);
+  }
+  flag(app, "--threads", flags.threads, "Threads; 0 is one per processor. No effect on any bit")
+      ->check(CLI::Range(0, 1024));
+  flag(app, "--backend", flags.backend,
+       "Kernels to use: auto, amx, avx512, avx2, neon, generic, reference. No effect on any bit");
+  flag(app, "--weights", flags.weights, "Integers that weights become")
+      ->check(CLI::IsMember({"auto", "i16", "i8", "i4"}));
+  flag(app, "--activations", flags.activations, "Bits of activations")->check(CLI::IsMember({16, 8}));
+  flag(app, "--kv", flags.kv, "Bits of cached keys and values")->check(CLI::IsMember({16, 8}));
+  boolean(app, "--no-cache", flags.no_cache, "Neither read nor write the weight cache");
+  boolean(app, "-q,--quiet", flags.quiet, "No progress and no notes on stderr");
+}
+
+int thread_count(int asked) {
+  return asked > 0 ? asked : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags) {
+  ModelChoice choice;
+  choice.path = flags.model;
+  choice.backend = flags.backend;
+  choice.threads = thread_count(flags.threads);
+  choice.widths = {flags.activations / 8, flags.kv / 8};
+  choice.load.policy = *weight_policy_named(flags.weights);
+  choice.load.use_cache = !flags.no_cache;
+  bool show = !flags.quiet && isatty(STDERR_FILENO) == 1;
+  if (show) {
+    choice.load.progress = [](const LoadProgress& p) {
+      std::fprintf(stderr, "\rloading %3lld %%  (%lld of %lld tensors)%s",
+                   static_cast<long long>(p.bytes > 0 ? 100 * p.bytes_done / p.bytes : 100),
+                   static_cast<long long>(p.tensors_done), static_cast<long long>(p.tensors),
+                   p.tensors_done == p.tensors ? "\r\033[K" : "");
+    };
+  }
+  auto loaded = load_model(choice);
+  if (!loaded) {
+    complain(loaded.error());
+    return nullptr;
+  }
+  if (!flags.quiet) {
+    for (const std::string& note : (*loaded)->notes) std::fprintf(stderr, "verbatim: %s\n", note.c_str());
+  }
+  return *std::move(loaded);
+}
+
+void add_text_flags(CLI::App& app, TextFlags& flags) {
+  flag(app, "-p,--prompt", flags.text, "The text");
+  flag(app, "-f,--file", flags.file, "File that holds the text; - is standard input");
+}
+
+Result<std::string> read_text(const TextFlags& flags) {
+  if (!flags.text.empty() && !flags.file.empty()) return fail("give the text by -p or by -f, not both");
+  if (flags.file.empty()) {
+    if (flags.text.empty()) return fail("no text: give it by -p TEXT or -f FILE");
+    return flags.text;
+  }
+  if (flags.file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream in(flags.file, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  if (!in.is_open() || in.bad()) return fail("{}: cannot be read", flags.file);
+  return text;
+}
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "verbatim: %s\n", error.message.c_str());
+  return 1;
+}
+
+}  // namespace verbatim::app

@@ -1,0 +1,74 @@
+// What every subcommand shares: how it is registered, the common flags, and opening a model for it.
+//
+// Exit codes: 0 done; 1 the input or the machine did not allow it (one sentence on stderr); 2 the flags were
+// wrong.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/loaded_model.h"
+
+namespace verbatim::app {
+
+// Adds the command's flags to `app`; when the command is chosen on the command line, sets `action` to run it.
+using AddCommand = void (*)(CLI::App& app, std::function<int()>& action);
+
+struct Command {
+  const char* name;
+  const char* summary;
+  AddCommand add;
+};
+
+void add_run(CLI::App& app, std::function<int()>& action);
+void add_score(CLI::App& app, std::function<int()>& action);
+void add_bench(CLI::App& app, std::function<int()>& action);
+void add_tokenize(CLI::App& app, std::function<int()>& action);
+void add_inspect(CLI::App& app, std::function<int()>& action);
+void add_demo(CLI::App& app, std::function<int()>& action);
+
+// The flags of every command that computes with a model.
+struct ModelFlags {
+  std::string model;
+  std::string backend = "auto";
+  std::string weights = "auto";
+  int threads = 0;  // 0: one per processor
+  int activations = 16;
+  int kv = 16;
+  bool no_cache = false;
+  bool quiet = false;
+};
+
+enum class ModelFlag { required, optional, none };
+void add_model_flags(CLI::App& app, ModelFlags& flags, ModelFlag model = ModelFlag::required);
+
+// "-n,--max-tokens" -> "VERBATIM_MAX_TOKENS"
+std::string environment_of(const std::string& names);
+
+// A flag that can also be given as an environment variable; its default is the present value.
+template <class T>
+CLI::Option* flag(CLI::App& app, const std::string& names, T& value, const std::string& help) {
+  return app.add_option(names, value, help)->envname(environment_of(names))->capture_default_str();
+}
+inline CLI::Option* boolean(CLI::App& app, const std::string& names, bool& value, const std::string& help) {
+  return app.add_flag(names, value, help)->envname(environment_of(names));
+}
+
+int thread_count(int asked);  // 0: one per processor
+
+// Loads with progress on a terminal. On failure prints the sentence and returns nullptr.
+std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags);
+
+// Text from -p or -f ("-" is standard input). Exactly one of them must be given.
+struct TextFlags {
+  std::string text, file;
+};
+void add_text_flags(CLI::App& app, TextFlags& flags);
+Result<std::string> read_text(const TextFlags& flags);
+
+// Prints "verbatim: <sentence>" on stderr and returns 1.
+int complain(const Error& error);
+
+}  // namespace verbatim::app

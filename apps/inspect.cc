@@ -1,0 +1,108 @@
+// verbatim inspect: what is in a model file, what each tensor becomes, its error, sizes, and the fingerprint.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+
+namespace verbatim::app {
+namespace {
+
+struct Options {
+  ModelFlags model;
+  std::string path;
+  bool metadata_only = false, json = false;
+};
+
+double mebibytes(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+nlohmann::json config_json(const ModelConfig& c) {
+  return {{"architecture", c.architecture},
+          {"layers", c.layers},
+          {"dim", c.dim},
+          {"hidden_dim", c.hidden_dim},
+          {"heads", c.heads},
+          {"kv_heads", c.kv_heads},
+          {"head_dim", c.head_dim},
+          {"vocab_size", c.vocab_size},
+          {"context_length", c.context_length},
+          {"sliding_window", c.sliding_window},
+          {"rope_theta", c.rope_theta},
+          {"norm_epsilon", c.norm_epsilon},
+          {"tied_embeddings", c.tied_embeddings}};
+}
+
+void print_checkpoint(const Checkpoint& checkpoint) {
+  fmt::print("{}\n  {}, {} tensors\n\nmetadata\n", checkpoint.path, checkpoint.format,
+             checkpoint.tensors.size());
+  for (const auto& [key, value] : checkpoint.metadata) fmt::print("  {:<44} {}\n", key, value);
+}
+
+void print_model(const LoadedModel& loaded) {
+  const ModelConfig& c = loaded.model->config();
+  fmt::print("\nmodel\n  {} {} layers, dim {}, hidden {}, heads {} / {} of {}, vocabulary {}, context {}{}\n",
+             c.architecture, c.layers, c.dim, c.hidden_dim, c.heads, c.kv_heads, c.head_dim, c.vocab_size,
+             c.context_length, c.sliding_window > 0 ? fmt::format(", window {}", c.sliding_window) : "");
+  fmt::print("\n  {:<30} {:>7} {:>8} {:>11} {:>10}  {}\n", "tensor", "file", "becomes", "MiB", "rel. RMS",
+             "why");
+  std::int64_t bytes = 0;
+  for (const TensorReport& t : loaded.tensors) {
+    fmt::print("  {:<30} {:>7} {:>8} {:>11.3f} {:>10.2e}  {}\n", t.name, name_of(t.file_type), t.kind,
+               mebibytes(t.bytes), t.relative_rms, t.why);
+    bytes += t.bytes;
+  }
+  KvShape kv = loaded.model->kv_shape();
+  fmt::print("\n  weights {:.1f} MiB; cache {:.1f} KiB a token, {:.2f} MiB a page of {} tokens\n",
+             mebibytes(bytes), static_cast<double>(kv.page_bytes()) / static_cast<double>(kPageTokens) / 1024,
+             mebibytes(kv.page_bytes()), kPageTokens);
+  fmt::print("  fingerprint {}\n", loaded.fingerprint);
+}
+
+int inspect(Options& options) {
+  options.model.model = options.path;
+  auto checkpoint = open_checkpoint(options.path);
+  if (!checkpoint) return complain(checkpoint.error());
+  bool model = !checkpoint->config.architecture.empty() && !options.metadata_only;
+  std::unique_ptr<LoadedModel> loaded;
+  if (model) {
+    loaded = open_model(options.model);
+    if (loaded == nullptr) return 1;
+  }
+  if (!options.json) {
+    print_checkpoint(*checkpoint);
+    if (model) print_model(*loaded);
+    return 0;
+  }
+  nlohmann::json out = {{"path", checkpoint->path}, {"format", checkpoint->format}};
+  for (const auto& [key, value] : checkpoint->metadata) out["metadata"][key] = value;
+  if (model) {
+    out["config"] = config_json(loaded->model->config());
+    out["fingerprint"] = loaded->fingerprint;
+    for (const TensorReport& t : loaded->tensors) {
+      out["tensors"].push_back({{"name", t.name},
+                                {"file_type", name_of(t.file_type)},
+                                {"kind", t.kind},
+                                {"bytes", t.bytes},
+                                {"relative_rms", t.relative_rms},
+                                {"why", t.why}});
+    }
+  }
+  std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  return 0;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<Options>();
+  app.add_option("MODEL", options->path, "A .gguf file or a Hugging Face folder")->required();
+  add_model_flags(app, options->model, ModelFlag::none);
+  boolean(app, "--metadata", options->metadata_only, "The file's metadata only: nothing is converted");
+  boolean(app, "--json", options->json, "The same as JSON");
+  app.footer(
+      "Examples:\n"
+      "  verbatim inspect model.gguf\n"
+      "  verbatim inspect model.gguf --weights i4 --json");
+  app.callback([options, &action] { action = [options] { return inspect(*options); }; });
+}
+
+}  // namespace verbatim::app

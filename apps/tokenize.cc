@@ -1,0 +1,57 @@
+// verbatim tokenize: a text's token ids on one line. Needs the vocabulary only.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+
+namespace verbatim::app {
+namespace {
+
+struct Options {
+  std::string model;
+  TextFlags text;
+  bool add_special = false, parse_special = false, json = false;
+};
+
+int tokenize(const Options& options) {
+  auto checkpoint = open_checkpoint(options.model);
+  if (!checkpoint) return complain(checkpoint.error());
+  auto tokenizer = Tokenizer::create(checkpoint->tokenizer);
+  if (!tokenizer) return complain(fail("{}: {}", options.model, tokenizer.error().message));
+  auto text = read_text(options.text);
+  if (!text) return complain(text.error());
+  auto ids = tokenizer->encode(*text, {options.add_special, options.parse_special});
+  if (!ids) return complain(ids.error());
+
+  if (options.json) {
+    nlohmann::json pieces = nlohmann::json::array();
+    for (std::int32_t id : *ids) pieces.push_back(tokenizer->decode(std::span(&id, 1), {false, false}));
+    std::puts(nlohmann::json{{"tokens", *ids}, {"pieces", pieces}, {"count", ids->size()}}.dump().c_str());
+    return 0;
+  }
+  std::string line;
+  for (std::int32_t id : *ids) line += fmt::format("{}{}", line.empty() ? "" : " ", id);
+  std::puts(line.c_str());
+  return 0;
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<Options>();
+  flag(app, "-m,--model", options->model,
+       "A .gguf file (a vocabulary alone will do) or a Hugging Face folder")
+      ->required();
+  add_text_flags(app, options->text);
+  boolean(app, "--add-special", options->add_special, "Add the BOS and EOS tokens that the model wants");
+  boolean(app, "--parse-special", options->parse_special,
+          "Special tokens spelled out in the text become tokens");
+  boolean(app, "--json", options->json, "Ids, pieces and count as JSON");
+  app.footer(
+      "Examples:\n"
+      "  verbatim tokenize -m model.gguf -p \"Hello, world\"\n"
+      "  verbatim tokenize -m model.gguf -f story.txt --add-special --json");
+  app.callback([options, &action] { action = [options] { return tokenize(*options); }; });
+}
+
+}  // namespace verbatim::app

@@ -1,0 +1,43 @@
+// The program: one file per subcommand, this table, and nothing else.
+#include <CLI/CLI.hpp>
+#include <clocale>
+
+#include "command.h"
+
+namespace {
+
+using verbatim::app::Command;
+
+constexpr Command kCommands[] = {
+    {"run", "Continue a text with a model", verbatim::app::add_run},
+    {"score", "Log-probabilities of a text, and the SHA-256 of every logit", verbatim::app::add_score},
+    {"bench", "Measure prefill and decode beside what this machine can do", verbatim::app::add_bench},
+    {"tokenize", "Turn a text into token ids", verbatim::app::add_tokenize},
+    {"inspect", "Show what is in a model file and what becomes of it", verbatim::app::add_inspect},
+    {"demo", "One prompt alone and in a crowd: compare every logit bit", verbatim::app::add_demo},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program("verbatim: one request, one answer, to the last bit");
+  program.require_subcommand(1);
+  program.set_help_all_flag("--help-all", "Show the help of every command");
+  program.footer(
+      "Every flag can be given as an environment variable: --threads as VERBATIM_THREADS.\n"
+      "Start with:  verbatim run -m model.gguf -p \"Once upon a time\"");
+  std::function<int()> action;
+  for (const Command& command : kCommands) {
+    CLI::App* sub = program.add_subcommand(command.name, command.summary);
+    command.add(*sub, action);
+  }
+  try {
+    program.parse(argc, argv);
+    return action();
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? 0 : 2;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "verbatim: out of memory\n");
+    return 1;
+  }
+}

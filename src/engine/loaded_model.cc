@@ -1,0 +1,82 @@
+#include "engine/loaded_model.h"
+
+#include "backend/list.h"
+#include "base/sha256.h"
+
+namespace verbatim {
+namespace {
+
+// Everything an answer depends on besides the request: the weights' integers and configuration (which carry the contract's
+// version), the tokenizer, the chat template, and the widths of activations and cache. Each part is preceded by its length,
+// so that no two different lists of parts give the same bytes.
+std::string fingerprint_of(const std::string& weights, const TokenizerData& tokenizer, const ModelOptions& widths) {
+  Sha256 sha;
+  auto part = [&](std::string_view bytes) {
+    sha.update(fmt::format("{}:", bytes.size()));
+    sha.update(bytes);
+  };
+  auto flag = [&](auto value) { part(fmt::format("{}", static_cast<long long>(value))); };
+  auto id = [&](const std::optional<std::int32_t>& value) { flag(value.value_or(-1)); };
+
+  part(weights);
+  flag(widths.activation_limbs);
+  flag(widths.kv_limbs);
+  flag(tokenizer.kind);
+  flag(tokenizer.tokens.size());
+  for (const std::string& token : tokenizer.tokens) part(token);
+  for (float score : tokenizer.scores) part({reinterpret_cast<const char*>(&score), sizeof score});
+  for (TokenType type : tokenizer.types) flag(type);
+  flag(tokenizer.merges.size());
+  for (const auto& [left, right] : tokenizer.merges) part(left), part(right);
+  part(tokenizer.pre_tokenizer);
+  flag(tokenizer.pre_regex.size());
+  for (const std::string& pattern : tokenizer.pre_regex) part(pattern);
+  part(tokenizer.normalizer);
+  id(tokenizer.bos), id(tokenizer.eos), id(tokenizer.unk), id(tokenizer.pad);
+  for (std::int32_t stop : tokenizer.stop_ids) flag(stop);
+  flag(tokenizer.add_bos ? *tokenizer.add_bos : -1);
+  flag(tokenizer.ignore_merges), flag(tokenizer.add_eos), flag(tokenizer.add_space_prefix);
+  flag(tokenizer.space_prefix_first_only), flag(tokenizer.space_prefix_unless_present);
+  flag(tokenizer.remove_extra_whitespaces);
+  for (const TokenizerData::Added& added : tokenizer.added) {
+    flag(added.id), flag(added.special), flag(added.lstrip), flag(added.rstrip);
+  }
+  part(tokenizer.chat_template);
+  return sha.hex();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
+  auto loaded = std::make_unique<LoadedModel>();
+
+  auto backend = make_backend(choice.backend, choice.threads);
+  if (!backend) return backend.error();
+  loaded->backend = *std::move(backend);
+
+  auto checkpoint = open_checkpoint(choice.path);
+  if (!checkpoint) return checkpoint.error();
+  loaded->checkpoint = *std::move(checkpoint);
+  if (loaded->checkpoint.config.architecture.empty()) {
+    return fail("{}: holds a vocabulary and no model; it serves `verbatim tokenize` only", choice.path);
+  }
+
+  auto tokenizer = Tokenizer::create(loaded->checkpoint.tokenizer);
+  if (!tokenizer) return fail("{}: {}", choice.path, tokenizer.error().message);
+  loaded->tokenizer = std::make_unique<Tokenizer>(*std::move(tokenizer));
+
+  ThreadPool pool(choice.threads);
+  auto weights = load_weights(loaded->checkpoint, choice.load, pool);
+  if (!weights) return weights.error();
+  loaded->tensors = weights->weights.report;
+  loaded->notes = weights->notes;
+  loaded->from_cache = weights->from_cache;
+  loaded->fingerprint = fingerprint_of(weights->weights.fingerprint, loaded->checkpoint.tokenizer, choice.widths);
+
+  auto model = Model::create(loaded->checkpoint.config, std::move(weights->weights), choice.widths, *loaded->backend);
+  if (!model) return fail("{}: {}", choice.path, model.error().message);
+  loaded->model = *std::move(model);
+  return loaded;
+}
+
+}  // namespace verbatim
