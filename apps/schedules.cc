@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kCrowdChunk = 64;    // rows a step that the crowd's decode rows leave to prompts
 constexpr std::int64_t kCrowdPrompt = 64;   // longest prompt of a neighbour
-constexpr std::int64_t kCrowdAnswer = 64;   // longest answer of a neighbour
+constexpr std::int64_t kCrowdAnswer = 96;   // longest answer of a neighbour
 constexpr std::int64_t kPreemptChunk = 32;  // short, so that there is much to take away
 constexpr std::int64_t kPreemptEvery = 5;   // steps
 constexpr std::int64_t kLogitsBytes = std::int64_t{1} << 28;  // most memory for the logits of one step
@@ -150,8 +150,8 @@ class Run {
     GenerateRequest request;
     request.prompt.resize(static_cast<std::size_t>(1 + draw(std::min(kCrowdPrompt, context / 2))));
     for (std::int32_t& token : request.prompt) token = static_cast<std::int32_t>(draw(config.vocab_size));
-    request.max_tokens = std::min(kCrowdAnswer, context - static_cast<std::int64_t>(request.prompt.size()));
-    if (schedule_.kind == ScheduleKind::crowd) request.max_tokens = 1 + draw(request.max_tokens);
+    request.max_tokens = std::min(kCrowdAnswer - draw(kCrowdAnswer / 4),
+                                  context - static_cast<std::int64_t>(request.prompt.size()));
     request.sampling.seed = random_();
     auto id = engine_->submit(std::move(request), neighbour_);
     CHECK(id.ok(), "a neighbour was refused: {}", id.error().message);
