@@ -1,6 +1,6 @@
 // AlignedBuffer<T>: an owned array of n trivially copyable elements, 64-byte aligned, zeroed when made; large
-// ones ask the kernel for huge pages. Moves, never copies. Memory that is not there, or could not be (n elements
-// that overflow a size), throws std::bad_alloc.
+// ones ask the kernel for huge pages. Moves, never copies. Memory that is not there, or could not be (n
+// elements that overflow a size), throws std::bad_alloc.
 #pragma once
 
 #include <cstddef>

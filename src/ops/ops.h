@@ -88,8 +88,8 @@ class Backend {
   virtual void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows,
                                  std::int64_t k, int limbs, FixRows& out, Faults faults) = 0;
 
-  // spec/rms_norm.h     x: (rows, k) in place, gain: (k).  For norms of q and k the rows are (token, head)
-  // pairs.
+  // spec/rms_norm.h     x: (rows, k) in place, gain: (k).
+  // For norms of q and k the rows are (token, head) pairs.
   virtual void rms_norm(float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k) = 0;
 
   // spec/linear.h       every job: w (n, x.k), y (x.rows, n)
@@ -98,8 +98,8 @@ class Backend {
   // spec/rope.h         x: (rows, heads * head_dim) in place, positions: (rows)
   virtual void rope(const RopeArgs& args, std::span<const std::int32_t> positions, float* x) = 0;
 
-  // spec/fix.h for each (row, KV head); k, v: (rows, kv_heads * head_dim) are written to their pages of
-  // `layer`
+  // spec/fix.h for each (row, KV head); k, v: (rows, kv_heads * head_dim)
+  // are written to their pages of `layer`
   virtual void store_kv(const float* k, const float* v, const StepBatch& batch, std::int64_t layer,
                         KvPages& cache, Faults faults) = 0;
 

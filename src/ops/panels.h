@@ -11,8 +11,8 @@
 //
 //   i8    one limb plane a panel.
 //   i16   two limb planes a panel, high then low: q = 128 * high + low.
-//   i4    per panel: 4-bit codes, then the step and offset of each group of 32 columns (see i4_* below): w =
-//   z + g * c.
+//   i4    per panel: 4-bit codes, then the step and offset of each group of 32 columns (see i4_* below):
+//         w = z + g * c.
 #pragma once
 
 #include <cstddef>
@@ -42,8 +42,8 @@ constexpr std::int64_t plane_bytes(std::int64_t k_padded) { return k_padded * kP
 
 // The i4 form of one panel: codes (k_padded * 8 bytes), then steps and offsets (k_padded / 32 * 32 bytes).
 //   codes: group G of 32 columns is 4 chunks of 64 bytes; chunk i holds quad 8G + i in its low nibbles and
-//   quad 8G + 4 + i in its high nibbles, nibble (r, c) at byte 4 r + c. After the codes: group G's 16 steps g
-//   (uint8), then its 16 offsets z (int8).
+//          quad 8G + 4 + i in its high nibbles, nibble (r, c) at byte 4 r + c.
+//   After the codes: group G's 16 steps g (uint8), then its 16 offsets z (int8).
 constexpr std::int64_t i4_codes_bytes(std::int64_t k_padded) { return k_padded * kPanelRows / 2; }
 constexpr std::int64_t i4_panel_bytes(std::int64_t k_padded) { return i4_codes_bytes(k_padded) + k_padded; }
 
@@ -78,8 +78,8 @@ int weight_at(const PackedMatrix& w, std::int64_t n, std::int64_t k);
 // Writes one row of integers into packed storage that was zeroed before.
 //   q: (k) integers; |q| <= 127 for i8, <= 16319 for i16
 void pack_row(WeightKind kind, std::int64_t n, std::int64_t k, const std::int16_t* q, std::byte* data);
-//   codes: (k) in 0..15; step, offset: (ceil(k / 32)).  Columns past k in the last group get code 0 and act
-//   on zeros.
+//   codes: (k) in 0..15; step, offset: (ceil(k / 32))
+//   Columns past k in the last group get code 0 and act on zeros.
 void pack_row_i4(std::int64_t n, std::int64_t k, const std::uint8_t* codes, const std::uint8_t* step,
                  const std::int8_t* offset, std::byte* data);
 

@@ -22,7 +22,8 @@ class ThreadPool {
 
   int size() const { return size_; }
 
-  // Runs task(part) for every part in [0, size()), each on a thread of its own, and returns when all are done.
+  // Runs task(part) for every part in [0, size()), each on a thread of its own,
+  // and returns when all are done.
   void run(const std::function<void(int part)>& task);
 
   // Cuts [0, count) into at most size() contiguous ranges whose inner bounds are multiples of `grain`, and
