@@ -1,5 +1,5 @@
-// The model architectures that are supported, and the tensors that each is made of: one table for every file
-// format.
+// The model architectures that are supported, and the tensors that each is made of:
+// one table for every file format.
 #pragma once
 
 #include <cstdint>

@@ -54,8 +54,8 @@ struct CheckpointTensor {
 struct Checkpoint {
   std::string path;    // as given
   std::string format;  // "GGUF v3", "Hugging Face safetensors"
-  std::string
-      identity;  // SHA-256 over path, size, time of change and header of every file: names this very content
+  // SHA-256 over path, size, time of change and header of every file: names this very content.
+  std::string identity;
   ModelConfig config;  // empty (architecture == "") for a vocabulary-only file
   TokenizerData tokenizer;
   std::map<std::string, CheckpointTensor, std::less<>> tensors;

@@ -97,8 +97,8 @@ void iq4_nl(const Byte* b, float* y) {  // d f16, nibbles[16] that name levels
 void q2_k(const Byte* b, float* y) {  // per 16: scale | min << 4 u8[16]; 2-bit q[64]; d f16, dmin f16
   const Byte *scales = b, *q = b + 16;
   float d = load_f16(b + 80), dmin = load_f16(b + 82);
-  for (int sub = 0; sub < 16;
-       ++sub, y += 16) {  // sub-block: half sub/8, bit pair sub/2 % 4, 16 bytes sub % 2
+  // Sub-block: half sub/8, bit pair sub/2 % 4, 16 bytes sub % 2.
+  for (int sub = 0; sub < 16; ++sub, y += 16) {
     float scale = d * static_cast<float>(scales[sub] & 15),
           least = dmin * static_cast<float>(scales[sub] >> 4);
     const Byte* from = q + sub / 8 * 32 + sub % 2 * 16;

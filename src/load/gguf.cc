@@ -139,8 +139,8 @@ void read_shape(Reader& in, CheckpointTensor& tensor) {
   if (n_dims == 0 || n_dims > kMaxDimensions) {
     in.refuse(fmt::format("tensor '{}' has {} dimensions", tensor.name, n_dims));
   }
-  constexpr std::uint64_t kMost =
-      std::numeric_limits<std::int64_t>::max() / 64;  // so that sizes in bytes fit too
+  // So that sizes in bytes fit too.
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max() / 64;
   std::uint64_t columns = 1, rows = 1;
   for (std::uint32_t d = 0; d < n_dims && in.ok(); ++d) {
     auto size = in.number<std::uint64_t>("a dimension");

@@ -1,13 +1,14 @@
-// GgufFile: the structure of a GGUF file (metadata and a directory of tensors), checked against the file's
-// size.
+// GgufFile: the structure of a GGUF file (metadata and a directory of tensors),
+// checked against the file's size.
 //
 // The format is that of ggml/docs/gguf.md, versions 2 and 3, little endian:
 //
-//   file     = "GGUF" version:u32 tensor_count:u64 key_count:u64 key_value* tensor_info* padding data
-//   key_value= key:string type:u32 value            string = length:u64 bytes
-//   value    = a scalar | string | element_type:u32 count:u64 element*
-//   tensor   = name:string n_dims:u32 dim:u64* type:u32 offset:u64     (offset from the start of data,
-//   aligned)
+//   file        = "GGUF" version:u32 tensor_count:u64 key_count:u64 key_value* tensor_info* padding data
+//   key_value   = key:string type:u32 value
+//   value       = a scalar | string | element_type:u32 count:u64 element*
+//   string      = length:u64 bytes
+//   tensor_info = name:string n_dims:u32 dim:u64* type:u32 offset:u64
+//                 (offset: from the start of data, aligned)
 //
 // Promises: no byte outside the mapping is read, whatever the file says; nothing is allocated in proportion
 // to a number that the file merely claims; keys and tensor names are unique; every tensor lies inside the
@@ -52,11 +53,11 @@ struct GgufValue {
   GgufType type = GgufType::u8;
   GgufType element_type = GgufType::u8;  // arrays
   std::uint64_t count = 1;               // arrays: elements
-  std::span<const std::byte>
-      bytes;  // the scalar, the string's text, or the array's elements as the file holds them
+  // The scalar, the string's text, or the array's elements as the file holds them.
+  std::span<const std::byte> bytes;
 
-  // nullopt when the value is of another kind. Integers of every width and sign are one kind, floats of both
-  // widths too.
+  // nullopt when the value is of another kind. Integers of every width and sign are one kind,
+  // floats of both widths too.
   std::optional<std::int64_t> as_integer() const;  // also nullopt beyond the range of int64
   std::optional<double> as_float() const;          // integers count as floats
   std::optional<bool> as_bool() const;

@@ -45,8 +45,8 @@ spec::RopeScaling rope_scaling(GgufKeys& keys, const GgufFile& file, const std::
           file.path, prefix, *type, kFrequencyFactors));
     }
     scaling.factor = keys.real(prefix + "rope.scaling.factor").value_or(1);
-  } else if (auto factor =
-                 keys.real(prefix + "rope.scale_linear")) {  // the key of files older than rope.scaling.type
+  } else if (auto factor = keys.real(prefix + "rope.scale_linear")) {
+    // The key of files older than rope.scaling.type.
     scaling.kind = spec::RopeScalingKind::linear;
     scaling.factor = *factor;
   }

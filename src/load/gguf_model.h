@@ -16,8 +16,8 @@ namespace verbatim {
 // Opens a .gguf file: a model, or a vocabulary without tensors.
 Result<Checkpoint> open_gguf(const std::string& path);
 
-// The parts of it. A checkpoint made from a GgufFile has neither `storage` nor `identity`: the bytes must
-// outlive it.
+// The parts of it. A checkpoint made from a GgufFile has neither `storage` nor `identity`:
+// the bytes must outlive it.
 Result<Checkpoint> gguf_checkpoint(const GgufFile& file);
 Result<ModelConfig> gguf_config(const GgufFile& file);  // REQUIRES: the file has tensors
 Result<TokenizerData> gguf_tokenizer(const GgufFile& file);

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::uint32_t kVersion = 3;
 constexpr std::int64_t kAlignment = 32;  // the format's default: general.alignment need not say it
-constexpr std::int64_t kChunkBytes = std::int64_t{8}
-                                     << 20;  // rows are made and written in runs of about this size
+// Rows are made and written in runs of about this size.
+constexpr std::int64_t kChunkBytes = std::int64_t{8} << 20;
 
 // GGUF's type of a C++ value.
 template <class T>

@@ -33,8 +33,8 @@ struct GgufContent {
   std::vector<GgufTensor> tensors;
 };
 
-// Fills row `row` of tensor `index`: row_bytes(type, columns) bytes. Called from many threads, for
-// disjoint rows.
+// Fills row `row` of tensor `index`: row_bytes(type, columns) bytes.
+// Called from many threads, for disjoint rows.
 using GgufRowSource = std::function<void(std::size_t index, std::int64_t row, std::byte* out)>;
 
 // The file appears whole or not at all. Errors name the path.

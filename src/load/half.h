@@ -27,10 +27,10 @@ inline std::uint16_t f32_to_f16(float x) {
   std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   std::uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);  // NaN
-  if (magnitude >= 0x477ff000u)
-    return static_cast<std::uint16_t>(sign | 0x7c00u);  // >= 65520 rounds to infinity
-  if (magnitude <
-      0x38800000u) {  // below 2^-14: subnormal. Adding 0.5 puts its unit, 2^-24, at the last bit of 0.5.
+  // >= 65520 rounds to infinity.
+  if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);
+  // Below 2^-14: subnormal. Adding 0.5 puts its unit, 2^-24, at the last bit of 0.5.
+  if (magnitude < 0x38800000u) {
     float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000u));
   }
@@ -40,8 +40,8 @@ inline std::uint16_t f32_to_f16(float x) {
 
 inline std::uint16_t f32_to_bf16(float x) {
   std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u)
-    return static_cast<std::uint16_t>(bits >> 16 | 0x40u);  // a quiet NaN
+  // A NaN becomes a quiet NaN.
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>(bits >> 16 | 0x40u);
   return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
 }
 

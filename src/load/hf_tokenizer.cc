@@ -100,8 +100,8 @@ Result<TokenizerData> hugging_face_tokenizer(const std::string& folder, const Js
   if (*data.add_bos && !data.bos)
     return fail("{}: key 'bos_token' is missing, but texts begin with it", keys.where());
 
-  std::string file =
-      (base / "chat_template.jinja").string();  // newer folders keep the template in a file of its own
+  // Newer folders keep the template in a file of its own.
+  std::string file = (base / "chat_template.jinja").string();
   if (std::filesystem::exists(file)) {
     Result<std::shared_ptr<const MappedFile>> text = MappedFile::open(file);
     if (!text) return text.error();

@@ -39,8 +39,8 @@ constexpr NamePair kLayerNames[] = {
     {"mlp.down_proj.weight", "ffn_down.weight"},
 };
 constexpr std::string_view kLayerPrefix = "model.layers.";
-constexpr std::string_view kRotaryBuffer =
-    ".self_attn.rotary_emb.inv_freq";  // old files store what config.json implies
+// Old files store what config.json implies.
+constexpr std::string_view kRotaryBuffer = ".self_attn.rotary_emb.inv_freq";
 
 constexpr std::string_view kWeights = "model.safetensors", kIndex = "model.safetensors.index.json";
 

@@ -1,5 +1,5 @@
-// JSON of model folders, read with limits, and typed access that remembers the first complaint (as
-// GgufKeys does).
+// JSON of model folders, read with limits, and typed access that remembers the first complaint
+// (as GgufKeys does).
 #pragma once
 
 #include <cstdint>

@@ -21,8 +21,8 @@ struct LoadOptions {
   bool use_cache = true;
   bool verify_cache = true;     // check every byte of a cache file (at memory speed), not only its index
   std::string cache_directory;  // empty: $XDG_CACHE_HOME/verbatim, else ~/.cache/verbatim
-  std::function<void(const LoadProgress&)>
-      progress;  // called by the loading thread after each tensor; may be empty
+  // Called by the loading thread after each tensor; may be empty.
+  std::function<void(const LoadProgress&)> progress;
 };
 
 struct LoadedWeights {
@@ -31,8 +31,8 @@ struct LoadedWeights {
   std::vector<std::string> notes;  // sentences for the log: why the cache was not read or not written
 };
 
-// Errors: a weight that is not finite (names file, tensor and row). Trouble with the cache is a note, never
-// an error.
+// Errors: a weight that is not finite (names file, tensor and row).
+// Trouble with the cache is a note, never an error.
 Result<LoadedWeights> load_weights(const Checkpoint& checkpoint, const LoadOptions& options,
                                    ThreadPool& pool);
 

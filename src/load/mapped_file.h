@@ -39,8 +39,8 @@ struct FileHeader {
 };
 std::string identity_of(std::span<const FileHeader> files);
 
-// Tells the kernel that the pages wholly inside [data, data + bytes) of a file mapping are not needed any
-// more.
+// Tells the kernel that the pages wholly inside [data, data + bytes)
+// of a file mapping are not needed any more.
 void forget_pages(const std::byte* data, std::int64_t bytes);
 
 }  // namespace verbatim

@@ -11,12 +11,12 @@ namespace verbatim {
 namespace {
 
 using spec::kGroup;
-constexpr int kBlock =
-    spec::kLanes;  // columns a loop body handles: a constant, so that it becomes vector code
+// Columns a loop body handles: a constant, so that it becomes vector code.
+constexpr int kBlock = spec::kLanes;
 static_assert(kBlock == kColumnPad && kGroup == kI4Group);
 
-// spec::max_abs of x, whose length is a multiple of kBlock: the bits of |x| order like the values, NaN on
-// top.
+// spec::max_abs of x, whose length is a multiple of kBlock:
+// the bits of |x| order like the values, NaN on top.
 VERBATIM_MULTIVERSION
 float max_abs_blocks(const float* x, std::int64_t k_padded) {
   std::int32_t most[kBlock] = {};

@@ -1,11 +1,12 @@
 // requantise: a model file's tensors -> the contract's integers (spec/weights.h), packed.
 //
-// Every machine and every number of threads gets the same bits. The fingerprint names them: SHA-256 over,
-// in this order,
-//   "verbatim weights" and the contract version; the configuration as "name=value" lines, floats in
-//   hexadecimal; per tensor of expected_tensors(): SHA-256 over "name kind n k" and, for matrices, the
-//   SHA-256 of each panel followed by its 16 scales (the packed form is the canonical spelling of the
-//   integers); for vectors, the float32 values.
+// Every machine and every number of threads gets the same bits. The fingerprint names them: SHA-256 over, in
+// this order,
+//   "verbatim weights" and the contract version;
+//   the configuration as "name=value" lines, floats in hexadecimal;
+//   per tensor of expected_tensors(): SHA-256 over "name kind n k" and, for matrices, the SHA-256 of each
+//   panel followed by its 16 scales (the packed form is the canonical spelling of the integers); for
+//   vectors, the float32 values.
 // The tokenizer's part of a model's identity is added by a later layer.
 #pragma once
 
@@ -22,8 +23,7 @@
 namespace verbatim {
 
 // Which integers a matrix becomes. `automatic` keeps the size class of the file: F32, F16, BF16 -> i16; 5 to
-// 8 bits
-// -> i8; 4 bits and less -> i4; a tensor that would err too much in i8 (i4) is kept in i16 (i8).
+// 8 bits -> i8; 4 bits and less -> i4; a tensor that would err too much in i8 (i4) is kept in i16 (i8).
 enum class WeightPolicy : std::uint8_t { automatic, i16, i8, i4 };
 
 std::string_view name_of(WeightPolicy policy);  // "auto", "i16", "i8", "i4"
@@ -36,8 +36,8 @@ struct LoadProgress {
 
 using ProgressCallback = std::function<void(const LoadProgress&)>;
 
-// Each tensor's pages of the file are given back once it is packed: the peak of memory is about the packed
-// size.
+// Each tensor's pages of the file are given back once it is packed:
+// the peak of memory is about the packed size.
 // Errors: a value that is not finite (names file, tensor and row).
 Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy policy, ThreadPool& pool,
                                  const ProgressCallback& progress);

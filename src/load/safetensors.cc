@@ -9,8 +9,8 @@ namespace verbatim {
 namespace {
 
 constexpr std::uint64_t kMostHeaderBytes = 100'000'000;
-constexpr DType kTypes[] = {DType::f32, DType::f16,
-                            DType::bf16};  // their names in this format are those of dequantise.h
+// Their names in this format are those of dequantise.h.
+constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16};
 
 Result<DType> dtype_named(const std::string& name, std::string_view tensor, const std::string& path) {
   for (DType type : kTypes) {

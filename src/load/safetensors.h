@@ -1,8 +1,8 @@
 // The safetensors format (huggingface/safetensors, README "Format"): a directory of tensors in JSON, then
 // their bytes.
 //
-//   file = header_bytes:u64 header data        header = {"NAME": {"dtype", "shape", "data_offsets":
-//   [begin, end]}, ...}
+//   file   = header_bytes:u64 header data
+//   header = {"NAME": {"dtype", "shape", "data_offsets": [begin, end]}, ...}
 //
 // Promises: no byte outside the mapping is read; a header is at most 100 MB, as in the format's own
 // reader; every tensor lies inside the data and has exactly the bytes that its shape and type need.
@@ -20,8 +20,8 @@
 namespace verbatim {
 
 struct SafetensorsFile {
-  std::map<std::string, CheckpointTensor, std::less<>>
-      tensors;  // by the file's names; F32, F16 and BF16 of 1 or 2 dimensions
+  // By the file's names; F32, F16 and BF16 of 1 or 2 dimensions.
+  std::map<std::string, CheckpointTensor, std::less<>> tensors;
   std::uint64_t data_offset = 0;
 };
 

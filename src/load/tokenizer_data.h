@@ -1,5 +1,5 @@
-// TokenizerData: what a model file says about its vocabulary, before any algorithm. Built by load/, used by
-// tokenizer/.
+// TokenizerData: what a model file says about its vocabulary, before any algorithm.
+// Built by load/, used by tokenizer/.
 #pragma once
 
 #include <cstdint>
@@ -30,14 +30,14 @@ enum class TokenType : std::uint8_t {
 
 struct TokenizerData {
   TokenizerKind kind = TokenizerKind::none;
-  std::vector<std::string>
-      tokens;  // by id, UTF-8 as the file spells them (byte-level BPE: the GPT-2 byte alphabet)
+  // By id, UTF-8 as the file spells them (byte-level BPE: the GPT-2 byte alphabet).
+  std::vector<std::string> tokens;
   std::vector<float> scores;                                // by id; spm only
   std::vector<TokenType> types;                             // by id
   std::vector<std::pair<std::string, std::string>> merges;  // best first; bpe (and spm from tokenizer.json)
 
-  // Name, as in tokenizer.ggml.pre ("gpt-2", "llama-bpe", "qwen2", ...), or "none": no splitting; may be
-  // empty.
+  // Name, as in tokenizer.ggml.pre ("gpt-2", "llama-bpe", "qwen2", ...), or "none": no splitting;
+  // may be empty.
   std::string pre_tokenizer;
   // tokenizer.json's own split patterns, applied in turn, each match and each gap a piece ("behavior":
   // "Isolated"). When set, the name is not used. Empty and no name: bpe takes the name "default", spm splits
@@ -48,8 +48,8 @@ struct TokenizerData {
 
   std::optional<std::int32_t> bos, eos, unk, pad;
   std::vector<std::int32_t> stop_ids;  // all ids that end a generation: eos, eot, generation_config's list
-  std::optional<bool>
-      add_bos;  // absent: what the kind and the pre-tokenizer's name imply (spm and llama-bpe: true)
+  // Absent: what the kind and the pre-tokenizer's name imply (spm and llama-bpe: true).
+  std::optional<bool> add_bos;
   bool add_eos = false;
   bool add_space_prefix = true;          // spm: a space before the text and after each added token
   bool space_prefix_first_only = false;  // ... but only before the text (Metaspace, prepend_scheme "first")

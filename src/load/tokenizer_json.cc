@@ -7,7 +7,8 @@
 namespace verbatim {
 namespace {
 
-// Ids may leave this many gaps in all: a file cannot make the list of tokens much longer than what it spells out.
+// Ids may leave this many gaps in all: a file cannot make the list of tokens much longer than what it spells
+// out.
 constexpr std::size_t kMostGaps = 1 << 16;
 constexpr std::string_view kMark = "\u2581";  // SentencePiece's visible space
 

@@ -39,8 +39,8 @@ class WeightArena {
   }
 
  private:
-  static constexpr std::int64_t kSlabBytes = std::int64_t{64}
-                                             << 20;  // untouched pages of the last one cost nothing
+  // Untouched pages of the last one cost nothing.
+  static constexpr std::int64_t kSlabBytes = std::int64_t{64} << 20;
   std::vector<AlignedBuffer<std::byte>> slabs_;
   std::int64_t used_ = 0;  // of the last slab
 };

@@ -1,8 +1,8 @@
 // The weight cache: PackedWeights in a file that is mapped and used in place.
 //
 //   file   = magic[16] index_bytes:u64 file_bytes:u64 index_sha256[32] index padding part*
-//   index  = JSON text: the key, the fingerprint, and each tensor's shape, kind, report, and the place of
-//   its parts
+//   index  = JSON text: the key, the fingerprint, and each tensor's shape, kind, report,
+//            and the place of its parts
 //   part   = scales, packed integers or a vector, at a multiple of 64 bytes, with its XXH3-64 in the index
 //
 // Numbers are little endian. The file is written under a temporary name and renamed, so a reader sees all
@@ -21,9 +21,8 @@
 
 namespace verbatim {
 
-// What a cache file is named by and must hold: the identity of the model's files, its configuration,
-// the policy, the versions
-// of the contract and of this format.
+// What a cache file is named by and must hold: the identity of the model's files, its configuration, the
+// policy, the versions of the contract and of this format.
 std::string weight_cache_key(const Checkpoint& checkpoint, WeightPolicy policy);  // 64 hex digits
 
 // $XDG_CACHE_HOME/verbatim or ~/.cache/verbatim; an error when neither variable is set.

@@ -48,8 +48,8 @@ const AddedTokens::Entry* AddedTokens::Index::longest_prefix(std::string_view te
     struct ByByte {
       std::size_t depth;
       int of(const Entry& e) const {
-        return depth < e.text.size() ? static_cast<unsigned char>(e.text[depth])
-                                     : -1;  // shorter ones sort first
+        // Shorter ones sort first.
+        return depth < e.text.size() ? static_cast<unsigned char>(e.text[depth]) : -1;
       }
       bool operator()(const Entry& e, int byte) const { return of(e) < byte; }
       bool operator()(int byte, const Entry& e) const { return byte < of(e); }

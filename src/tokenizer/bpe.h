@@ -1,5 +1,5 @@
-// Byte-level BPE (GPT-2 and its many children): a piece's bytes are the first symbols, listed pairs merge by
-// rank.
+// Byte-level BPE (GPT-2 and its many children): a piece's bytes are the first symbols,
+// listed pairs merge by rank.
 //
 // A merge into a special token is left out: text alone never becomes a special token. A byte that the
 // vocabulary lacks becomes the unknown token, or nothing where there is none. Immutable once made; safe to

@@ -20,8 +20,8 @@ class IncrementalDecoder {
 
   // The text that this id makes certain; may be empty.
   std::string push(std::int32_t id);
-  // The rest: U+FFFD where the ids ended inside a character, else nothing. The decoder then stands between
-  // characters.
+  // The rest: U+FFFD where the ids ended inside a character, else nothing.
+  // The decoder then stands between characters.
   std::string flush();
 
  private:

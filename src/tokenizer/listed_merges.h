@@ -11,8 +11,8 @@
 
 namespace verbatim {
 
-// A merge's rank is its place in the list. Merges into special or byte tokens are left out: text alone never
-// makes one.
+// A merge's rank is its place in the list. Merges into special or byte tokens are left out:
+// text alone never makes one.
 Result<MergeTable> listed_merges(const std::vector<std::pair<std::string, std::string>>& merges,
                                  const Vocabulary& vocabulary);
 

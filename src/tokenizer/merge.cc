@@ -20,8 +20,8 @@ std::uint64_t heap_key(std::uint32_t rank, std::uint32_t position) {
   return static_cast<std::uint64_t>(rank) << 32 | position;
 }
 
-// The symbols as a linked list, with a heap of the pairs that merge. An entry of the heap whose pair has changed since is
-// recognised by its rank and skipped.
+// The symbols as a linked list, with a heap of the pairs that merge. An entry of the heap whose pair has
+// changed since is recognised by its rank and skipped.
 class MergeList {
  public:
   MergeList(const MergeTable& table, const std::vector<std::int32_t>& symbols, MergeScratch& scratch)
@@ -70,7 +70,8 @@ class MergeList {
     }
   }
 
-  // Notes the rank of the pair that starts at `position` and appends its entry to the heap; false when it does not merge.
+  // Notes the rank of the pair that starts at `position` and appends its entry to the heap;
+  // false when it does not merge.
   bool rank_pair(std::uint32_t position) {
     MergeScratch::Node& node = nodes_[position];
     const Merge* merge = node.next == kEnd ? nullptr : table_.find(node.symbol, nodes_[node.next].symbol);
@@ -90,8 +91,8 @@ MergeTable::MergeTable() : slots_(kFirstSlots) {}
 
 std::size_t MergeTable::slot_of(std::uint64_t pair) const {
   const std::size_t mask = slots_.size() - 1;
-  std::uint64_t hash =
-      pair * 0x9E3779B97F4A7C15u;  // Fibonacci hashing: the upper bits are the well-mixed ones
+  // Fibonacci hashing: the upper bits are the well-mixed ones.
+  std::uint64_t hash = pair * 0x9E3779B97F4A7C15u;
   hash ^= hash >> 32;
   std::size_t slot = hash & mask;
   while (slots_[slot].merge.rank != kNoRank && slots_[slot].pair != pair) slot = (slot + 1) & mask;

@@ -1,11 +1,11 @@
-// Merging of adjacent symbols, best pair first: the one algorithm behind byte-level BPE and SentencePiece's
-// BPE.
+// Merging of adjacent symbols, best pair first: the one algorithm behind byte-level BPE
+// and SentencePiece's BPE.
 //
 // Rule R1: while any adjacent pair is in the table, merge the pair of lowest rank; among equal ranks the
 // leftmost. Cost: O(n log n) for n symbols, whatever they are (a linked list and a heap of (rank, position)).
 //
-// A symbol >= 0 is a token id. Symbols < 0 are for characters that are no token; what they mean is up to the
-// caller.
+// A symbol >= 0 is a token id. Symbols < 0 are for characters that are no token;
+// what they mean is up to the caller.
 #pragma once
 
 #include <cstdint>

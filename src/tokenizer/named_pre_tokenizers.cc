@@ -30,8 +30,8 @@ std::string o200k(std::string_view ending, std::string_view digits) {
   return pattern.append(digits).append(R"(| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
 }
 
-// deepseek-ai/deepseek-llm-7b-base, tokenizer.json: the cased letters that it lists, as ranges of code
-// points.
+// deepseek-ai/deepseek-llm-7b-base, tokenizer.json:
+// the cased letters that it lists, as ranges of code points.
 constexpr char kDeepSeekLetters[] =
     R"(\s?[A-Za-z\x{B5}\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{1BA}\x{1BC}-\x{1BF}\x{1C4}-\x{293}\x{295}-\x{2AF})"
     R"(\x{370}-\x{373}\x{376}\x{377}\x{37B}-\x{37D}\x{37F}\x{386}\x{388}-\x{38A}\x{38C}\x{38E}-\x{3A1})"

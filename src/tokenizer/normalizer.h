@@ -1,5 +1,5 @@
-// What happens to text before it is split and merged: Unicode normalisation and SentencePiece's handling of
-// spaces.
+// What happens to text before it is split and merged:
+// Unicode normalisation and SentencePiece's handling of spaces.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace verbatim {
 
-// Unicode Normalization Form C (UAX #15). Ill-formed UTF-8 stays as it is. O(n log n), also for endless runs
-// of accents.
+// Unicode Normalization Form C (UAX #15). Ill-formed UTF-8 stays as it is.
+// O(n log n), also for endless runs of accents.
 std::string normalize_nfc(std::string_view text);
 
 // SentencePiece writes a space as U+2581 LOWER ONE EIGHTH BLOCK.

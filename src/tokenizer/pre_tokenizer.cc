@@ -55,8 +55,8 @@ Result<std::string> in_our_dialect(const std::string& pattern) {
     } else if (c == '[' && !in_class) {
       in_class = true;
       if (next == '^') out += pattern[++i];
-      if (i + 1 < pattern.size() && pattern[i + 1] == ']')
-        out += pattern[++i];  // a first ] is a plain character
+      // A first ] is a plain character.
+      if (i + 1 < pattern.size() && pattern[i + 1] == ']') out += pattern[++i];
     } else if (c == ']') {
       in_class = false;
     }

@@ -1,5 +1,5 @@
-// PreTokenizer: cuts text into the pieces inside which tokens are merged, by regular expressions applied in
-// turn.
+// PreTokenizer: cuts text into the pieces inside which tokens are merged,
+// by regular expressions applied in turn.
 //
 // Each pattern is matched over each piece that the one before left, as if the piece were the whole text;
 // every match and every gap between matches is a piece (Hugging Face's Split with behavior "Isolated"). An

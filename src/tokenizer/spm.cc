@@ -11,8 +11,8 @@
 namespace verbatim {
 namespace {
 
-// Every way to cut a token in two is looked up when the table is built, so its cost is quadratic in this
-// length.
+// Every way to cut a token in two is looked up when the table is built,
+// so its cost is quadratic in this length.
 constexpr std::size_t kLongestToken = 4096;  // bytes
 
 // Symbols below zero: a character that is no token, or one ill-formed byte.
@@ -89,8 +89,8 @@ Result<MergeTable> SentencePieceBpe::scored_pairs(const TokenizerData& data,
   for (std::size_t id = 0; id < data.scores.size(); ++id) {
     if (std::isnan(data.scores[id])) return fail("tokenizer.ggml.scores[{}] is not a number", id);
   }
-  std::vector<float> distinct =
-      data.scores;  // best first: a score's place is its rank, so equal scores share one
+  // Best first: a score's place is its rank, so equal scores share one.
+  std::vector<float> distinct = data.scores;
   std::sort(distinct.begin(), distinct.end(), std::greater<>());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
 

@@ -26,8 +26,8 @@ struct Utf8Char {
 // The character that starts at text[at].   REQUIRES: at < text.size()
 Utf8Char read_utf8(std::string_view text, std::size_t at);
 
-// The longest prefix of text[at..] that is well-formed (ill_formed: that is not), in bytes; 0 at the end of
-// the text.
+// The longest prefix of text[at..] that is well-formed (ill_formed: that is not), in bytes;
+// 0 at the end of the text.
 std::size_t well_formed_bytes(std::string_view text, std::size_t at);
 std::size_t ill_formed_bytes(std::string_view text, std::size_t at);
 

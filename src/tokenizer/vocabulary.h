@@ -1,5 +1,5 @@
-// Vocabulary: what each token id is: its text in the file, the bytes it stands for, and whether text may
-// become it.
+// Vocabulary: what each token id is: its text in the file, the bytes it stands for,
+// and whether text may become it.
 //
 // Immutable once made; safe to use from many threads.
 #pragma once
@@ -31,8 +31,8 @@ class Vocabulary {
   const std::string& bytes(std::int32_t id) const { return tokens_[id].bytes; }
   // Control and unknown tokens, and added tokens marked special: never made from ordinary text.
   bool is_special(std::int32_t id) const { return tokens_[id].special; }
-  // Found in raw text before any other rule: special and user-defined tokens, and those that the file lists
-  // as added.
+  // Found in raw text before any other rule: special and user-defined tokens,
+  // and those that the file lists as added.
   bool is_added(std::int32_t id) const { return tokens_[id].added; }
   // Tokens that merging may produce: all but special ones and those that only stand for one byte.
   bool is_mergeable(std::int32_t id) const { return !tokens_[id].special && !tokens_[id].byte; }
