@@ -1,7 +1,8 @@
 // Logprobs: log-probabilities of one row, for answers and prompts alike.
 //
-// They are log_softmax of the raw logits (spec/log_softmax.h), before bias, penalties, temperature and filters: what the
-// model says, not what the sampler was told to do with it. One function serves decoded tokens and prompt tokens.
+// They are log_softmax of the raw logits (spec/log_softmax.h), before bias, penalties, temperature and
+// filters: what the model says, not what the sampler was told to do with it. One function serves decoded
+// tokens and prompt tokens.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Ranking of tokens: larger value first, ties to the lower id, as one unsigned comparison.
 //
-// A RankKey holds value and id, so no two keys of a row are equal: every selection algorithm, stable or not, gives the
-// one answer. +0 and -0 are one value.
+// A RankKey holds value and id, so no two keys of a row are equal: every selection algorithm, stable or not,
+// gives the one answer. +0 and -0 are one value.
 #pragma once
 
 #include <bit>
@@ -14,8 +14,8 @@ using RankKey = std::uint64_t;  // a larger key ranks first
 // REQUIRES: value is not a NaN
 inline RankKey rank_key(float value, std::int32_t token) {
   std::uint32_t bits = std::bit_cast<std::uint32_t>(value + 0.0f);  // -0 + 0 = +0
-  std::uint32_t ordered =
-      bits >> 31 ? ~bits : bits | 0x80000000u;  // floats as unsigned integers in the same order
+  // Floats as unsigned integers in the same order.
+  std::uint32_t ordered = bits >> 31 ? ~bits : bits | 0x80000000u;
   return std::uint64_t{ordered} << 32 | ~static_cast<std::uint32_t>(token);
 }
 

@@ -11,9 +11,9 @@ namespace {
 // exp(-28) * 2^40 = 0.76: every t below has weight 0.
 constexpr float kWeightless = -28;
 
-// The lowest key of the shortest beginning of the ranking whose sizes reach `wanted`, one candidate at least; the last
-// candidate's key when the sizes of all do not reach it. Candidates are reordered. Each round halves the range in which
-// the cut lies, so the work is linear.  REQUIRES: candidates is not empty
+// The lowest key of the shortest beginning of the ranking whose sizes reach `wanted`, one candidate at least;
+// the last candidate's key when the sizes of all do not reach it. Candidates are reordered. Each round halves
+// the range in which the cut lies, so the work is linear.  REQUIRES: candidates is not empty
 template <class Candidate>
 RankKey find_cut(std::vector<Candidate>& candidates, std::uint64_t wanted) {
   auto ranks_before = [](const Candidate& a, const Candidate& b) { return a.key > b.key; };

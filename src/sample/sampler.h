@@ -1,7 +1,7 @@
 // Sampler: spec/sampling.h, made fast: no sort of the vocabulary; every step is linear in it.
 //
-// The answer is spec::sample's for every input, ties included. A Sampler holds scratch memory and nothing else: the same
-// call gives the same token whatever was sampled before. Not thread safe.
+// The answer is spec::sample's for every input, ties included. A Sampler holds scratch memory and nothing
+// else: the same call gives the same token whatever was sampled before. Not thread safe.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ Status check_sampling(const SamplingParams& params, std::int64_t vocab);
 
 class Sampler {
  public:
-  // logits: (vocab).  Error: a logit, or a logit after bias and penalties, is not finite (the token is named).
+  // logits: (vocab).  Error: a logit, or a logit after bias and penalties,
+  // is not finite (the token is named).
   // REQUIRES: check_sampling(params, vocab) is ok; every token in counts < vocab
   Result<std::int32_t> sample(std::span<const float> logits, const SamplingParams& params,
                               const TokenCounts& counts, DrawPlace place);

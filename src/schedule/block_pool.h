@@ -1,8 +1,8 @@
 // BlockPool: who uses which page of the KV cache (ops/kv_pages.h). It counts; it touches no memory.
 //
-// A page is free, or used by `refs` sequences, or cached: held by the prefix index so that later requests may share it.
-// A cached page that no sequence uses is reclaimable: the index can give it up. Free pages are handed out last in, first
-// out; which page holds a block cannot be seen in any bit.
+// A page is free, or used by `refs` sequences, or cached: held by the prefix index so that later requests may
+// share it. A cached page that no sequence uses is reclaimable: the index can give it up. Free pages are
+// handed out last in, first out; which page holds a block cannot be seen in any bit.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,8 @@ struct PrefixIndex::Node {
     Node* child = nullptr;
     std::int64_t common = 0;
   };
-  // The child that shares the longest beginning with `wanted`: in lexicographic order it stands next to `wanted`.
+  // The child that shares the longest beginning with `wanted`:
+  // in lexicographic order it stands next to `wanted`.
   Closest closest(TokenSpan wanted) const {
     Closest best;
     auto consider = [&](auto it) {

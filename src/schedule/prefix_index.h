@@ -1,15 +1,16 @@
 // PrefixIndex: which pages hold which beginnings of token sequences, so that a new sequence can share them.
 //
-// A tree. The edge from a node to its child is the tokens of one page: 128 of them, or fewer for the last page of a
-// sequence, which is then a leaf. The path from the root spells the sequence from position 0, so a page is found only by
-// a sequence that equals its own up to there. Tokens are compared themselves, in an ordered map: there is no hash, hence
-// no collision that could hand out another text's page. One index serves one model and one pool.
+// A tree. The edge from a node to its child is the tokens of one page: 128 of them, or fewer for the last
+// page of a sequence, which is then a leaf. The path from the root spells the sequence from position 0, so a
+// page is found only by a sequence that equals its own up to there. Tokens are compared themselves, in an
+// ordered map: there is no hash, hence no collision that could hand out another text's page. One index serves
+// one model and one pool.
 //
-// A child need not match whole: the longest common beginning counts, so a match may have any length. Who continues
-// inside a page must copy it first (scheduler.h does, on the first write).
+// A child need not match whole: the longest common beginning counts, so a match may have any length. Who
+// continues inside a page must copy it first (scheduler.h does, on the first write).
 //
-// Invariants: every node's page is cached in the pool. A sequence that uses a node's page uses the pages of all its
-// ancestors. So wherever some cached page has no user, some leaf has none, and evict() finds it.
+// Invariants: every node's page is cached in the pool. A sequence that uses a node's page uses the pages of
+// all its ancestors. So wherever some cached page has no user, some leaf has none, and evict() finds it.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +44,9 @@ class PrefixIndex {
   // The longest known beginning of `tokens`. It becomes the most recently used.
   Match match(TokenSpan tokens);
 
-  // Says that `page` holds `tokens` (1 to 128) after the path to `parent`. Gives the node of these tokens: a new one, or
-  // the one that was there, with its own page. A part of a page that another page already holds is not added.
+  // Says that `page` holds `tokens` (1 to 128) after the path to `parent`. Gives the node of these tokens: a
+  // new one, or the one that was there, with its own page. A part of a page that another page already holds
+  // is not added.
   // REQUIRES: the path to `parent` is whole pages, used by the caller; page is used and not cached
   Node* insert(Node* parent, TokenSpan tokens, PageId page);
   PageId page_of(const Node* node) const;

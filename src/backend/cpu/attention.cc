@@ -11,8 +11,8 @@
 namespace verbatim::cpu {
 namespace {
 
-// Query rows of a tile: enough to use each key and value many times, few enough that scores and partial results
-// stay in the second cache.
+// Query rows of a tile: enough to use each key and value many times, few enough that scores and partial
+// results stay in the second cache.
 constexpr std::int64_t kTileRows = 32;
 
 struct Tile {

@@ -1,7 +1,7 @@
 // Attention over the paged KV cache (spec/attention.h), composed of the integer kernel and the row kernels.
 //
-// The unit of work is a tile: some consecutive query tokens of one segment, with all query heads that share one
-// KV head. Their (token, head) rows meet the cache block by block:
+// The unit of work is a tile: some consecutive query tokens of one segment, with all query heads that share
+// one KV head. Their (token, head) rows meet the cache block by block:
 //
 //   scores = gemm(q, key panels)      rows x 128
 //   w      = attend_block(scores)     max, exp, sum and quantisation of each row

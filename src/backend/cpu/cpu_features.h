@@ -12,8 +12,8 @@ struct CpuFeatures {
   bool neon_dot = false;  // Armv8.2 dot product (sdot)
 };
 
-// Not a pure question: on a processor with AMX it asks the kernel for permission to use tile registers, for the
-// whole process (Linux, arch_prctl). Asking again is harmless.
+// Not a pure question: on a processor with AMX it asks the kernel for permission to use tile registers, for
+// the whole process (Linux, arch_prctl). Asking again is harmless.
 CpuFeatures detect_cpu_features();
 
 }  // namespace verbatim::cpu

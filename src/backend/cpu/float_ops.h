@@ -1,8 +1,8 @@
 // FloatOps: the float32 operations of the forward pass, one table of row kernels per instruction set.
 //
-// Each kernel sees one row, gives the bits of its page in spec/, and is single threaded: cpu_backend.cc divides
-// rows among threads. The kernels are written once (float_ops.inc.h) over a 16-wide vector (<set>/vec.h) and
-// compiled once per set (<set>/float_ops.cc).
+// Each kernel sees one row, gives the bits of its page in spec/, and is single threaded: cpu_backend.cc
+// divides rows among threads. The kernels are written once (float_ops.inc.h) over a 16-wide vector
+// (<set>/vec.h) and compiled once per set (<set>/float_ops.cc).
 #pragma once
 
 #include <cstdint>

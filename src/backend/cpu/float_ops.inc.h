@@ -1,10 +1,11 @@
 // The float32 row kernels, written once over Vec. Included by <set>/float_ops.cc after <set>/vec.h, and by
 // nothing else.
 //
-// Everything here, as everything in vec.h, has internal linkage: each instruction set compiles its own copy with
-// its own flags, and the linker must never put one set's copy in place of another's (a processor without those
-// instructions would stop). For the same reason nothing here calls an inline function of another header or a
-// function template of the standard library; the constants of spec/ are shared, its functions are restated.
+// Everything here, as everything in vec.h, has internal linkage: each instruction set compiles its own copy
+// with its own flags, and the linker must never put one set's copy in place of another's (a processor without
+// those instructions would stop). For the same reason nothing here calls an inline function of another header
+// or a function template of the standard library; the constants of spec/ are shared, its functions are
+// restated.
 #include <cstddef>
 #include <cstdint>
 
@@ -111,8 +112,8 @@ inline Vec exp(Vec x) {
   return times_two_to(e.p, e.n);  // R6
 }
 
-// exp(x) for x <= 0, and NaN for the NaN that arithmetic makes (whose low bits are zero; a NaN read from memory
-// may have others).
+// exp(x) for x <= 0, and NaN for the NaN that arithmetic makes (whose low bits are zero; a NaN read from
+// memory may have others).
 inline Vec exp_of_nonpositive(Vec x) {
   using namespace spec::exp_constants;
   ExpParts e = exp_parts(max(broadcast(kLowest), x), kRounder + kPowerBias);

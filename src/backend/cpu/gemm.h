@@ -1,5 +1,5 @@
-// gemm: the one integer kernel of the CPU backends. Linear layers, attention scores and attention outputs all
-// call it.
+// gemm: the one integer kernel of the CPU backends.
+// Linear layers, attention scores and attention outputs all call it.
 //
 //   y[m][n] = f32(sum_k x.q[m][k] * w.q[n][k]) * (row_scale[m] * column_scale[n]) + bias[n] (spec/linear.h)
 //
@@ -31,8 +31,8 @@ struct GemmRows {
   std::int64_t stride = 0;              // elements from row to row
 };
 
-// `panels` panels of 16 outputs, `panel_bytes` apart, each as ops/panels.h says for `kind` with k columns. i4 has
-// weights within [-127, 127]: offset + step * code is an int8 whatever the code that occurs.
+// `panels` panels of 16 outputs, `panel_bytes` apart, each as ops/panels.h says for `kind` with k columns. i4
+// has weights within [-127, 127]: offset + step * code is an int8 whatever the code that occurs.
 struct GemmPanels {
   WeightKind kind = WeightKind::i8;
   const std::int8_t* data = nullptr;

@@ -1,8 +1,8 @@
-// gemm_epilogue: from exact sums to float32 outputs, the only place of the integer kernels that rounds; and how
-// they all cut rows into blocks.
+// gemm_epilogue: from exact sums to float32 outputs, the only place of the integer kernels that rounds; and
+// how they all cut rows into blocks.
 //
-// Internal linkage on purpose, see gemm_blocked.h: each instruction set compiles (and vectorises) its own
-// copy.
+// Internal linkage on purpose, see gemm_blocked.h:
+// each instruction set compiles (and vectorises) its own copy.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 namespace verbatim::cpu {
 namespace {
 
-// Rows are cut into blocks of nearly equal size, at most `limit` rows each: a multiple of `multiple`, which divides
-// limit.
+// Rows are cut into blocks of nearly equal size, at most `limit` rows each:
+// a multiple of `multiple`, which divides limit.
 [[maybe_unused]] constexpr std::int64_t even_block(std::int64_t rows, std::int64_t limit,
                                                    std::int64_t multiple) {
   const std::int64_t blocks = (rows + limit - 1) / limit;

@@ -1,5 +1,5 @@
-// gemm_kernels: the integer kernels of this architecture, best first, by name: for tests and measurements that run
-// every one of them. (A backend of backend/list.h names its kernel itself.)
+// gemm_kernels: the integer kernels of this architecture, best first, by name: for tests and measurements
+// that run every one of them. (A backend of backend/list.h names its kernel itself.)
 #pragma once
 
 #include <span>

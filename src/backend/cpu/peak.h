@@ -1,7 +1,8 @@
-// peak: what the integer multiply-add of an instruction set reaches from registers alone, the yardstick of `verbatim bench`.
+// peak: what the integer multiply-add of an instruction set reaches from registers alone, the yardstick of
+// `verbatim bench`.
 //
-// Each function runs `rounds` of independent multiply-adds and returns how many products were added. The results are kept
-// from the optimiser and thrown away. Calling one that the processor lacks is undefined.
+// Each function runs `rounds` of independent multiply-adds and returns how many products were added. The
+// results are kept from the optimiser and thrown away. Calling one that the processor lacks is undefined.
 #pragma once
 
 #include <cstdint>

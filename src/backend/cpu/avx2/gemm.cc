@@ -150,9 +150,9 @@ struct Direct : Plain {
   }
 };
 
-// Two limbs on both sides. The pairs of four quads are added in 32 bits, then split: `wrap` sums them modulo 2^32,
-// `high` sums their upper halves (floor of t / 2^16), and what remains, sum of t mod 2^16, is below 2^32 and known
-// modulo 2^32. So the lane's sum is 2^16 * high + (wrap - 2^16 * high mod 2^32), exactly.
+// Two limbs on both sides. The pairs of four quads are added in 32 bits, then split: `wrap` sums them modulo
+// 2^32, `high` sums their upper halves (floor of t / 2^16), and what remains, sum of t mod 2^16, is below
+// 2^32 and known modulo 2^32. So the lane's sum is 2^16 * high + (wrap - 2^16 * high mod 2^32), exactly.
 struct SplitSum {
   Int32x8 wrap = {}, high = {};
 

@@ -1,7 +1,7 @@
 // Vec for AVX2 and FMA: sixteen float32 in two registers.
 //
-// The operations that float_ops.inc.h is written over. Every set's vec.h has the same names and gives the same
-// bits. Internal linkage throughout (float_ops.inc.h says why).
+// The operations that float_ops.inc.h is written over. Every set's vec.h has the same names and gives the
+// same bits. Internal linkage throughout (float_ops.inc.h says why).
 #pragma once
 
 #include <immintrin.h>
@@ -40,7 +40,8 @@ inline Vec fma(Vec a, Vec b, Vec c) {
 inline Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 inline Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
 
-// The larger of a and |x| as bit patterns: the order of the magnitudes, with every NaN on top.  a: not negative
+// The larger of a and |x| as bit patterns: the order of the magnitudes, with every NaN on top.
+// a: not negative
 inline Vec max_magnitude(Vec a, Vec x) {
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
   auto larger = [magnitude](__m256 p, __m256 q) {
@@ -72,7 +73,8 @@ inline float reduce_magnitude(Vec v) {
   return _mm_cvtss_f32(_mm_castsi128_ps(one));
 }
 
-// p * 2^n, rounded once.  n: whole, in [-150, 128]; p in [1/2, 2) or NaN.  Two factors, the first product exact.
+// p * 2^n, rounded once.  n: whole, in [-150, 128]; p in [1/2, 2) or NaN.
+// Two factors, the first product exact.
 inline Vec times_two_to(Vec p, Vec n) {
   auto scale = [](__m256 x, __m256 exponent) {
     const __m256i bias = _mm256_set1_epi32(127);
@@ -86,8 +88,8 @@ inline Vec times_two_to(Vec p, Vec n) {
   return {scale(p.low, n.low), scale(p.high, n.high)};
 }
 
-// The same for n <= 0, where t = 1.5 * 2^23 + kPowerBias + n: bits(t) << 23 adds n + kPowerBias to the exponent
-// of p, which stays normal; one product takes kPowerBias away.
+// The same for n <= 0, where t = 1.5 * 2^23 + kPowerBias + n: bits(t) << 23 adds n + kPowerBias to the
+// exponent of p, which stays normal; one product takes kPowerBias away.
 constexpr float kPowerBias = 64;
 inline Vec times_two_to_nonpositive(Vec p, Vec, Vec t) {
   auto scale = [](__m256 x, __m256 biased) {

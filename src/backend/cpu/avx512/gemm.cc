@@ -1,7 +1,7 @@
 // The integer kernel on AVX-512 VNNI: vpdpbusd, 64 multiply-adds an instruction, on int8 limb planes.
 //
-// The instruction multiplies unsigned by signed bytes, so the weights are read as w + 128 (one xor for a whole
-// tile of rows) and every sum starts from -128 * sum of x instead of 0:
+// The instruction multiplies unsigned by signed bytes, so the weights are read as w + 128 (one xor for a
+// whole tile of rows) and every sum starts from -128 * sum of x instead of 0:
 //
 //   sum (w + 128) x - 128 sum x = sum w x, exactly
 //
@@ -29,8 +29,8 @@ struct Vnni {
   using Element = std::int8_t;
   using Weight = std::int8_t;
   using WeightVector = __m512i;
-  using Vector =
-      int __attribute__((vector_size(64)));  // not __m512i: the compiler then keeps each in its register
+  // Not __m512i: the compiler then keeps each in its register.
+  using Vector = int __attribute__((vector_size(64)));
   static constexpr int kVectors = 1, kRows = 12, kChains = 8, kUnroll = 4;
   static constexpr std::int64_t kScratchWeights = kI4SlabColumns * kPanelRows;
 

@@ -28,8 +28,8 @@ inline void unpack_i4(const std::int8_t* codes, const std::int8_t* steps, std::i
   for (std::int64_t group = 0; group < columns / kI4Group; ++group) {
     const __m512i step = spread_rows(steps), offset = spread_rows(steps + kPanelRows);
     const __m512i step_even = _mm512_and_si512(step, even_bytes);
-    const __m512i step_odd =
-        _mm512_andnot_si512(even_bytes, step);  // times a code: the upper byte of 16 bits
+    // Times a code: the upper byte of 16 bits.
+    const __m512i step_odd = _mm512_andnot_si512(even_bytes, step);
     const auto store = [&](std::int8_t* at, __m512i code) {
       const __m512i even = _mm512_mullo_epi16(_mm512_and_si512(code, even_bytes), step_even);
       const __m512i odd = _mm512_mullo_epi16(_mm512_srli_epi16(code, 8), step_odd);

@@ -37,7 +37,8 @@ inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.lanes, b.lanes, 
 inline Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.lanes, b.lanes)}; }
 inline Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.lanes, b.lanes)}; }
 
-// The larger of a and |x| as bit patterns: the order of the magnitudes, with every NaN on top.  a: not negative
+// The larger of a and |x| as bit patterns: the order of the magnitudes, with every NaN on top.
+// a: not negative
 inline Vec max_magnitude(Vec a, Vec x) {
   __m512i magnitude = _mm512_and_si512(_mm512_castps_si512(x.lanes), _mm512_set1_epi32(0x7fffffff));
   return {_mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a.lanes), magnitude))};

@@ -1,7 +1,8 @@
 // The integer kernel on Armv8.2 NEON: sdot, 16 multiply-adds an instruction, on int8 limb planes.
 //
-// One quad of a panel is four vectors of (4 rows x 4 columns); an activation quad is broadcast by its load. An
-// int32 lane is one row: |sum| <= 127 * 127 * K stays below 2^31 for K = 131072 < 133,144, the length of a slab.
+// One quad of a panel is four vectors of (4 rows x 4 columns); an activation quad is broadcast by its load.
+// An int32 lane is one row: |sum| <= 127 * 127 * K stays below 2^31 for K = 131072 < 133,144, the length of a
+// slab.
 #include <arm_neon.h>
 
 #include "backend/cpu/gemm_blocked.h"
@@ -11,8 +12,8 @@ namespace {
 
 constexpr std::int64_t kI4SlabColumns = 512;  // 8 KiB of int8, in the first cache
 
-// offset + step * code as an i8 slab of `columns` columns (a multiple of 32). Bytes multiply modulo 256, which
-// loses nothing: the result is known to be an int8.
+// offset + step * code as an i8 slab of `columns` columns (a multiple of 32). Bytes multiply modulo 256,
+// which loses nothing: the result is known to be an int8.
 //   codes, steps: of the slab's first group, see ops/panels.h
 void unpack_i4(const std::int8_t* codes, const std::int8_t* steps, std::int64_t columns, std::int8_t* to) {
   alignas(16) static constexpr std::uint8_t kFirstRows[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};

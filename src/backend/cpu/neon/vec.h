@@ -58,7 +58,8 @@ inline Vec min(Vec a, Vec b) {
   return each_part([&](int i) { return vminq_f32(a.part[i], b.part[i]); });
 }
 
-// The larger of a and |x| as bit patterns: the order of the magnitudes, with every NaN on top.  a: not negative
+// The larger of a and |x| as bit patterns: the order of the magnitudes, with every NaN on top.
+// a: not negative
 inline Vec max_magnitude(Vec a, Vec x) {
   return each_part([&](int i) {
     return vreinterpretq_f32_u32(
@@ -82,7 +83,8 @@ inline float reduce_magnitude(Vec v) {
   return vget_lane_f32(vreinterpret_f32_u32(vdup_n_u32(largest)), 0);
 }
 
-// p * 2^n, rounded once.  n: whole, in [-150, 128]; p in [1/2, 2) or NaN.  Two factors, the first product exact.
+// p * 2^n, rounded once.  n: whole, in [-150, 128]; p in [1/2, 2) or NaN.
+// Two factors, the first product exact.
 inline Vec times_two_to(Vec p, Vec n) {
   auto power = [](int32x4_t e) {
     return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(e, vdupq_n_s32(127)), 23));
@@ -93,8 +95,8 @@ inline Vec times_two_to(Vec p, Vec n) {
   });
 }
 
-// The same for n <= 0, where t = 1.5 * 2^23 + kPowerBias + n: bits(t) << 23 adds n + kPowerBias to the exponent
-// of p, which stays normal; one product takes kPowerBias away.
+// The same for n <= 0, where t = 1.5 * 2^23 + kPowerBias + n: bits(t) << 23 adds n + kPowerBias to the
+// exponent of p, which stays normal; one product takes kPowerBias away.
 constexpr float kPowerBias = 64;
 inline Vec times_two_to_nonpositive(Vec p, Vec, Vec t) {
   return each_part([&](int i) {

@@ -64,7 +64,8 @@ inline Vec min(Vec a, Vec b) {
   return each_lane([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
 }
 
-// The larger of a and |x| as bit patterns: the order of the magnitudes, with every NaN on top.  a: not negative
+// The larger of a and |x| as bit patterns: the order of the magnitudes, with every NaN on top.
+// a: not negative
 inline Vec max_magnitude(Vec a, Vec x) {
   return each_lane([&](int i) {
     auto largest = std::bit_cast<std::uint32_t>(a.lane[i]);
