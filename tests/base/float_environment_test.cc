@@ -1,6 +1,6 @@
-// The float arithmetic that the contract stands on, as this build's flags and this machine give it: float32, rounded to
-// nearest even after every operation, subnormals kept, no contraction. Operands are volatile so that the machine
-// computes them, not the compiler.
+// The float arithmetic that the contract stands on, as this build's flags and this machine give it: float32,
+// rounded to nearest even after every operation, subnormals kept, no contraction. Operands are volatile so
+// that the machine computes them, not the compiler.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -13,8 +13,8 @@ namespace {
 
 std::uint32_t bits(float x) { return std::bit_cast<std::uint32_t>(x); }
 
-// (1 + 2^-12)^2 = 1 + 2^-11 + 2^-24: the last term is lost when the product is rounded (a tie, to even), and kept
-// by a fused multiply-add.
+// (1 + 2^-12)^2 = 1 + 2^-11 + 2^-24: the last term is lost when the product is rounded (a tie, to even), and
+// kept by a fused multiply-add.
 TEST(FloatEnvironment, AProductIsRoundedBeforeItIsAdded) {
   volatile float x = 1.0f + 0x1p-12f, y = x, z = -(1.0f + 0x1p-11f);
   float sum = x * y + z;

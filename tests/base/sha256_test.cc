@@ -1,5 +1,6 @@
-// Sha256 against the examples published for FIPS 180-4 (NIST, "Cryptographic Standards and Guidelines: Examples with
-// Intermediate Values", SHA-256) and the empty message of the NIST test vectors (SHA256ShortMsg, Len = 0).
+// Sha256 against the examples published for FIPS 180-4 (NIST, "Cryptographic Standards and Guidelines:
+// Examples with Intermediate Values", SHA-256) and the empty message of the NIST test vectors
+// (SHA256ShortMsg, Len = 0).
 #include "base/sha256.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// ThreadPool: every part once, ranges that cover exactly, and a hand-over between steps that loses nothing, however
-// quickly the steps follow one another. Run under the thread sanitizer too (./dev test tsan base).
+// ThreadPool: every part once, ranges that cover exactly, and a hand-over between steps that loses nothing,
+// however quickly the steps follow one another. Run under the thread sanitizer too (./dev test tsan base).
 #include "parallel/thread_pool.h"
 
 #include <gtest/gtest.h>

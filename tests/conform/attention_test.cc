@@ -153,7 +153,8 @@ TEST_P(Attention, LimbsOfQueriesAndCache) {
   }
 }
 
-// Rows of every magnitude: scores that overflow, underflow, tie or are zero; tokens whose values are all zero.
+// Rows of every magnitude: scores that overflow, underflow, tie or are zero;
+// tokens whose values are all zero.
 TEST_P(Attention, AdversarialMagnitudes) {
   expect_same({{1, 1, 16, 2}, 2, 0, 2, {{140, 30}, {0, 40}}}, finite_values(), finite_values());
   expect_same({{1, 2, 16, 2}, 2, 50, 1, {{140, 30}, {0, 40}}}, finite_values(), finite_values());

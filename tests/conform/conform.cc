@@ -38,7 +38,8 @@ void fill_exponents(Random& random, std::span<float> row) {
   for (float& x : row) x = with_exponent(random, low, high);
 }
 
-// The largest magnitude is Q, so the reciprocal is 1 and every other value lies half way between two integers.
+// The largest magnitude is Q, so the reciprocal is 1 and every other value lies half way between two
+// integers.
 template <int limbs>
 void fill_ties(Random& random, std::span<float> row) {
   constexpr int Q = spec::fix_max(limbs);
@@ -202,8 +203,8 @@ Conform::Conform()
       reference_(make_backend("reference", 2).value()),
       random_(seed()) {}
 
-// An integer is seen through a product with the identity, q * scale: at most 16319 integers and no rounding to
-// zero, so different integers give different products.
+// An integer is seen through a product with the identity, q * scale: at most 16319 integers and no rounding
+// to zero, so different integers give different products.
 void Conform::compare_fix(const char* op, const FixRows& expected, const FixRows& actual) {
   ASSERT_EQ(expected.rows, actual.rows);
   ASSERT_EQ(expected.k, actual.k);

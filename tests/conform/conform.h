@@ -1,8 +1,8 @@
 // conform: every backend of this machine against the reference backend, on bits.
 //
-// The fixture holds one backend, with 1, 2 or 3 threads, and the reference. Cases draw their values from a seeded
-// generator; VERBATIM_SEED chooses another seed. A failure names the operation, the case, the coordinates and
-// both values, and ends with the command that replays it.
+// The fixture holds one backend, with 1, 2 or 3 threads, and the reference. Cases draw their values from a
+// seeded generator; VERBATIM_SEED chooses another seed. A failure names the operation, the case, the
+// coordinates and both values, and ends with the command that replays it.
 #pragma once
 
 #include <gtest/gtest.h>

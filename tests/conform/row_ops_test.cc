@@ -12,7 +12,8 @@ namespace {
 class RowOps : public Conform {};
 INSTANTIATE_TEST_SUITE_P(EveryBackend, RowOps, every_backend(), backend_case_name);
 
-// Around the widths of registers, lanes64 and row padding; the last is wide enough to be divided among threads.
+// Around the widths of registers, lanes64 and row padding;
+// the last is wide enough to be divided among threads.
 constexpr std::int64_t kWidths[] = {1, 2, 3, 15, 16, 17, 31, 48, 63, 64, 65, 100, 127, 128, 129, 200, 257};
 constexpr std::int64_t kManyRows = 90, kManyColumns = 576;
 

@@ -1,6 +1,6 @@
-// The main of a fuzz target in a build without libFuzzer: gives it every file under the folders named as arguments,
-// in the order of their names. A crash or sanitizer report fails the run, and so does a folder without files. It
-// searches for nothing new: `./dev fuzz` does.
+// The main of a fuzz target in a build without libFuzzer: gives it every file under the folders named as
+// arguments, in the order of their names. A crash or sanitizer report fails the run, and so does a folder
+// without files. It searches for nothing new: `./dev fuzz` does.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

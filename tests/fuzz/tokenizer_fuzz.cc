@@ -1,6 +1,7 @@
-// Fuzz target: any bytes are text. The first two bytes choose the vocabulary, the splitting and the options; the rest is
-// the text. Checked: encoding succeeds; ids lie in the vocabulary and hold no special token unless they were asked for;
-// a byte-level vocabulary gives the text back; pieces of the incremental decoder join to decode().
+// Fuzz target: any bytes are text. The first two bytes choose the vocabulary, the splitting and the options;
+// the rest is the text. Checked: encoding succeeds; ids lie in the vocabulary and hold no special token
+// unless they were asked for; a byte-level vocabulary gives the text back; pieces of the incremental decoder
+// join to decode().
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -347,8 +347,8 @@ GenerateRequest random_request(std::mt19937& random, std::int64_t room, std::int
   return r;
 }
 
-// One request, one answer: in crowds of random requests, on pools of a few pages, with cancelled neighbours, each
-// request gives what it gives alone.
+// One request, one answer: in crowds of random requests, on pools of a few pages, with cancelled neighbours,
+// each request gives what it gives alone.
 TEST_F(EngineTest, OneRequestOneAnswerInRandomCrowds) {
   EngineStats seen;
   std::int64_t compared = 0, cached = 0, preempted = 0;

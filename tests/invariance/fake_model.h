@@ -1,9 +1,10 @@
-// FakeModel: logits that are a hash of everything the row may see, so that any mistake of scheduler, prefix cache or
-// engine changes them, and nothing else does.
+// FakeModel: logits that are a hash of everything the row may see, so that any mistake of scheduler, prefix
+// cache or engine changes them, and nothing else does.
 //
-// It keeps, in the same KvPages as a real model, a 64-bit hash for each position: of the token, the position and the hash
-// one position earlier, as its page holds it. A row's logits hash what the pages hold at every position up to its own. A
-// wrong page table, a stale shared page, a copy made too late, a wrong position: each one shows in every logit after it.
+// It keeps, in the same KvPages as a real model, a 64-bit hash for each position: of the token, the position
+// and the hash one position earlier, as its page holds it. A row's logits hash what the pages hold at every
+// position up to its own. A wrong page table, a stale shared page, a copy made too late, a wrong position:
+// each one shows in every logit after it.
 #pragma once
 
 #include <bit>
@@ -16,7 +17,8 @@ namespace verbatim {
 
 class FakeModel final : public Model {
  public:
-  // A row with this token meets "a value that is not finite". The token is never drawn: its logit is far below the rest.
+  // A row with this token meets "a value that is not finite".
+  // The token is never drawn: its logit is far below the rest.
   static constexpr std::int32_t kPoison = 13;
 
   explicit FakeModel(std::int64_t vocab = 64, std::int64_t context = 2048) {
@@ -45,10 +47,10 @@ class FakeModel final : public Model {
         std::uint64_t seen = 0;
         for (std::int64_t t = 0; t <= position; ++t) seen = mix(seen, read(pages, segment, t));
         for (std::int64_t i = 0; i < config_.vocab_size; ++i)
+          // In [-4, 4).
           *logits++ = i == kPoison
                           ? -1000.0f
-                          : static_cast<float>(mix(seen, static_cast<std::uint64_t>(i)) >> 40) * 0x1p-21f -
-                                4;  // [-4, 4)
+                          : static_cast<float>(mix(seen, static_cast<std::uint64_t>(i)) >> 40) * 0x1p-21f - 4;
       }
     }
     return faults;

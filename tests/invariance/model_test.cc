@@ -1,5 +1,6 @@
-// One request, one answer, with real transformers: the full logits of several hundred positions, by every schedule, on
-// every backend of this machine, compared on bits; and a witness each time that the schedule was what it claims to be.
+// One request, one answer, with real transformers: the full logits of several hundred positions, by every
+// schedule, on every backend of this machine, compared on bits; and a witness each time that the schedule was
+// what it claims to be.
 //
 // The expected logits are those of the whole text in one step, alone, on the best backend with one thread.
 #include <gtest/gtest.h>
@@ -211,7 +212,8 @@ TEST(ModelInvariance, EveryBackendAndNumberOfThreadsGivesTheSameLogits) {
   std::printf("%ld comparisons on %zu backends\n", comparisons, backends_here().size());
 }
 
-// What was drawn, token by token beside others, has the logits that the finished text has when it is read in one go.
+// What was drawn, token by token beside others, has the logits that the finished text has when it is read in
+// one go.
 TEST(ModelInvariance, DecodedLogitsArePrefilledLogits) {
   for (const TinyShape& shape : all_shapes()) {
     SCOPED_TRACE(shape.name());

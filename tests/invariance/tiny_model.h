@@ -1,6 +1,6 @@
-// TinyModel: a transformer of any supported architecture with seeded random weights, built in memory through the same
-// steps as a file: checkpoint -> integers -> model. Small enough for thousands of positions a second, large enough to have
-// grouped heads, padded panels and several KV pages.
+// TinyModel: a transformer of any supported architecture with seeded random weights, built in memory through
+// the same steps as a file: checkpoint -> integers -> model. Small enough for thousands of positions a
+// second, large enough to have grouped heads, padded panels and several KV pages.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -50,7 +50,8 @@ inline ModelConfig tiny_config(const TinyShape& shape) {
   return config;
 }
 
-// Weights whose attention is sharp and whose logits are several units apart, so that a wrong key shows. Norm gains about 1.
+// Weights whose attention is sharp and whose logits are several units apart, so that a wrong key shows.
+// Norm gains about 1.
 inline PackedWeights tiny_weights(const TinyShape& shape) {
   Checkpoint checkpoint;
   checkpoint.path = "tiny";

@@ -48,8 +48,8 @@ class Transcript : public TokenSink {
 
 inline std::uint32_t bits_of(float x) { return std::bit_cast<std::uint32_t>(x); }
 
-// Compares every row of logits that `actual` holds with the same position of `expected`, and says how many rows that
-// were. On a difference: how many floats differ, and the first with its coordinates and bits.
+// Compares every row of logits that `actual` holds with the same position of `expected`, and says how many
+// rows that were. On a difference: how many floats differ, and the first with its coordinates and bits.
 inline std::int64_t expect_same_logits(const Transcript& actual, const Transcript& expected,
                                        const std::string& name) {
   std::int64_t differing = 0;

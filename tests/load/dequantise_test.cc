@@ -128,8 +128,8 @@ TEST_P(Dequantise, EqualsANaiveReading) {
 TEST_P(Dequantise, RowsAreRunsOfBlocks) {
   const DTypeInfo& info = info_of(GetParam());
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(3 * info.block_bytes) + 1);
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::uint8_t>(i * 37 % 60);                        // finite floats
+  // Finite floats.
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 37 % 60);
   const auto* blocks = reinterpret_cast<const std::byte*>(bytes.data()) + 1;  // unaligned
   std::vector<float> together(static_cast<std::size_t>(3 * info.block_elements)), one(together.size() / 3);
   info.dequantise(blocks, 3, together.data());

@@ -121,8 +121,8 @@ TEST(HuggingFace, FolderAndGgufHoldTheSameModel) {
       SmallModel model(architecture);
       model.type = DType::bf16;
       model.edit = [](const std::string&, std::int64_t, std::vector<float>& x) {
-        for (float& value : x)
-          value = std::round(value * 128) / 128;  // exact in BF16: vectors are F32 in the GGUF file
+        // Exact in BF16: vectors are F32 in the GGUF file.
+        for (float& value : x) value = std::round(value * 128) / 128;
       };
       write_folder(model, folder, config_of(model, architecture), files);
       model.write(gguf_folder / "m.gguf");
@@ -143,8 +143,8 @@ TEST(HuggingFace, FolderAndGgufHoldTheSameModel) {
         }
       }
       ThreadPool pool(1);
-      hf->config.rope_layout =
-          gguf->config.rope_layout;  // Llama's Q and K rows are ordered differently: not by this test
+      // Llama's Q and K rows are ordered differently: not by this test.
+      hf->config.rope_layout = gguf->config.rope_layout;
       Result<PackedWeights> x = requantise(*hf, WeightPolicy::automatic, pool, {});
       Result<PackedWeights> y = requantise(*gguf, WeightPolicy::automatic, pool, {});
       ASSERT_TRUE(x.ok() && y.ok());

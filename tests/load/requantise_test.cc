@@ -1,5 +1,5 @@
-// Requantisation: the fast packer against the contract's scalar page, bit for bit; independence of
-// threads; the rules of the automatic policy; what the fingerprint covers.
+// Requantisation: the fast packer against the contract's scalar page, bit for bit; independence of threads;
+// the rules of the automatic policy; what the fingerprint covers.
 #include "load/requantise.h"
 
 #include <gtest/gtest.h>
@@ -93,8 +93,8 @@ TEST(PanelQuantiser, EqualsTheContract) {
   for (WeightKind kind : {WeightKind::i16, WeightKind::i8, WeightKind::i4}) {
     for (Shape s : {Shape{1, 1}, {3, 31}, {16, 64}, {17, 96}, {33, 172}, {16, 640}}) {
       expect_equal_to_spec(kind, Matrix(s.rows, s.columns, [&](std::int64_t) { return uniform(); }));
-      // Heavy tails, zeros, whole rows of zeros, and a range of magnitudes down to rows below the
-      // contract's 2^-100.
+      // Heavy tails, zeros, whole rows of zeros, and a range of magnitudes down
+      // to rows below the contract's 2^-100.
       expect_equal_to_spec(kind, Matrix(s.rows, s.columns, [&](std::int64_t i) {
                              float u = uniform();
                              std::int64_t row = i / s.columns;

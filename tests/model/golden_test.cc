@@ -25,8 +25,8 @@ namespace verbatim {
 namespace {
 
 const std::string kGoldenDirectory = VERBATIM_SOURCE_DIR "/tests/model/golden/";
-const std::string kStories =
-    VERBATIM_SOURCE_DIR "/../shared/models/stories260K-f32.gguf";  // third-party: not ours to copy
+// Third-party: not ours to copy.
+const std::string kStories = VERBATIM_SOURCE_DIR "/../shared/models/stories260K-f32.gguf";
 constexpr int kThreads = 2;
 
 // The largest |logit - golden|, as a share of the golden row's spread (highest - lowest logit), that
@@ -124,8 +124,8 @@ class Runner {
   KvPages pages_;
 };
 
-// Logits of all positions, computed in one step: (positions, vocab). Empty, with a failure, when it cannot be
-// done.
+// Logits of all positions, computed in one step: (positions, vocab).
+// Empty, with a failure, when it cannot be done.
 std::vector<float> logits_of(const std::string& path, const Widths& widths, const Golden& golden) {
   auto runner = Runner::open(path, widths, static_cast<std::int64_t>(golden.tokens.size()));
   if (!runner) {

@@ -104,8 +104,9 @@ TEST(Sampler, TiesGoToTheLowerToken) {
   EXPECT_EQ(*Sampler().sample(zeros, params, {}, {}), 0);
 }
 
-// Frequencies of 40,000 draws against the exact probabilities: a chi-square of 6 degrees of freedom stays below 33 with
-// probability 1 - 1e-5; the draws are fixed, so this is one number that either holds or does not.
+// Frequencies of 40,000 draws against the exact probabilities: a chi-square of 6 degrees of freedom stays
+// below 33 with probability 1 - 1e-5; the draws are fixed, so this is one number that either holds or does
+// not.
 TEST(Sampler, DrawsFollowTheSoftmax) {
   std::vector<float> z = {0.5f, 2, -1, 1.25f, 0, 2.5f, 1};
   SamplingParams params;

@@ -172,8 +172,8 @@ TEST(Scheduler, DecodeRowsComeBeforeChunks) {
   EXPECT_EQ(plan.sequences[2].rows, 62);
 }
 
-// Under a stream of short requests that would fill the step for ever, a long prompt still gets through, and sequences
-// start in the order of their arrival.
+// Under a stream of short requests that would fill the step for ever, a long prompt still gets through, and
+// sequences start in the order of their arrival.
 TEST(Scheduler, NothingStarves) {
   SchedulerOptions options;
   options.max_step_tokens = 8;
@@ -205,8 +205,8 @@ TEST(Scheduler, TheOldestIsNeverPreempted) {
   EXPECT_GT(simulation.scheduler.stats().preemptions, 0);
 }
 
-// A prompt that fills the pool, most of it in the prefix index: there is no page to copy the last one to, so the index
-// gives it up.
+// A prompt that fills the pool, most of it in the prefix index: there is no page to copy the last one to, so
+// the index gives it up.
 TEST(Scheduler, AFullPoolTakesItsPageOutOfTheIndex) {
   Simulation simulation({}, 2);
   simulation.add(request_of(counting_tokens(200), 1));
@@ -235,8 +235,8 @@ TEST(Scheduler, TwoThatComputeOnePageShareItAfterwards) {
   Simulation simulation({}, 12);
   for (int i = 0; i < 2; ++i) simulation.add(request_of(counting_tokens(130), 5));
   simulation.step();
-  EXPECT_EQ(simulation.scheduler.pool().free(),
-            12 - 3);  // one whole page for both, and the second page of each
+  // One whole page for both, and the second page of each.
+  EXPECT_EQ(simulation.scheduler.pool().free(), 12 - 3);
   simulation.run(100);
 }
 

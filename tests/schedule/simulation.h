@@ -1,8 +1,9 @@
-// Simulation: the scheduler driven as the engine drives it, with a memory that remembers what every page really holds.
+// Simulation: the scheduler driven as the engine drives it,
+// with a memory that remembers what every page really holds.
 //
-// In place of keys and values a position holds the hash of all tokens up to it, computed from what the pages of its own
-// sequence hold one position earlier. A wrong page table, a page shared too long, a copy forgotten or made too late, or
-// a wrong position changes the hash and is seen at the row that reads it.
+// In place of keys and values a position holds the hash of all tokens up to it, computed from what the pages
+// of its own sequence hold one position earlier. A wrong page table, a page shared too long, a copy forgotten
+// or made too late, or a wrong position changes the hash and is seen at the row that reads it.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// spec/exp.h: its special values, its worst error, the other ways to its bits that it names, and the bits
-// themselves.
+// spec/exp.h: its special values, its worst error, the other ways to its bits that it names,
+// and the bits themselves.
 #include "spec/exp.h"
 
 #include <gtest/gtest.h>

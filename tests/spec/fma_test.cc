@@ -82,8 +82,8 @@ TEST(Fma, TiesAndNearTies) { expect_fused_near(127, 2); }
 TEST(Fma, TiesAmongSubnormals) { expect_fused_near(-10, 3); }
 TEST(Fma, TiesNearOverflow) { expect_fused_near(252, 4); }
 
-// (1 + 2^-12)^2 = 1 + 2^-11 + 2^-24 is a tie; an addend of either sign, far too small to see otherwise, must
-// break it.
+// (1 + 2^-12)^2 = 1 + 2^-11 + 2^-24 is a tie; an addend of either sign, far too small to see otherwise,
+// must break it.
 TEST(Fma, StickyBitBreaksATie) {
   float a = 1 + 0x1p-12f;
   EXPECT_EQ(fma_portable(a, a, 0.0f), 1 + 0x1p-11f);

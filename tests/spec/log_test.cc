@@ -41,7 +41,8 @@ TEST(Log, IsCorrectlyRounded) {
   std::printf("worst error %.10f ulp at %a\n", worst.error(), static_cast<double>(worst.at()));
 }
 
-// The five float32 whose logarithm in double falls on a tie that the true logarithm misses by less than 1e-9 ulp.
+// The five float32 whose logarithm in double falls on a tie that the true logarithm misses
+// by less than 1e-9 ulp.
 TEST(Log, HardestRoundings) {
   for (float x : {0x1.827a74p-7f, 0x1.2f1fd6p+3f, 0x1.bacb4ap+25f, 0x1.b121a6p+76f, 0x1.6351d8p+95f}) {
     EXPECT_LT(error_in_ulps<float>(mpfr_log, x, log(x)), 0.5) << "log(" << std::hexfloat << x << ")";

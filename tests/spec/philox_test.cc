@@ -29,8 +29,8 @@ TEST(Philox, UniformTakesTheTopBits) {
   }
 }
 
-// Fixed draws: a count in each sixteenth of [0, 1) near its expectation, so no bit range was dropped or
-// repeated.
+// Fixed draws: a count in each sixteenth of [0, 1) near its expectation,
+// so no bit range was dropped or repeated.
 TEST(Philox, DrawsFillTheUnitInterval) {
   constexpr int kDraws = 160'000, kBins = 16;
   int count[kBins] = {}, count64[kBins] = {};

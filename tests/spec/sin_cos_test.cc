@@ -61,8 +61,8 @@ TEST(SinCos, TinyArguments) {
                   [](auto i) { return std::ldexp(draw(1, i, 3), -static_cast<int>(i % 300)); });
 }
 
-// The doubles around k * pi/4 for k across the whole range: reduction cancels nearly everything, or quadrants
-// change.
+// The doubles around k * pi/4 for k across the whole range:
+// reduction cancels nearly everything, or quadrants change.
 TEST(SinCos, BesideMultiplesOfQuarterPi) {
   Real quarter_pi;
   mpfr_const_pi(quarter_pi, MPFR_RNDN);

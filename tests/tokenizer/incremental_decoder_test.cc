@@ -63,8 +63,8 @@ TEST(IncrementalDecoder, PiecesJoinToDecode) {
     const DecodeOptions options{.skip_special = random() % 2 == 0, .text_start = random() % 2 == 0};
 
     std::vector<std::int32_t> ids(random() % 30);
-    for (auto& id : ids)
-      id = static_cast<std::int32_t>(200 + random() % 80);  // some lie outside the vocabulary
+    // Some lie outside the vocabulary.
+    for (auto& id : ids) id = static_cast<std::int32_t>(200 + random() % 80);
     IncrementalDecoder decoder(tokenizer, options);
     std::string joined;
     for (std::int32_t id : ids) {

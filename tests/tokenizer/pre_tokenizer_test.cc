@@ -184,8 +184,8 @@ TEST(PreTokenizer, IllFormedRunsArePieces) {
 
 TEST(PreTokenizer, WhiteSpaceIsTheUnicodeProperty) {
   EXPECT_EQ(split_by({R"([\s]+)"}, "a\u0085\u180Eb"), (Pieces{"a", "\u0085", "\u180Eb"}));
-  EXPECT_EQ(split_by({R"(\\s)"}, R"(a\sb c)"),
-            (Pieces{"a", R"(\s)", "b c"}));  // an escaped backslash stays one
+  // An escaped backslash stays one.
+  EXPECT_EQ(split_by({R"(\\s)"}, R"(a\sb c)"), (Pieces{"a", R"(\s)", "b c"}));
 }
 
 TEST(PreTokenizer, RefusalsNameThePattern) {

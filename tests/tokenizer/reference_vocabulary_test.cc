@@ -1,5 +1,6 @@
-// llama.cpp's own test vectors: every text of ggml-vocab-*.gguf.inp must give the ids of the same line of .out.
-// Its test-tokenizer-0 encodes them without special tokens and without looking for special tokens in the text.
+// llama.cpp's own test vectors: every text of ggml-vocab-*.gguf.inp must give the ids of the same line of
+// .out. Its test-tokenizer-0 encodes them without special tokens and without looking for special tokens in
+// the text.
 #include <gtest/gtest.h>
 
 #include <ctime>
@@ -87,8 +88,8 @@ TEST_P(ReferenceVocabulary, RoundTrip) {
   }
 }
 
-// Long texts of the kinds on which quadratic algorithms show: a rank or score tie at every place, no place to cut, long
-// runs of space, many pieces. Not a timing test; the processor time is printed.
+// Long texts of the kinds on which quadratic algorithms show: a rank or score tie at every place, no place to
+// cut, long runs of space, many pieces. Not a timing test; the processor time is printed.
 TEST_P(ReferenceVocabulary, MegabyteTexts) {
   constexpr std::size_t kBytes = 1 << 20;
   const std::string prose = read_file(path_.string() + ".inp");

@@ -182,8 +182,8 @@ TEST(SentencePiece, DecodeTakesTheFirstSpaceAway) {
 TEST(SpecialTokens, BosAndEos) {
   TokenizerData data = sentencepiece_data({{"a", -1}});
   data.add_space_prefix = false;
-  EXPECT_EQ(encode(make(data), "a"),
-            (Ids{1, 259}));  // SentencePiece models add BOS unless the file says otherwise
+  // SentencePiece models add BOS unless the file says otherwise.
+  EXPECT_EQ(encode(make(data), "a"), (Ids{1, 259}));
   data.add_eos = true;
   EXPECT_EQ(encode(make(data), "a"), (Ids{1, 259, 2}));
   EXPECT_EQ(encode(make(data), ""), (Ids{1, 2}));
