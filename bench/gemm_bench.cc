@@ -6,8 +6,8 @@
 // M = 1 walks a matrix larger than the caches; larger M use N = K = 2048.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -29,7 +29,7 @@ void fill(AlignedBuffer<std::int8_t>& bytes, int low, int high) {
 
 void gemm(benchmark::State& state, const GemmKernel& kernel, WeightKind kind, int limbs, std::int64_t rows,
           std::int64_t n, std::int64_t k) {
-  // Any bytes within [-127, 127] are valid i8 and i16 weights. i4: zero offsets and steps, any codes.
+  // Small bytes are valid weights of every kind; codes, steps and offsets of 0 .. 7 keep i4 within int8.
   AlignedBuffer<std::int8_t> weights(static_cast<std::size_t>(packed_bytes(kind, n, k)));
   fill(weights, kind == WeightKind::i4 ? 0 : -63, kind == WeightKind::i4 ? 7 : 63);
   AlignedBuffer<std::int8_t> bytes(static_cast<std::size_t>(2 * rows * k));

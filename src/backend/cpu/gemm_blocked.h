@@ -36,17 +36,18 @@ struct TileArgs {
 };
 
 // R rows of L limb planes times one slab of one limb plane of weights. V vectors hold one quad of a panel.
-// Quads are taken Q at a time; small tiles deal them to S accumulators, so that enough independent sums are in
-// flight.
+// Quads are taken Q at a time; small tiles deal them to S accumulators in turn, so that enough independent sums
+// are in flight.
 template <class Set, int R, int L>
 void register_tile(const TileArgs<Set>& t) {
   constexpr int V = Set::kVectors;
   constexpr int S = R * L * V >= Set::kChains ? 1 : Set::kChains / (R * L * V);
-  constexpr int Q = S > Set::kUnroll ? S : Set::kUnroll;
+  constexpr int Q = Set::kUnroll, kStep = S > Q ? S : Q;
+  static_assert(kStep % Q == 0 && kStep % S == 0);
   constexpr int kVectorWeights = kPanelRows * kQuad / V;
   typename Set::Vector acc[S][R][L][V] = {};
 
-  const auto add_quads = [&]<int kQuads>(std::int64_t quad) __attribute__((always_inline)) {
+  const auto add_quads = [&]<int kQuads>(std::int64_t quad, int turn) __attribute__((always_inline)) {
     typename Set::WeightVector w[kQuads][V];
 #pragma GCC unroll 8
     for (int q = 0; q < kQuads; ++q) {
@@ -63,7 +64,7 @@ void register_tile(const TileArgs<Set>& t) {
           const typename Set::WeightVector x_quad = Set::broadcast(x + q * kQuad);
 #pragma GCC unroll 4
           for (int v = 0; v < V; ++v) {
-            auto& sum = acc[q % S][r][l][v];
+            auto& sum = acc[(turn + q) % S][r][l][v];
             sum = Set::multiply_add(sum, w[q][v], x_quad);
           }
         }
@@ -71,9 +72,12 @@ void register_tile(const TileArgs<Set>& t) {
     }
   };
   std::int64_t quad = 0;
-  for (; quad + Q <= t.quads; quad += Q) add_quads.template operator()<Q>(quad);
-  if constexpr (Q > 1) {
-    for (; quad < t.quads; ++quad) add_quads.template operator()<1>(quad);
+  for (; quad + kStep <= t.quads; quad += kStep) {
+#pragma GCC unroll 8
+    for (int turn = 0; turn < kStep; turn += Q) add_quads.template operator()<Q>(quad + turn, turn);
+  }
+  if constexpr (kStep > 1) {
+    for (; quad < t.quads; ++quad) add_quads.template operator()<1>(quad, 0);
   }
 
 #pragma GCC unroll 16

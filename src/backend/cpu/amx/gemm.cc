@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::int64_t kTile = 16;  // rows of a tile, and outputs
 constexpr std::int64_t kTileColumns = 64;
-constexpr std::int64_t kTileBytes = kTile * kTileColumns;
 constexpr std::int64_t kTileSums = kTile * kTile;
 
 constexpr std::int64_t kMinRows = 5;
