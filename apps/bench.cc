@@ -1,7 +1,8 @@
 // verbatim bench: prefill, decode and batched decode, beside what this machine can do.
 //
-// Times Model::forward alone: no sampling, no text. Prefill computes a prompt in chunks of --chunk rows with the logits of
-// its last row; decode computes one row of each of `b` sequences a step, every row with its logits.
+// Times Model::forward alone: no sampling, no text. Prefill computes a prompt in chunks of --chunk rows with
+// the logits of its last row; decode computes one row of each of `b` sequences a step, every row with its
+// logits.
 #include <chrono>
 #include <cmath>
 #include <cstdio>

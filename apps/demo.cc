@@ -1,4 +1,5 @@
-// verbatim demo: one prompt alone, then the same prompt in a random crowd; the text as it streams; every logit bit compared.
+// verbatim demo: one prompt alone, then the same prompt in a random crowd; the text as it streams; every
+// logit bit compared.
 #include <unistd.h>
 
 #include <cstdio>

@@ -1,4 +1,5 @@
-// verbatim score: the log-probability of every token of a text, and the SHA-256 of every logit, under a chosen schedule.
+// verbatim score: the log-probability of every token of a text, and the SHA-256 of every logit, under a
+// chosen schedule.
 #include <bit>
 #include <cmath>
 #include <cstdio>

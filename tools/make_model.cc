@@ -1,4 +1,5 @@
-// make_model: writes a GGUF file of any supported architecture and shape with seeded random weights (load/random_model.h).
+// make_model: writes a GGUF file of any supported architecture and shape with seeded random weights
+// (load/random_model.h).
 #include <CLI/CLI.hpp>
 #include <map>
 #include <thread>

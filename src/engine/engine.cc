@@ -55,8 +55,8 @@ Status Engine::check(const GenerateRequest& r) const {
   if (r.max_tokens > context || prompt + r.max_tokens > context)
     return fail("the prompt of {} tokens and max_tokens {} exceed the model's context of {} tokens", prompt,
                 r.max_tokens, context);
-  std::int64_t computed =
-      prompt + std::max<std::int64_t>(r.max_tokens - 1, 0);  // the last token is never fed back
+  // The last token is never fed back.
+  std::int64_t computed = prompt + std::max<std::int64_t>(r.max_tokens - 1, 0);
   std::int64_t room = scheduler_.pool().pages() * kPageTokens;
   if (computed > room)
     return fail("the prompt of {} tokens and max_tokens {} exceed the KV cache of {} tokens", prompt,

@@ -6,10 +6,11 @@
 namespace verbatim {
 namespace {
 
-// Everything an answer depends on besides the request: the weights' integers and configuration (which carry the contract's
-// version), the tokenizer, the chat template, and the widths of activations and cache. Each part is preceded by its length,
-// so that no two different lists of parts give the same bytes.
-std::string fingerprint_of(const std::string& weights, const TokenizerData& tokenizer, const ModelOptions& widths) {
+// Everything an answer depends on besides the request: the weights' integers and configuration (which carry
+// the contract's version), the tokenizer, the chat template, and the widths of activations and cache. Each
+// part is preceded by its length, so that no two different lists of parts give the same bytes.
+std::string fingerprint_of(const std::string& weights, const TokenizerData& tokenizer,
+                           const ModelOptions& widths) {
   Sha256 sha;
   auto part = [&](std::string_view bytes) {
     sha.update(fmt::format("{}:", bytes.size()));
@@ -71,9 +72,11 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
   loaded->tensors = weights->weights.report;
   loaded->notes = weights->notes;
   loaded->from_cache = weights->from_cache;
-  loaded->fingerprint = fingerprint_of(weights->weights.fingerprint, loaded->checkpoint.tokenizer, choice.widths);
+  loaded->fingerprint =
+      fingerprint_of(weights->weights.fingerprint, loaded->checkpoint.tokenizer, choice.widths);
 
-  auto model = Model::create(loaded->checkpoint.config, std::move(weights->weights), choice.widths, *loaded->backend);
+  auto model =
+      Model::create(loaded->checkpoint.config, std::move(weights->weights), choice.widths, *loaded->backend);
   if (!model) return fail("{}: {}", choice.path, model.error().message);
   loaded->model = *std::move(model);
   return loaded;

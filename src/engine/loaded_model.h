@@ -1,5 +1,5 @@
-// LoadedModel: a model file made ready to compute: backend, weights, model, tokenizer, and the fingerprint that names the
-// answers it will give.
+// LoadedModel: a model file made ready to compute: backend, weights, model, tokenizer, and the fingerprint
+// that names the answers it will give.
 #pragma once
 
 #include <functional>

@@ -20,8 +20,8 @@ struct GenerateRequest {
   SamplingParams sampling;
 
   std::vector<std::int32_t> stop_tokens;  // end an answer, besides the model's own
-  std::vector<std::string>
-      stop_strings;          // end an answer where its text first holds one; not part of the text
+  // End an answer where its text first holds one; not part of the text.
+  std::vector<std::string> stop_strings;
   bool ignore_eos = false;   // the model's own stop tokens do not end an answer
   bool skip_special = true;  // special tokens are left out of the text
 

@@ -49,8 +49,8 @@ struct LayerWeights {
 
 class Decoder : public Model {
  public:
-  // Finds every tensor and checks its shape; the error names the tensor, what was expected and what was
-  // found.
+  // Finds every tensor and checks its shape; the error names the tensor,
+  // what was expected and what was found.
   Status bind(const ModelConfig& config, PackedWeights weights, const ModelOptions& options,
               Backend& backend);
 
@@ -69,8 +69,8 @@ class Decoder : public Model {
   void rotate();                                                   // q, k = rope(q), rope(k)
   void attend();                                                   // a = attention(q, cache with k, v added)
   void add_projection(const Projection& w);                        // x = x + W quantise(a)
-  void add_feed_forward(const Projection& gate, const Projection& up,
-                        const Projection& down);  // x = x + D swiglu(G h, U h)
+  // x = x + D swiglu(G h, U h)
+  void add_feed_forward(const Projection& gate, const Projection& up, const Projection& down);
 
  private:
   // Buffers for the largest step so far.

@@ -140,8 +140,8 @@ std::int64_t Scheduler::reserve(SequenceId id, std::int64_t rows, Plan& plan) {
   return end - begin;
 }
 
-// Whether the sequence may write to block `block`: it has a page there that no one else sees, by a new page, a copy, or
-// by taking a page out of the prefix index when there is nowhere to copy it to.
+// Whether the sequence may write to block `block`: it has a page there that no one else sees, by a new page,
+// a copy, or by taking a page out of the prefix index when there is nowhere to copy it to.
 bool Scheduler::own_block(SequenceId id, std::int64_t block, Plan& plan) {
   Sequence& s = sequences_.at(id);
   auto b = static_cast<std::size_t>(block);
@@ -181,8 +181,8 @@ bool Scheduler::preempt_younger_than(SequenceId id) {
   return false;
 }
 
-// Every preempt_every steps, the youngest sequence that has come further than when this last happened to it: so that
-// each time brings it new tokens, and it ends.
+// Every preempt_every steps, the youngest sequence that has come further than when this last happened to it:
+// so that each time brings it new tokens, and it ends.
 void Scheduler::force_preemption() {
   if (options_.preempt_every == 0 || steps_ % options_.preempt_every != 0) return;
   for (auto it = running_.rbegin(); it != running_.rend(); ++it) {

@@ -1,22 +1,27 @@
-// Scheduler: which tokens run in the next step, and in which pages they live. Start here to learn what a step is.
+// Scheduler: which tokens run in the next step, and in which pages they live.
+// Start here to learn what a step is.
 //
 //   plan()    picks rows and pages     -> Plan: a StepBatch, and page copies to make before it runs
 //   commit()  the plan was computed: state moves forward
-//   append(), finish()                 the caller's verdict on each sequence whose last token was computed
+//   append(), fork(), remove()         the caller's verdict on each sequence whose last token was computed
 //
-// A pure state machine: it knows no device, no clock and no randomness, and the same calls give the same plans.
+// A pure state machine: it knows no device, no clock and no randomness,
+// and the same calls give the same plans.
 //
 // Rules
-//   order      A sequence's id is its age. Sequences with one token left to compute (decode rows) come first, then the
-//              others, cut into chunks, each group oldest first, until a limit of the step is reached. Then waiting
-//              sequences are admitted, oldest first; none overtakes.
-//   memory     When no page is left, the prefix index gives one up; else the youngest sequence that is younger than the
-//              one in need, and not in this plan yet, loses all its pages and waits (preemption by recompute); else the
-//              one in need sits this step out.
-//   progress   The oldest sequence is never preempted, and if it sits out, others run and will end: every sequence ends.
-//   sharing    A new sequence starts after the longest beginning that the prefix index knows, but not past the first
-//              position whose logits it wants. Pages are shared; a page is copied when one of its users is about to write.
-//   logits     A sequence wants the logits of every position from `first_wanted` on, each once, also across preemptions.
+//   order      A sequence's id is its age. Sequences with one token left to compute (decode rows) come first,
+//              then the others, cut into chunks, each group oldest first, until a limit of the step is
+//              reached. Then waiting sequences are admitted, oldest first; none overtakes.
+//   memory     When no page is left, the prefix index gives one up; else the youngest sequence that is
+//              younger than the one in need, and not in this plan yet, loses all its pages and waits
+//              (preemption by recompute); else the one in need sits this step out.
+//   progress   The oldest sequence is never preempted, and if it sits out, others run and will end: every
+//              sequence ends.
+//   sharing    A new sequence starts after the longest beginning that the prefix index knows, but not past
+//              the first position whose logits it wants. Pages are shared; a page is copied when one of its
+//              users is about to write.
+//   logits     A sequence wants the logits of every position from `first_wanted` on, each once, also across
+//              preemptions.
 // What is planned when changes no bit of any logit: the model sees tokens, positions and pages.
 #pragma once
 
@@ -33,15 +38,15 @@ namespace verbatim {
 
 using SequenceId = std::int64_t;
 
+// REQUIRES: max_sequences <= max_step_tokens and <= max_logits_rows,
+// so that every sequence can decode in every step.
 struct SchedulerOptions {
   std::int64_t max_step_tokens = 512;  // rows of a step
   std::int64_t max_sequences = 64;     // that run at the same time
   std::int64_t max_logits_rows = 64;   // wanted logits of a step
-  std::int64_t preempt_every =
-      0;  // > 0: every so many steps the youngest is preempted without need (for tests)
+  // Every so many steps the youngest sequence is preempted without need, for tests; 0: never.
+  std::int64_t preempt_every = 0;
 };
-// REQUIRES (checked): all but preempt_every positive; max_sequences <= max_step_tokens and <= max_logits_rows, so that
-// every sequence can decode in every step.
 
 struct NewSequence {
   std::vector<std::int32_t> tokens;  // not empty
@@ -59,8 +64,8 @@ struct PageCopy {
 struct PlannedRows {
   SequenceId id = 0;
   std::int64_t first_position = 0, rows = 0;
-  std::int64_t first_logits = 0,
-               logits = 0;  // its rows of the logits matrix; they are its last `logits` positions
+  // Its rows of the logits matrix; they are its last `logits` positions.
+  std::int64_t first_logits = 0, logits = 0;
 };
 
 struct Plan {
@@ -96,7 +101,8 @@ class Scheduler {
 
   // A sequence whose tokens are all computed goes on with one more, whose logits will be wanted.
   void append(SequenceId id, std::int32_t token);
-  // A new sequence with the same tokens, all computed, in the same pages; it takes over one of the parent's slots.
+  // A new sequence with the same tokens, all computed, in the same pages;
+  // it takes over one of the parent's slots.
   SequenceId fork(SequenceId parent);
   // Ends a sequence at any time; what was computed and committed stays in the prefix index.
   void remove(SequenceId id);

@@ -5,9 +5,9 @@
 //
 // Promises: the ids are a pure function of the file and the text. Any bytes are accepted. With a byte-level
 // vocabulary that has all 256 bytes and no normalisation, decode_bytes(encode(x)) == x for every x. Without
-// parse_special no text yields a special token (but the unknown one). Cost is O(n log n) in the text's length.
-// Not here: chat templates; padding and truncation; the "clean up" of spaces before punctuation that some
-// libraries do.
+// parse_special no text yields a special token (but the unknown one). Cost is O(n log n) in the text's
+// length. Not here: chat templates; padding and truncation; the "clean up" of spaces before punctuation that
+// some libraries do.
 // Immutable once made; safe to use from many threads.
 #pragma once
 
