@@ -1,5 +1,5 @@
-// The integer kernels on one core: multiply-adds a second, and bytes of weights a second against what a plain read
-// of memory reaches. Kernels that this processor lacks are left out.
+// The integer kernels on one core: multiply-adds a second, and bytes of weights a second against what a plain
+// read of memory reaches. Kernels that this processor lacks are left out.
 //
 //   gemm/KERNEL/KIND/rowsBITS/M   y (M, N) = x (M, K) W (N, K), as gemm.h
 //

@@ -1,6 +1,6 @@
-// Every integer kernel against spec/linear.h, on bits: all kinds of weights, one and two limbs of activations,
-// ragged shapes, the largest magnitudes, and sums long enough to overflow any int32 accumulator that is not
-// flushed.
+// Every integer kernel against spec/linear.h, on bits: all kinds of weights, one and two limbs of
+// activations, ragged shapes, the largest magnitudes, and sums long enough to overflow any int32 accumulator
+// that is not flushed.
 #include "backend/cpu/gemm_kernels.h"
 
 #include <gtest/gtest.h>
@@ -50,8 +50,8 @@ int draw(Fill fill, int limbs, bool is_weight, std::mt19937& random) {
   return 0;
 }
 
-// Integers of the activations, (rows, k), and the two forms a kernel may read. Rows lie `stride` apart; columns
-// from k to the next multiple of 64 are zeros, as gemm.h asks, and what follows is poison.
+// Integers of the activations, (rows, k), and the two forms a kernel may read. Rows lie `stride` apart;
+// columns from k to the next multiple of 64 are zeros, as gemm.h asks, and what follows is poison.
 class Activations {
  public:
   Activations(std::int64_t rows, std::int64_t k, int limbs, Fill fill, std::mt19937& random)

@@ -26,8 +26,8 @@ inline constexpr std::int64_t kRowBlock = 120;
 // What one tile reads and where its sums go.
 template <class Set>
 struct TileArgs {
-  const typename Set::Element*
-      x;  // (rows, stride) at the slab's first column; two limbs: low plane low_offset on
+  // (rows, stride) at the slab's first column; two limbs: low plane low_offset on.
+  const typename Set::Element* x;
   std::int64_t stride, low_offset;  // elements
   const typename Set::Weight* w;    // (quads, 16, 4): the slab
   std::int64_t quads;
@@ -36,8 +36,8 @@ struct TileArgs {
 };
 
 // R rows of L limb planes times one slab of one limb plane of weights. V vectors hold one quad of a panel.
-// Quads are taken Q at a time; small tiles deal them to S accumulators in turn, so that enough independent sums
-// are in flight.
+// Quads are taken Q at a time; small tiles deal them to S accumulators in turn, so that enough independent
+// sums are in flight.
 template <class Set, int R, int L>
 void register_tile(const TileArgs<Set>& t) {
   constexpr int V = Set::kVectors;

@@ -6,8 +6,8 @@
 //   A   two limbs: the high and the low plane of 16 rows;     one limb: 32 rows
 //   B   i16: the high and the low plane of one panel;         i8, i4: two panels
 //
-// |sum| <= 127 * 127 * K stays below 2^31 for K <= 131072. Longer sums, columns that are no multiple of 64 and
-// very few rows (memory bound) go to the AVX-512 kernel, which every processor with AMX has.
+// |sum| <= 127 * 127 * K stays below 2^31 for K <= 131072. Longer sums, columns that are no multiple of 64
+// and very few rows (memory bound) go to the AVX-512 kernel, which every processor with AMX has.
 #include <immintrin.h>
 
 #include "backend/cpu/avx512/unpack_i4.h"
@@ -26,7 +26,8 @@ constexpr std::int64_t kMaxColumns = 131072;
 constexpr std::int64_t kSlabColumns = 2048;  // of two panels, 64 KiB: stays in the second cache for every row
 constexpr std::int64_t kRowBlock = 128;      // rows that share one pass over the weights
 
-// Tile registers: 0 .. 3 sums (2 a + b), 4 and 5 A, 6 and 7 B. Intel SDM vol. 1, 18.3: the 64 bytes of TILECFG.
+// Tile registers: 0 .. 3 sums (2 a + b), 4 and 5 A, 6 and 7 B.
+// Intel SDM vol. 1, 18.3: the 64 bytes of TILECFG.
 struct alignas(64) TileConfig {
   std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
   std::uint16_t row_bytes[16] = {};
@@ -43,8 +44,8 @@ struct alignas(64) TileConfig {
 // The tile intrinsics do not tell the compiler which memory they read: stores before must not sink below.
 inline void finish_stores() { asm volatile("" ::: "memory"); }
 
-// sums = (first ? 0 : sums) + A B over `columns` columns.   a: (16, stride) each, b: one plane of a panel each,
-// sums: (2, 2, 16, 16)
+// sums = (first ? 0 : sums) + A B over `columns` columns.
+// a: (16, stride) each, b: one plane of a panel each, sums: (2, 2, 16, 16)
 inline void multiply(const std::int8_t* const (&a)[2], std::int64_t stride, const std::int8_t* const (&b)[2],
                      std::int64_t columns, bool first, std::int32_t* sums) {
   constexpr int kSumsStride = kTile * sizeof(std::int32_t);
@@ -86,8 +87,8 @@ struct TileGemm {
   const GemmOut& out;
   std::int64_t tile_rows;  // min(16, rows)
 
-  // The last tiles of rows and panels move back to lie inside: what they share with the tiles before is computed
-  // twice, to the same bits.
+  // The last tiles of rows and panels move back to lie inside: what they share with the tiles before is
+  // computed twice, to the same bits.
   std::int64_t first_row(std::int64_t step, int tile) const {
     const std::int64_t row = step + tile * kTile, last = x.rows - tile_rows;
     return row < last ? row : last;
