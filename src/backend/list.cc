@@ -15,6 +15,13 @@ using cpu::make_cpu_backend, cpu::detect_cpu_features;
 
 constexpr BackendEntry kBackends[] = {
 #if defined(__x86_64__)
+    {"amx",
+     "AMX-INT8, AVX-512 and a kernel that permits tiles",
+     [] { return detect_cpu_features().amx; },
+     [](int threads) {
+       return make_cpu_backend({"amx", cpu::kGemmAmx, cpu::kFloatAvx512}, threads);
+     },
+     {cpu::multiply_adds_amx, true}},
     {"avx512",
      "AVX-512 F, BW, VL, DQ and VNNI",
      [] { return detect_cpu_features().avx512; },
