@@ -6,6 +6,8 @@
 
 #include <bit>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace verbatim {
 
@@ -22,5 +24,8 @@ inline RankKey rank_key(float value, std::int32_t token) {
 inline std::int32_t token_of(RankKey key) {
   return static_cast<std::int32_t>(~static_cast<std::uint32_t>(key));
 }
+
+// The first n of the ranking, best first; all when there are fewer.  REQUIRES: no value is a NaN
+std::vector<RankKey> best_keys(std::span<const float> values, std::size_t n);
 
 }  // namespace verbatim

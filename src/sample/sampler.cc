@@ -11,9 +11,9 @@ namespace {
 // exp(-28) * 2^40 = 0.76: every t below has weight 0.
 constexpr float kWeightless = -28;
 
-// The lowest key of the shortest beginning of the ranking whose sizes reach `wanted`, one candidate at least;
-// the last candidate's key when the sizes of all do not reach it. Candidates are reordered. Each round halves
-// the range in which the cut lies, so the work is linear.  REQUIRES: candidates is not empty
+// The lowest key of the shortest beginning of the ranking whose weight reaches `wanted`, one candidate at least.
+// Candidates are reordered. Each round halves the range in which the cut lies, so the work is linear.
+// REQUIRES: candidates is not empty and weighs `wanted` or more
 template <class Candidate>
 RankKey find_cut(std::vector<Candidate>& candidates, std::uint64_t wanted) {
   auto ranks_before = [](const Candidate& a, const Candidate& b) { return a.key > b.key; };
@@ -22,7 +22,7 @@ RankKey find_cut(std::vector<Candidate>& candidates, std::uint64_t wanted) {
     auto middle = begin + (end - begin) / 2;
     std::nth_element(begin, middle, end, ranks_before);
     std::uint64_t upper = 0;
-    for (auto it = begin; it != middle; ++it) upper += it->size;
+    for (auto it = begin; it != middle; ++it) upper += it->weight;
     if (upper >= wanted) {
       end = middle;
     } else {
@@ -81,38 +81,40 @@ Result<std::int32_t> Sampler::sample(std::span<const float> logits, const Sampli
   auto best = std::max_element(values_.begin(), values_.end());
   if (params.temperature == 0) return static_cast<std::int32_t>(best - values_.begin());
 
-  candidates_.clear();
-  for (std::size_t i = 0; i < values_.size(); ++i)
-    candidates_.push_back({rank_key(values_[i], static_cast<std::int32_t>(i)), 1});
-  if (params.top_k > 0) keep_best(static_cast<std::uint64_t>(params.top_k));  // F1
-  std::erase_if(candidates_, [&](Candidate& c) {                              // R5 .. R7, F2
-    float t =
-        spec::relative_logit(values_[static_cast<std::size_t>(token_of(c.key))], *best, params.temperature);
-    if (t < kWeightless) return true;
-    float e = spec::exp(t);
-    c.size = spec::weight_of(e);
-    return c.size == 0 || e < params.min_p;  // a weight of 0 changes no sum and is never drawn
-  });
+  weigh(*best, params);
   if (params.top_p < 1) {  // F3
-    std::uint64_t total = 0;
-    for (const Candidate& c : candidates_) total += c.size;
-    keep_best(spec::nucleus_weight(total, params.top_p));
+    scratch_.assign(candidates_.begin(), candidates_.end());
+    RankKey cut = find_cut(scratch_, spec::nucleus_weight(total_weight(), params.top_p));
+    std::erase_if(candidates_, [cut](const Candidate& c) { return c.key < cut; });
   }
   return draw(params, place);
 }
 
-void Sampler::keep_best(std::uint64_t size_wanted) {
-  scratch_.assign(candidates_.begin(), candidates_.end());
-  RankKey cut = find_cut(scratch_, size_wanted);
-  std::erase_if(candidates_, [cut](const Candidate& c) { return c.key < cut; });
+// F1, R5 .. R7, F2. A weight of 0 changes no sum and is never drawn, so its token is no candidate.
+void Sampler::weigh(float best, const SamplingParams& params) {
+  RankKey cut = params.top_k > 0 ? best_keys(values_, static_cast<std::size_t>(params.top_k)).back() : 0;
+  candidates_.clear();
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    RankKey key = rank_key(values_[i], static_cast<std::int32_t>(i));
+    if (key < cut) continue;
+    float t = spec::relative_logit(values_[i], best, params.temperature);
+    if (t < kWeightless) continue;
+    float e = spec::exp(t);
+    std::uint64_t weight = spec::weight_of(e);
+    if (weight > 0 && e >= params.min_p) candidates_.push_back({key, weight});
+  }
+}
+
+std::uint64_t Sampler::total_weight() const {
+  std::uint64_t sum = 0;
+  for (const Candidate& c : candidates_) sum += c.weight;
+  return sum;
 }
 
 std::int32_t Sampler::draw(const SamplingParams& params, DrawPlace place) const {
-  std::uint64_t sum = 0, running = 0;
-  for (const Candidate& c : candidates_) sum += c.size;
-  std::uint64_t x = spec::draw_below(sum, params.seed, place);
+  std::uint64_t x = spec::draw_below(total_weight(), params.seed, place), running = 0;
   auto it = candidates_.begin();
-  while ((running += it->size) <= x) ++it;
+  while ((running += it->weight) <= x) ++it;
   return token_of(it->key);
 }
 

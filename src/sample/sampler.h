@@ -1,4 +1,4 @@
-// Sampler: spec/sampling.h, made fast: no sort of the vocabulary; every step is linear in it.
+// Sampler: spec/sampling.h, made fast: no sort of the vocabulary.
 //
 // The answer is spec::sample's for every input, ties included. A Sampler holds scratch memory and nothing
 // else: the same call gives the same token whatever was sampled before. Not thread safe.
@@ -32,14 +32,15 @@ class Sampler {
  private:
   struct Candidate {
     RankKey key;
-    std::uint64_t size;  // what a cut counts: 1 for top_k, the weight for top_p
+    std::uint64_t weight;
   };
 
-  void keep_best(std::uint64_t size_wanted);
+  void weigh(float best, const SamplingParams& params);
+  std::uint64_t total_weight() const;
   std::int32_t draw(const SamplingParams& params, DrawPlace place) const;
 
   std::vector<float> values_;          // (vocab) logits after bias and penalties
-  std::vector<Candidate> candidates_;  // by increasing token
+  std::vector<Candidate> candidates_;  // by increasing token, each of weight > 0
   std::vector<Candidate> scratch_;
 };
 
