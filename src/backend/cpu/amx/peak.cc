@@ -11,6 +11,9 @@ std::int64_t multiply_adds_amx(std::int64_t rounds) {
     std::uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
     std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
   } config;
+  asm volatile(
+      "" ::
+          : "memory");  // GCC 12 believes that ldtilecfg reads 8 bytes, and would drop the other stores
   _tile_loadconfig(&config);
   _tile_zero(0);
   _tile_zero(1);
