@@ -25,6 +25,7 @@ constexpr std::int64_t kMinRows = 5;
 constexpr std::int64_t kMaxColumns = 131072;
 constexpr std::int64_t kSlabColumns = 2048;  // of two panels, 64 KiB: stays in the second cache for every row
 constexpr std::int64_t kRowBlock = 128;      // rows that share one pass over the weights
+constexpr std::int64_t kAhead = 4 * kTileColumns;  // columns between the prefetch of A and its use
 
 // Tile registers: 0 .. 3 sums (2 a + b), 4 and 5 A, 6 and 7 B.
 // Intel SDM vol. 1, 18.3: the 64 bytes of TILECFG.
@@ -44,10 +45,28 @@ struct alignas(64) TileConfig {
 // The tile intrinsics do not tell the compiler which memory they read: stores before must not sink below.
 inline void finish_stores() { asm volatile("" ::: "memory"); }
 
-// sums = (first ? 0 : sums) + A B over `columns` columns.
-// a: (16, stride) each, b: one plane of a panel each, sums: (2, 2, 16, 16)
-inline void multiply(const std::int8_t* const (&a)[2], std::int64_t stride, const std::int8_t* const (&b)[2],
-                     std::int64_t columns, bool first, std::int32_t* sums) {
+// One k-step's share of a prefetch: 16 lines, `stride` bytes apart.
+template <auto kHint>
+inline void prefetch_tile(const std::int8_t* from, std::int64_t stride) {
+#pragma GCC unroll 16
+  for (std::int64_t r = 0; r < kTile; ++r)
+    _mm_prefetch(reinterpret_cast<const char*>(from + r * stride), kHint);
+}
+
+// What one step reads: `columns` columns of two A tiles and two B tiles.
+struct Operands {
+  const std::int8_t* a[2];  // (16, stride) each
+  std::int64_t stride;
+  const std::int8_t* b[2];     // one plane of a panel each: (columns / 4, 16, 4)
+  const std::int8_t* next[2];  // what b will be for the next panels, to be brought nearer; nullptr: nothing
+  std::int64_t columns;
+};
+
+// sums = (first ? 0 : sums) + A B.   sums: (2, 2, 16, 16)
+//
+// A comes from the second cache in lines that no hardware prefetcher foresees, B from memory: each is asked for ahead of
+// its use. A prefetch beyond the end of an operand is harmless: it never faults.
+inline void multiply(const Operands& x, bool first, std::int32_t* sums) {
   constexpr int kSumsStride = kTile * sizeof(std::int32_t);
   if (first) {
     _tile_zero(0);
@@ -60,13 +79,19 @@ inline void multiply(const std::int8_t* const (&a)[2], std::int64_t stride, cons
     _tile_loadd(2, sums + 2 * kTileSums, kSumsStride);
     _tile_loadd(3, sums + 3 * kTileSums, kSumsStride);
   }
-  for (std::int64_t k = 0; k < columns; k += kTileColumns) {
-    _tile_loadd(6, b[0] + k * kPanelRows, kTileColumns);
-    _tile_loadd(4, a[0] + k, stride);
+  for (std::int64_t k = 0; k < x.columns; k += kTileColumns) {
+    prefetch_tile<_MM_HINT_T0>(x.a[0] + k + kAhead, x.stride);
+    prefetch_tile<_MM_HINT_T0>(x.a[1] + k + kAhead, x.stride);
+    if (x.next[0] != nullptr) {
+      prefetch_tile<_MM_HINT_T1>(x.next[0] + k * kPanelRows, kTileColumns);
+      prefetch_tile<_MM_HINT_T1>(x.next[1] + k * kPanelRows, kTileColumns);
+    }
+    _tile_loadd(6, x.b[0] + k * kPanelRows, kTileColumns);
+    _tile_loadd(4, x.a[0] + k, x.stride);
     _tile_dpbssd(0, 4, 6);
-    _tile_loadd(7, b[1] + k * kPanelRows, kTileColumns);
+    _tile_loadd(7, x.b[1] + k * kPanelRows, kTileColumns);
     _tile_dpbssd(1, 4, 7);
-    _tile_loadd(5, a[1] + k, stride);
+    _tile_loadd(5, x.a[1] + k, x.stride);
     _tile_dpbssd(2, 5, 6);
     _tile_dpbssd(3, 5, 7);
   }
@@ -95,48 +120,64 @@ struct TileGemm {
   }
   std::int64_t panel(std::int64_t p, int i) const { return (p + i) * kPanelRows < out.n ? p + i : p; }
 
-  // The slab of columns from k0 on of the step's two B operands.
-  void load_slab(std::int64_t p, std::int64_t k0, std::int64_t columns, std::int8_t* scratch,
-                 const std::int8_t* (&b)[2]) const {
+  // The slab of columns from k0 on of two B operands.
+  void load_slab(std::int64_t p, std::int64_t k0, std::int8_t* scratch, Operands& to) const {
     for (int i = 0; i < 2; ++i) {
       const std::int8_t* data = w.data + panel(p, P == 2 ? 0 : i) * w.panel_bytes;
       if (w.kind == WeightKind::i4) {
-        std::int8_t* to = scratch + i * kSlabColumns * kPanelRows;
-        unpack_i4(data + i4_codes_bytes(k0), data + i4_codes_bytes(x.k) + k0, columns, to);
-        b[i] = to;
+        std::int8_t* unpacked = scratch + i * kSlabColumns * kPanelRows;
+        unpack_i4(data + i4_codes_bytes(k0), data + i4_codes_bytes(x.k) + k0, to.columns, unpacked);
+        to.b[i] = unpacked;
       } else {
-        b[i] = data + (P == 2 ? i * plane_bytes(x.k) : 0) + k0 * kPanelRows;
+        to.b[i] = data + (P == 2 ? i * plane_bytes(x.k) : 0) + k0 * kPanelRows;
       }
     }
     finish_stores();
   }
 
-  void multiply_step(std::int64_t step, const std::int8_t* const (&b)[2], std::int64_t k0,
-                     std::int64_t columns, std::int32_t* sums) const {
-    const std::int8_t* a[2];
+  // `near`: the first step of a slab asks for the next panels' weights.
+  void multiply_step(std::int64_t step, std::int64_t k0, bool near, Operands& from,
+                     std::int32_t* sums) const {
     for (int i = 0; i < 2; ++i) {
-      a[i] = x.planes + first_row(step, L == 2 ? 0 : i) * x.stride + (L == 2 ? i * x.low_offset : 0) + k0;
+      from.a[i] =
+          x.planes + first_row(step, L == 2 ? 0 : i) * x.stride + (L == 2 ? i * x.low_offset : 0) + k0;
+      from.next[i] = near && w.kind != WeightKind::i4 ? from.b[i] + kPanels * w.panel_bytes : nullptr;
     }
-    multiply(a, x.stride, b, columns, k0 == 0, sums);
+    multiply(from, k0 == 0, sums);
   }
 
-  // Joins the limbs of every output of a step.
+  // Joins the limbs of every output of a step: spec/linear.h, R1 to R4, on 16 outputs at a time.
   void finish_step(std::int64_t step, std::int64_t p, const std::int32_t* sums) const {
     for (int tile = 0; tile < kRowTiles; ++tile) {
       for (int i = 0; i < kPanels && (p + i) * kPanelRows < out.n; ++i) {
+        const std::int64_t first = (p + i) * kPanelRows, left = out.n - first;
+        const auto mask = static_cast<__mmask16>(left < kPanelRows ? (1 << left) - 1 : 0xffff);
+        const __m512 column_scale =
+            out.column_scale ? _mm512_loadu_ps(out.column_scale + first) : _mm512_set1_ps(1.0f);
         for (std::int64_t r = 0; r < tile_rows; ++r) {
-          double sum[kPanelRows] = {};
-          for (int l = 0; l < L; ++l) {
-            for (int plane = 0; plane < P; ++plane) {
-              const int a = L == 2 ? l : tile, b = P == 2 ? plane : i;
-              const std::int32_t* digit = sums + (2 * a + b) * kTileSums + r * kTile;
-              for (int o = 0; o < kPanelRows; ++o) sum[o] += digit[o] * unit(l, plane);
-            }
-          }
-          finish_row(sum, first_row(step, tile) + r, p + i, out);
+          const std::int64_t row = first_row(step, tile) + r;
+          __m512 y = join(tile, i, sums + r * kTile);
+          y = _mm512_mul_ps(y, _mm512_mul_ps(_mm512_set1_ps(out.row_scale[row]), column_scale));
+          if (out.bias) y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, out.bias + first));
+          _mm512_mask_storeu_ps(out.y + row * out.stride + first, mask, y);
         }
       }
     }
+  }
+
+  // f32 of the exact integers of 16 outputs. The sums of limbs are exact in double, so the fma rounds nothing.
+  static __m512 join(int tile, int i, const std::int32_t* sums) {
+    __m512d low = _mm512_setzero_pd(), high = _mm512_setzero_pd();
+    for (int l = 0; l < L; ++l) {
+      for (int plane = 0; plane < P; ++plane) {
+        const int a = L == 2 ? l : tile, b = P == 2 ? plane : i;
+        const __m512i digit = _mm512_load_si512(sums + (2 * a + b) * kTileSums);
+        const __m512d one = _mm512_set1_pd(unit(l, plane));
+        low = _mm512_fmadd_pd(_mm512_cvtepi32_pd(_mm512_castsi512_si256(digit)), one, low);
+        high = _mm512_fmadd_pd(_mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(digit, 1)), one, high);
+      }
+    }
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);
   }
 
   // What one in limb l of x times one in limb `plane` of the weights stands for.
@@ -153,13 +194,14 @@ struct TileGemm {
       const std::int64_t end = x.rows < m0 + block ? x.rows : m0 + block;
       for (std::int64_t p = 0; p * kPanelRows < out.n; p += kPanels) {
         for (std::int64_t k0 = 0; k0 < x.k; k0 += kSlabColumns) {
-          const std::int64_t columns = x.k - k0 < kSlabColumns ? x.k - k0 : kSlabColumns;
-          const std::int8_t* b[2];
-          load_slab(p, k0, columns, scratch, b);
+          Operands operands;
+          operands.stride = x.stride;
+          operands.columns = x.k - k0 < kSlabColumns ? x.k - k0 : kSlabColumns;
+          load_slab(p, k0, scratch, operands);
           for (std::int64_t step = m0; step < end; step += kStepRows) {
             std::int32_t* step_sums = sums[(step - m0) / kStepRows];
-            multiply_step(step, b, k0, columns, step_sums);
-            if (k0 + columns == x.k) finish_step(step, p, step_sums);
+            multiply_step(step, k0, step == m0, operands, step_sums);
+            if (k0 + operands.columns == x.k) finish_step(step, p, step_sums);
           }
         }
       }
