@@ -16,6 +16,8 @@ void CheckpointTensor::read_row(std::int64_t row, float* out) const {
   info.dequantise(data + row * row_bytes(type, columns), columns / info.block_elements, out);
 }
 
+void Checkpoint::prefetch(const CheckpointTensor& tensor) const { prefetch_pages(tensor.data, tensor.bytes); }
+
 void Checkpoint::forget(const CheckpointTensor& tensor) const { forget_pages(tensor.data, tensor.bytes); }
 
 Result<Checkpoint> open_checkpoint(const std::string& path) {

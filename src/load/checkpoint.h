@@ -67,6 +67,8 @@ struct Checkpoint {
     auto it = tensors.find(name);
     return it == tensors.end() ? nullptr : &it->second;
   }
+  // Asks the kernel to read this tensor from disk ahead of its use.
+  void prefetch(const CheckpointTensor& tensor) const;
   // Tells the kernel that this tensor's pages are not needed any more (the file is never held in memory
   // whole).
   void forget(const CheckpointTensor& tensor) const;

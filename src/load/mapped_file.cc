@@ -55,6 +55,13 @@ std::string identity_of(std::span<const FileHeader> files) {
   return sha.hex();
 }
 
+void prefetch_pages(const std::byte* data, std::int64_t bytes) {
+  auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(data) / page * page;
+  std::uintptr_t end = reinterpret_cast<std::uintptr_t>(data) + static_cast<std::uintptr_t>(bytes);
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);  // advice: refusal costs time only
+}
+
 void forget_pages(const std::byte* data, std::int64_t bytes) {
   auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(data) + page - 1) / page * page;

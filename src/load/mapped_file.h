@@ -39,6 +39,9 @@ struct FileHeader {
 };
 std::string identity_of(std::span<const FileHeader> files);
 
+// Asks the kernel to read the pages of [data, data + bytes) of a file mapping ahead of their use.
+void prefetch_pages(const std::byte* data, std::int64_t bytes);
+
 // Tells the kernel that the pages wholly inside [data, data + bytes)
 // of a file mapping are not needed any more.
 void forget_pages(const std::byte* data, std::int64_t bytes);

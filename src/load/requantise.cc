@@ -164,8 +164,12 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
   done.tensors = static_cast<std::int64_t>(specs.size());
   for (const TensorSpec& spec : specs) done.bytes += checkpoint.find(spec.name)->bytes;
 
-  for (const TensorSpec& spec : specs) {
+  checkpoint.prefetch(*checkpoint.find(specs.front().name));
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const TensorSpec& spec = specs[i];
     const CheckpointTensor& tensor = *checkpoint.find(spec.name);
+    // The disk reads the next tensor while this one is packed.
+    if (i + 1 < specs.size()) checkpoint.prefetch(*checkpoint.find(specs[i + 1].name));
     TensorReport report{
         .name = spec.name, .file_type = tensor.type, .kind = "f32", .why = "vectors stay as they are"};
     if (spec.vector) {
