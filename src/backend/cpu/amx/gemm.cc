@@ -25,7 +25,6 @@ constexpr std::int64_t kMinRows = 5;
 constexpr std::int64_t kMaxColumns = 131072;
 constexpr std::int64_t kSlabColumns = 2048;  // of two panels, 64 KiB: stays in the second cache for every row
 constexpr std::int64_t kRowBlock = 128;      // rows that share one pass over the weights
-constexpr std::int64_t kAhead = 4 * kTileColumns;  // columns between the prefetch of A and its use
 
 // Tile registers: 0 .. 3 sums (2 a + b), 4 and 5 A, 6 and 7 B.
 // Intel SDM vol. 1, 18.3: the 64 bytes of TILECFG.
@@ -45,12 +44,12 @@ struct alignas(64) TileConfig {
 // The tile intrinsics do not tell the compiler which memory they read: stores before must not sink below.
 inline void finish_stores() { asm volatile("" ::: "memory"); }
 
-// One k-step's share of a prefetch: 16 lines, `stride` bytes apart.
-template <auto kHint>
-inline void prefetch_tile(const std::int8_t* from, std::int64_t stride) {
+// Brings one tile of weights into the second cache.
+inline void prefetch_tile(const std::int8_t* b) {
 #pragma GCC unroll 16
-  for (std::int64_t r = 0; r < kTile; ++r)
-    _mm_prefetch(reinterpret_cast<const char*>(from + r * stride), kHint);
+  for (std::int64_t quad = 0; quad < kTile; ++quad) {
+    _mm_prefetch(reinterpret_cast<const char*>(b + quad * kTileColumns), _MM_HINT_T1);
+  }
 }
 
 // What one step reads: `columns` columns of two A tiles and two B tiles.
@@ -64,8 +63,8 @@ struct Operands {
 
 // sums = (first ? 0 : sums) + A B.   sums: (2, 2, 16, 16)
 //
-// A comes from the second cache in lines that no hardware prefetcher foresees, B from memory: each is asked for ahead of
-// its use. A prefetch beyond the end of an operand is harmless: it never faults.
+// With few rows the weights come from memory, and tile loads alone do not keep enough of it in flight. A prefetch beyond the
+// end of the weights is harmless: it never faults.
 inline void multiply(const Operands& x, bool first, std::int32_t* sums) {
   constexpr int kSumsStride = kTile * sizeof(std::int32_t);
   if (first) {
@@ -80,11 +79,9 @@ inline void multiply(const Operands& x, bool first, std::int32_t* sums) {
     _tile_loadd(3, sums + 3 * kTileSums, kSumsStride);
   }
   for (std::int64_t k = 0; k < x.columns; k += kTileColumns) {
-    prefetch_tile<_MM_HINT_T0>(x.a[0] + k + kAhead, x.stride);
-    prefetch_tile<_MM_HINT_T0>(x.a[1] + k + kAhead, x.stride);
     if (x.next[0] != nullptr) {
-      prefetch_tile<_MM_HINT_T1>(x.next[0] + k * kPanelRows, kTileColumns);
-      prefetch_tile<_MM_HINT_T1>(x.next[1] + k * kPanelRows, kTileColumns);
+      prefetch_tile(x.next[0] + k * kPanelRows);
+      prefetch_tile(x.next[1] + k * kPanelRows);
     }
     _tile_loadd(6, x.b[0] + k * kPanelRows, kTileColumns);
     _tile_loadd(4, x.a[0] + k, x.stride);
