@@ -204,10 +204,11 @@ PanelOutcome PanelQuantiser::quantise(const CheckpointTensor& tensor, std::int64
       return outcome;
     }
     scale[r] = s.scale;
-    std::int8_t *high = high_.data() + r * k_padded_, *low = low_.data() + r * k_padded_;
+    std::int8_t* high = high_.data() + r * k_padded_;
     switch (kind_) {
       case WeightKind::i16:
-        outcome.errors[r] = quantise_i16_row(x_.data(), k_padded_, s.reciprocal, high, low);
+        outcome.errors[r] =
+            quantise_i16_row(x_.data(), k_padded_, s.reciprocal, high, low_.data() + r * k_padded_);
         break;
       case WeightKind::i8:
         outcome.errors[r] = quantise_i8_row(x_.data(), k_padded_, s.reciprocal, high);
