@@ -128,8 +128,8 @@ int run(const Options& options) {
 
   bool stream = !options.json && options.n == 1;
   Printer printer(options.n, stream);
-  if (stream) std::fputs(text->c_str(), stdout);
   if (auto id = (*engine)->submit(*request, printer); !id) return complain(id.error());
+  if (stream) std::fputs(text->c_str(), stdout);
   while (!(*engine)->idle()) (*engine)->step();
 
   if (options.json) {
