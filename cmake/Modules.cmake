@@ -30,6 +30,7 @@ verbatim_module(model)
 verbatim_module(schedule)
 verbatim_module(tokenizer PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 verbatim_module(engine)
+verbatim_module(server)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)
   include(${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)
