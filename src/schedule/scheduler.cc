@@ -8,6 +8,12 @@
 
 namespace verbatim {
 
+namespace {
+
+constexpr std::int64_t kForcedPreemptionWay = 16;  // tokens
+
+}  // namespace
+
 TokenSpan Scheduler::Sequence::block_tokens(std::int64_t block, std::int64_t count) const {
   return TokenSpan(tokens).subspan(static_cast<std::size_t>(block * kPageTokens),
                                    static_cast<std::size_t>(count));
@@ -181,13 +187,13 @@ bool Scheduler::preempt_younger_than(SequenceId id) {
   return false;
 }
 
-// Every preempt_every steps, the youngest sequence that has come further than when this last happened to it:
-// so that each time brings it new tokens, and it ends.
+// Every preempt_every steps, the youngest sequence that has come a good way further than when this last happened
+// to it: so that it ends, after no more recomputations than its length holds such ways.
 void Scheduler::force_preemption() {
   if (options_.preempt_every == 0 || steps_ % options_.preempt_every != 0) return;
   for (auto it = running_.rbegin(); it != running_.rend(); ++it) {
     Sequence& s = sequences_.at(*it);
-    if (s.computed <= s.forced_out_at) continue;
+    if (s.computed <= s.forced_out_at + kForcedPreemptionWay) continue;
     s.forced_out_at = s.computed;
     preempt(*it);
     return;
