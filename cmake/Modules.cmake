@@ -29,6 +29,7 @@ verbatim_module(sample)
 verbatim_module(model)
 verbatim_module(schedule)
 verbatim_module(tokenizer PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+verbatim_module(constrain)
 verbatim_module(engine)
 verbatim_module(server)
 

@@ -1,0 +1,175 @@
+#include "constrain/char_dfa.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "constrain/grammar.h"
+#include "tokenizer/utf8.h"
+
+namespace verbatim {
+namespace {
+
+Error too_large() { return fail("needs an automaton that is too large"); }
+
+// Numbers the values that stand for states, in the order of their discovery.
+template <class Value>
+class Numbering {
+ public:
+  std::uint32_t operator[](const Value& value) {
+    auto [it, added] = number_.emplace(value, static_cast<std::uint32_t>(values_.size()));
+    if (added) values_.push_back(value);
+    return it->second;
+  }
+  std::size_t size() const { return values_.size(); }
+  Value value(std::size_t number) const { return values_[number]; }
+
+ private:
+  std::map<Value, std::uint32_t> number_;
+  std::vector<Value> values_;
+};
+
+}  // namespace
+
+Result<CharDfa> CharDfa::intersection(const CharDfa& a, const CharDfa& b) {
+  CharDfa both;
+  Numbering<std::pair<std::uint32_t, std::uint32_t>> pairs;
+  pairs[{0, 0}];
+  std::size_t work = 0;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const auto [in_a, in_b] = pairs.value(i);
+    const State &left = a.states[in_a], &right = b.states[in_b];
+    State state{.accepts = left.accepts && right.accepts, .edges = {}};
+    for (auto l = left.edges.begin(), r = right.edges.begin();
+         l != left.edges.end() && r != right.edges.end();) {
+      const CharRange common{std::max(l->range.first, r->range.first),
+                             std::min(l->range.last, r->range.last)};
+      if (common.first <= common.last) state.edges.push_back({common, pairs[{l->to, r->to}]});
+      (l->range.last < r->range.last ? l : r)++;
+      if (++work > kMostWork) return too_large();
+    }
+    both.states.push_back(std::move(state));
+    if (pairs.size() > kMostStates) return too_large();
+  }
+  return both;
+}
+
+Result<CharDfa> CharDfa::of_length(std::uint32_t at_least, std::uint32_t at_most) {
+  const bool bounded = at_most != Grammar::kUnbounded;
+  const std::uint32_t last = bounded ? at_most : at_least;
+  if (last >= kMostStates) return too_large();
+  CharDfa dfa;
+  for (std::uint32_t length = 0; length <= last; ++length) {
+    State state{.accepts = length >= at_least, .edges = {}};
+    if (length < last || !bounded) {
+      for (CharRange range : CharSet::all().ranges())
+        state.edges.push_back({range, std::min(length + 1, last)});
+    }
+    dfa.states.push_back(std::move(state));
+  }
+  return dfa;
+}
+
+CharDfa CharDfa::all_but(const std::vector<std::string>& words) {
+  struct Branch {
+    bool word = false;
+    std::map<char32_t, std::uint32_t> children;
+  };
+  std::vector<Branch> tree(1);
+  for (const std::string& word : words) {
+    std::uint32_t at = 0;
+    for (std::size_t i = 0; i < word.size();) {
+      const Utf8Char c = read_utf8(word, i);
+      auto [it, added] = tree[at].children.emplace(c.code_point, static_cast<std::uint32_t>(tree.size()));
+      at = it->second;
+      if (added) tree.emplace_back();
+      i += c.bytes;
+    }
+    tree[at].word = true;
+  }
+
+  CharDfa dfa;
+  const auto elsewhere = static_cast<std::uint32_t>(tree.size());
+  for (const Branch& branch : tree) {
+    State state{.accepts = !branch.word, .edges = {}};
+    std::vector<CharRange> named;
+    for (auto [c, child] : branch.children) {
+      named.push_back({c, c});
+      state.edges.push_back({{c, c}, child});
+    }
+    const CharSet unnamed = CharSet(std::move(named)).complement();
+    for (CharRange range : unnamed.ranges()) state.edges.push_back({range, elsewhere});
+    std::ranges::sort(state.edges, {}, [](const Edge& edge) { return edge.range.first; });
+    dfa.states.push_back(std::move(state));
+  }
+  State anything{.accepts = true, .edges = {}};
+  for (CharRange range : CharSet::all().ranges()) anything.edges.push_back({range, elsewhere});
+  dfa.states.push_back(std::move(anything));
+  return dfa;
+}
+
+std::uint32_t CharNfa::add() {
+  states_.emplace_back();
+  return static_cast<std::uint32_t>(states_.size() - 1);
+}
+
+void CharNfa::read(std::uint32_t from, const CharSet& chars, std::uint32_t to) {
+  for (CharRange range : chars.ranges()) states_[from].edges.push_back({range, to});
+}
+
+// Sorted.
+std::vector<std::uint32_t> CharNfa::closure(std::vector<std::uint32_t> members) const {
+  std::set<std::uint32_t> reached(members.begin(), members.end());
+  while (!members.empty()) {
+    const std::uint32_t state = members.back();
+    members.pop_back();
+    for (std::uint32_t to : states_[state].empty)
+      if (reached.insert(to).second) members.push_back(to);
+  }
+  return {reached.begin(), reached.end()};
+}
+
+// The subset construction. The edges of the members of a set are swept from left to right: between two places
+// where a range begins or ends, all characters lead to the same members.
+Result<CharDfa> CharNfa::determinise(std::uint32_t start, std::uint32_t accepting) const {
+  CharDfa dfa;
+  Numbering<std::vector<std::uint32_t>> sets;
+  sets[closure({start})];
+  std::size_t work = 0;
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    const std::vector<std::uint32_t> members = sets.value(i);
+    CharDfa::State state{.accepts = std::ranges::binary_search(members, accepting), .edges = {}};
+    std::vector<CharDfa::Edge> edges;
+    std::set<char32_t> cuts;
+    for (std::uint32_t member : members) {
+      for (const CharDfa::Edge& edge : states_[member].edges) {
+        edges.push_back(edge);
+        cuts.insert({edge.range.first, edge.range.last + 1});
+      }
+    }
+    for (auto cut = cuts.begin(); cut != cuts.end() && std::next(cut) != cuts.end(); ++cut) {
+      std::vector<std::uint32_t> targets;
+      for (const CharDfa::Edge& edge : edges)
+        if (edge.range.first <= *cut && *cut <= edge.range.last) targets.push_back(edge.to);
+      work += edges.size();
+      if (work > CharDfa::kMostWork) return too_large();
+      if (targets.empty()) continue;
+      targets = closure(std::move(targets));
+      work += targets.size();
+      const std::uint32_t to = sets[targets];
+      const CharRange range{*cut, *std::next(cut) - 1};
+      if (!state.edges.empty() && state.edges.back().to == to &&
+          state.edges.back().range.last + 1 == range.first) {
+        state.edges.back().range.last = range.last;
+      } else {
+        state.edges.push_back({range, to});
+      }
+    }
+    dfa.states.push_back(std::move(state));
+    if (sets.size() > CharDfa::kMostStates) return too_large();
+  }
+  return dfa;
+}
+
+}  // namespace verbatim

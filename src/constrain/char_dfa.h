@@ -1,0 +1,60 @@
+// CharDfa: a regular set of strings of Unicode characters, as a deterministic automaton: what `pattern`,
+// `format` and length limits become before they are spelled as JSON.
+//
+// Sizes are bounded: whatever would need more than kMostStates states or kMostWork steps is refused.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "constrain/char_set.h"
+
+namespace verbatim {
+
+struct CharDfa {
+  struct Edge {
+    CharRange range;
+    std::uint32_t to = 0;
+  };
+  struct State {
+    bool accepts = false;
+    std::vector<Edge> edges;  // disjoint, in order
+  };
+  std::vector<State> states;  // the first is the start
+
+  static constexpr std::size_t kMostStates = 20'000;
+  static constexpr std::size_t kMostWork = 300'000;
+
+  // The strings that are in both.
+  static Result<CharDfa> intersection(const CharDfa& a, const CharDfa& b);
+  // Strings of at_least to at_most characters; at_most may be Grammar::kUnbounded.
+  static Result<CharDfa> of_length(std::uint32_t at_least, std::uint32_t at_most);
+  // Every string but these, which are well-formed UTF-8.
+  static CharDfa all_but(const std::vector<std::string>& words);
+};
+
+// A nondeterministic automaton, made state by state.
+class CharNfa {
+ public:
+  static constexpr std::size_t kMostStates = 5'000;
+
+  std::uint32_t add();
+  void read(std::uint32_t from, const CharSet& chars, std::uint32_t to);
+  void skip(std::uint32_t from, std::uint32_t to) { states_[from].empty.push_back(to); }
+  std::size_t size() const { return states_.size(); }
+
+  Result<CharDfa> determinise(std::uint32_t start, std::uint32_t accepting) const;
+
+ private:
+  struct State {
+    std::vector<CharDfa::Edge> edges;
+    std::vector<std::uint32_t> empty;
+  };
+  std::vector<std::uint32_t> closure(std::vector<std::uint32_t> members) const;
+
+  std::vector<State> states_;
+};
+
+}  // namespace verbatim

@@ -1,0 +1,99 @@
+#include "constrain/constraint.h"
+
+#include <utility>
+
+#include "constrain/json_grammar.h"
+
+namespace verbatim {
+namespace {
+
+// Of one walk, in words of configurations that it passes: a fraction of a second. A schema of which so much
+// must be kept in view at once is not one that means well; its texts are refused.
+constexpr std::size_t kMostWork = 64'000'000;
+
+void allow(std::int32_t token, TokenBits& bits) {
+  bits[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (token % 64);
+}
+
+}  // namespace
+
+Constraint::Constraint(Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary)
+    : vocabulary_(std::move(vocabulary)), table_(std::move(grammar)) {}
+
+Result<std::shared_ptr<const Constraint>> Constraint::json_schema(
+    const nlohmann::ordered_json& schema, std::shared_ptr<const TokenTrie> vocabulary) {
+  CHECK(vocabulary != nullptr, "a constraint needs a vocabulary");
+  Result<Grammar> grammar = json_grammar(schema);
+  if (!grammar.ok()) return grammar.error();
+  return std::shared_ptr<const Constraint>(new Constraint(std::move(*grammar), std::move(vocabulary)));
+}
+
+std::shared_ptr<const Constraint> Constraint::json_object(std::shared_ptr<const TokenTrie> vocabulary) {
+  return *json_schema({{"type", "object"}}, std::move(vocabulary));
+}
+
+// Computes it, and remembers it.  REQUIRES: mutex_ is held
+std::shared_ptr<const TokenBits> Constraint::mask_of(StateId state) const {
+  if (table_.mask(state) != nullptr) return table_.mask(state);
+  if (table_.full()) table_.forget_all_but({&state, 1});
+  auto bits = std::make_shared<TokenBits>((static_cast<std::size_t>(vocab_size()) + 63) / 64);
+  const Configurations at = table_.configurations(state);
+  walk(vocabulary_->plain(), state, *bits);
+  walk(vocabulary_->others(), table_.number_of(at), *bits);
+  table_.set_mask(table_.number_of(at), bits);  // a walk may forget numbers
+  return bits;
+}
+
+void Constraint::walk(const TokenTrie::Part& part, StateId from, TokenBits& bits) const {
+  std::vector<StateId> path(part.depth + 1, StateTable::kRefused);  // the state after each byte to a node
+  path[0] = from;
+  std::size_t work = 0;
+  for (std::uint32_t i = 0; i + 1 < part.nodes.size();) {
+    const TokenTrie::Node& node = part.nodes[i];
+    if (node.depth > 0) path[node.depth] = table_.after(path[node.depth - 1], node.byte);
+    if (table_.full()) table_.forget_all_but(path);
+    const StateId state = path[node.depth];
+    if (state == StateTable::kRefused) {
+      i = node.end;
+      continue;
+    }
+    work += table_.configurations(state).size();
+    if (work > kMostWork) return bits.assign(bits.size(), 0);
+    const bool whole = &part == &vocabulary_->plain() && node.height <= table_.outlook(state).free_characters;
+    const std::uint32_t next = whole ? node.end : i + 1;
+    for (std::uint32_t t = node.first_token; t < part.nodes[next].first_token; ++t)
+      allow(part.tokens[t], bits);
+    i = next;
+  }
+}
+
+ConstraintState::ConstraintState(std::shared_ptr<const Constraint> constraint)
+    : constraint_(std::move(constraint)) {
+  CHECK(constraint_ != nullptr, "a constraint state needs a constraint");
+  std::lock_guard lock(constraint_->mutex_);
+  StateTable& table = constraint_->table_;
+  const StateId start = table.start();
+  at_ = table.configurations(start);
+  outlook_ = table.outlook(start);
+}
+
+bool ConstraintState::advance(std::string_view bytes) {
+  std::lock_guard lock(constraint_->mutex_);
+  StateTable& table = constraint_->table_;
+  StateId state = table.number_of(at_);
+  for (char byte : bytes) {
+    state = table.after(state, static_cast<std::uint8_t>(byte));
+    if (table.full()) table.forget_all_but({&state, 1});
+    if (state == StateTable::kRefused) return false;
+  }
+  at_ = table.configurations(state);
+  outlook_ = table.outlook(state);
+  return true;
+}
+
+std::shared_ptr<const TokenBits> ConstraintState::allowed() const {
+  std::lock_guard lock(constraint_->mutex_);
+  return constraint_->mask_of(constraint_->table_.number_of(at_));
+}
+
+}  // namespace verbatim

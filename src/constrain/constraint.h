@@ -1,0 +1,69 @@
+// Constraint: what an answer may say: JSON, or JSON that satisfies a schema. Start here.
+//
+//   schema -> requirements of each value (schema.h) -> grammar of bytes (json_grammar.h, grammar.h)
+//          -> where a text stands in it (configurations.h), remembered (state_table.h)
+//          -> the tokens that may come next (token_trie.h)
+//
+// Promises: which tokens are allowed is a pure function of (schema, vocabulary, bytes so far); what is
+// remembered between calls only saves time. A text that may end is JSON (RFC 8259), well-formed UTF-8, and
+// satisfies the schema as docs/structured-output.md reads it. A text that may go on can be finished, but for
+// the limits named in configurations.h. How bytes are cut into tokens makes no difference.
+//
+// A Constraint belongs to a vocabulary. It may be shared by requests and threads; a ConstraintState belongs
+// to one answer, is a value, and is cheap to copy.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/result.h"
+#include "constrain/state_table.h"
+#include "constrain/token_trie.h"
+
+namespace verbatim {
+
+class Constraint {
+ public:
+  // Any JSON object. vocabulary: never nullptr, here and below
+  static std::shared_ptr<const Constraint> json_object(std::shared_ptr<const TokenTrie> vocabulary);
+  // The error names the keyword by its JSON pointer, and what to change.
+  static Result<std::shared_ptr<const Constraint>> json_schema(const nlohmann::ordered_json& schema,
+                                                               std::shared_ptr<const TokenTrie> vocabulary);
+
+  std::int32_t vocab_size() const { return vocabulary_->vocab_size(); }
+
+ private:
+  friend class ConstraintState;
+
+  Constraint(Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary);
+  std::shared_ptr<const TokenBits> mask_of(StateId state) const;
+  void walk(const TokenTrie::Part& part, StateId from, TokenBits& bits) const;
+
+  std::shared_ptr<const TokenTrie> vocabulary_;
+  mutable std::mutex mutex_;  // of table_
+  mutable StateTable table_;
+};
+
+class ConstraintState {
+ public:
+  // REQUIRES: constraint is not nullptr
+  explicit ConstraintState(std::shared_ptr<const Constraint> constraint);
+
+  // Takes in the bytes of the next token. False: the text may not go on so, and nothing has changed.
+  bool advance(std::string_view bytes);
+  // The text is complete.
+  bool may_end() const { return outlook_.may_end; }
+  // The text is complete and no byte may follow.
+  bool must_end() const { return outlook_.may_end && !outlook_.may_go_on; }
+  // The tokens whose bytes may come next: bits of the vocabulary. Special tokens are not among them.
+  std::shared_ptr<const TokenBits> allowed() const;
+
+ private:
+  std::shared_ptr<const Constraint> constraint_;
+  Configurations at_;
+  Outlook outlook_;
+};
+
+}  // namespace verbatim

@@ -1,0 +1,119 @@
+#include "constrain/grammar.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace verbatim {
+namespace {
+
+using Node = Grammar::Node;
+using Kind = Node::Kind;
+
+// Whether some text leads from the node to the end of its rule, as far as is known yet.
+bool can_finish(const Node& node, const std::vector<char>& known) {
+  auto finishes = [&](NodeId id) { return known[id] != 0; };
+  switch (node.kind) {
+    case Kind::end:
+      return true;
+    case Kind::bytes:
+      return std::ranges::any_of(node.edges, finishes, &Grammar::Edge::to);
+    case Kind::split:
+      return std::ranges::any_of(node.choices, finishes);
+    case Kind::call:
+      return finishes(node.body) && finishes(node.next);
+    case Kind::repeat:
+      return finishes(node.next) && (node.at_least == 0 || finishes(node.body));
+  }
+  return false;
+}
+
+// The least fixed point. Fragments are made from their end, so one pass by increasing id settles all but
+// recursive rules.
+std::vector<char> nodes_that_finish(const std::vector<Node>& nodes) {
+  std::vector<char> known(nodes.size(), 0);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t id = 0; id < nodes.size(); ++id) {
+      if (known[id] != 0 || !can_finish(nodes[id], known)) continue;
+      known[id] = 1;
+      changed = true;
+    }
+  }
+  return known;
+}
+
+}  // namespace
+
+GrammarBuilder::GrammarBuilder() { add(Kind::end); }
+
+Node& GrammarBuilder::add(Kind kind) {
+  nodes_.emplace_back().kind = kind;
+  return nodes_.back();
+}
+
+void GrammarBuilder::add_edge(NodeId from, Grammar::Edge edge) {
+  nodes_[from].edges.push_back(edge);
+  ++edges_;
+}
+
+NodeId GrammarBuilder::bytes(std::vector<Grammar::Edge> edges) {
+  edges_ += edges.size();
+  add(Kind::bytes).edges = std::move(edges);
+  return last();
+}
+
+NodeId GrammarBuilder::range(char first, char last, NodeId next) {
+  return bytes({{static_cast<std::uint8_t>(first), static_cast<std::uint8_t>(last), next}});
+}
+
+NodeId GrammarBuilder::literal(std::string_view text, NodeId next) {
+  for (std::size_t i = text.size(); i-- > 0;) next = byte(text[i], next);
+  return next;
+}
+
+NodeId GrammarBuilder::split(std::vector<NodeId> choices) {
+  add(Kind::split).choices = std::move(choices);
+  return last();
+}
+
+NodeId GrammarBuilder::call(NodeId body, NodeId next) {
+  Node& node = add(Kind::call);
+  node.body = body, node.next = next;
+  return last();
+}
+
+NodeId GrammarBuilder::nested(NodeId body) {
+  Node& node = add(Kind::call);
+  node.body = body, node.next = Grammar::kEnd, node.nests = true;
+  return last();
+}
+
+NodeId GrammarBuilder::repeat(NodeId body, std::uint32_t at_least, std::uint32_t at_most, NodeId next) {
+  CHECK(at_least <= at_most, "a repetition of {} to {} times", at_least, at_most);
+  Node& node = add(Kind::repeat);
+  node.body = body, node.next = next, node.at_least = at_least, node.at_most = at_most;
+  return last();
+}
+
+void GrammarBuilder::define(NodeId reserved, NodeId first) {
+  Node& node = nodes_[reserved];
+  CHECK(node.kind == Kind::split && node.choices.empty(), "node {} is defined twice", reserved);
+  node.choices = {first};
+}
+
+bool GrammarBuilder::finish(NodeId start, NodeId any_character, Grammar& grammar) && {
+  const std::vector<char> finishes = nodes_that_finish(nodes_);
+  auto is_dead = [&](NodeId id) { return finishes[id] == 0; };
+  for (Node& node : nodes_) {
+    std::erase_if(node.edges, [&](const Grammar::Edge& edge) { return is_dead(edge.to); });
+    std::erase_if(node.choices, is_dead);
+    if (node.kind == Kind::repeat && is_dead(node.body)) node.at_most = 0;
+  }
+  if (is_dead(start)) return false;
+  grammar = {.nodes = std::move(nodes_), .start = start, .any_character = any_character};
+  return true;
+}
+
+}  // namespace verbatim

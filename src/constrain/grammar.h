@@ -1,0 +1,81 @@
+// Grammar: which texts are allowed, byte by byte: a recursive transition network.
+//
+// A node reads a byte, chooses, calls a rule, repeats a rule, or ends one. A rule is named by its first node
+// and ends at kEnd. Fragments are built from their end: every function that makes one takes the node that
+// follows it and gives the node that begins it.
+//
+// Counted repetition is a node of its own, so that {0, 100000} costs one node, and the count lives in the
+// state (configurations.h). A rule reads a byte before it calls itself, and does so by a call that nests; a
+// repeated rule is never empty: the makers of grammars see to it.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+namespace verbatim {
+
+using NodeId = std::uint32_t;
+
+struct Grammar {
+  struct Edge {
+    std::uint8_t first = 0, last = 0;  // a range of bytes, both ends included
+    NodeId to = 0;
+  };
+  struct Node {
+    enum class Kind : std::uint8_t { bytes, split, call, repeat, end };
+    Kind kind = Kind::bytes;
+    std::vector<Edge> edges;                  // bytes: ranges may overlap
+    std::vector<NodeId> choices;              // split
+    NodeId body = 0, next = 0;                // call, repeat: the rule, and what follows it
+    std::uint32_t at_least = 0, at_most = 0;  // repeat
+    bool nests = false;  // call: of an array or object, which counts as a level of nesting
+  };
+
+  static constexpr NodeId kEnd = 0;  // of every rule
+  static constexpr std::uint32_t kUnbounded = std::numeric_limits<std::uint32_t>::max();
+
+  std::vector<Node> nodes;
+  NodeId start = kEnd;
+  // The rule for one character of a JSON string that may hold any text; kEnd: the grammar has none.
+  NodeId any_character = kEnd;
+};
+
+class GrammarBuilder {
+ public:
+  GrammarBuilder();
+
+  std::size_t size() const { return nodes_.size() + edges_; }  // what it costs in memory, in parts
+  const std::vector<Grammar::Node>& nodes() const { return nodes_; }
+
+  NodeId bytes(std::vector<Grammar::Edge> edges);
+  NodeId byte(char c, NodeId next) { return range(c, c, next); }
+  NodeId range(char first, char last, NodeId next);
+  NodeId literal(std::string_view text, NodeId next);
+  NodeId split(std::vector<NodeId> choices);
+  NodeId optional(NodeId fragment, NodeId next) { return split({fragment, next}); }
+  NodeId call(NodeId body, NodeId next);
+  NodeId nested(NodeId body);  // a call that nests, at the end of a rule
+  // REQUIRES: at_least <= at_most; body reads at least one byte
+  NodeId repeat(NodeId body, std::uint32_t at_least, std::uint32_t at_most, NodeId next);
+
+  // A node that is defined later, so that rules can be recursive. Undefined, it admits nothing.
+  NodeId reserve() { return split({}); }
+  void define(NodeId reserved, NodeId first);
+
+  void add_edge(NodeId from, Grammar::Edge edge);  // REQUIRES: `from` was made by bytes()
+
+  // Takes away every edge and choice from which no text comes to an end, so that whoever stands in the
+  // grammar can always finish. False: no text does.
+  bool finish(NodeId start, NodeId any_character, Grammar& grammar) &&;
+
+ private:
+  Grammar::Node& add(Grammar::Node::Kind kind);
+  NodeId last() const { return static_cast<NodeId>(nodes_.size() - 1); }
+
+  std::vector<Grammar::Node> nodes_;
+  std::size_t edges_ = 0;
+};
+
+}  // namespace verbatim

@@ -1,0 +1,52 @@
+// How JSON spells strings, constants and white space, as fragments of a grammar.
+//
+// Free strings may spell their characters in every way that JSON has. Strings that must be in a CharDfa, and
+// the names of properties, have one way: characters stand for themselves, `"`, `\` and control characters are
+// written with their two-character escape, and \u00HH where there is none; but what follows a place from which
+// anything is in the CharDfa is free.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "constrain/char_dfa.h"
+#include "constrain/grammar.h"
+
+namespace verbatim {
+
+using OrderedJson = nlohmann::ordered_json;
+
+class JsonSpelling {
+ public:
+  explicit JsonSpelling(GrammarBuilder& grammar);
+
+  // The rule for one character of a free string.
+  NodeId any_character() const { return any_character_; }
+
+  // Nothing, one space, or one or two line ends and at most 20 spaces or tabs: llama.cpp's rule. Enough to
+  // indent, not enough to loop in.
+  NodeId space(NodeId next) { return grammar_.call(space_, next); }
+
+  NodeId free_string(std::uint32_t at_least, std::uint32_t at_most, NodeId next);
+  NodeId string_in(const CharDfa& characters, NodeId next);
+  // The text of a scalar.
+  static std::string scalar(const OrderedJson& value);
+  // Any of these texts.  REQUIRES: not empty, sorted, different
+  NodeId one_of(const std::vector<std::string>& texts, NodeId next);
+  // The value, its members in its order, with space where JSON has it.
+  NodeId constant(const OrderedJson& value, NodeId next);
+
+ private:
+  NodeId free_rest(std::uint32_t at_least, std::uint32_t at_most, NodeId next);
+  NodeId make_any_character();
+  NodeId make_space();
+  std::vector<Grammar::Edge> escapes_of(const CharDfa::State& state, const std::vector<NodeId>& node_of);
+  NodeId one_of(const std::vector<std::string>& texts, std::size_t first, std::size_t last, std::size_t depth,
+                NodeId next);
+
+  GrammarBuilder& grammar_;
+  NodeId any_character_ = 0, space_ = 0;
+};
+
+}  // namespace verbatim

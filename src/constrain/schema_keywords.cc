@@ -1,0 +1,152 @@
+#include "constrain/schema_keywords.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "constrain/schema.h"
+
+namespace verbatim {
+namespace {
+
+using Shape = KeywordShape;
+using namespace json_type;
+
+constexpr Keyword kKeywords[] = {
+    {"type", Shape::type_names},
+    {"enum", Shape::values},
+    {"const", Shape::value},
+    {"$ref", Shape::text},
+    {"allOf", Shape::schemas},
+    {"anyOf", Shape::schemas},
+    {"oneOf", Shape::schemas},
+    {"$defs", Shape::schema_map},
+    {"definitions", Shape::schema_map},
+    {"properties", Shape::schema_map, kObject},
+    {"required", Shape::texts, kObject},
+    {"additionalProperties", Shape::schema, kObject},
+    {"items", Shape::schema, kArray},
+    {"prefixItems", Shape::schemas, kArray},
+    {"minItems", Shape::count, kArray},
+    {"maxItems", Shape::count, kArray},
+    {"uniqueItems", Shape::only_false},
+    {"minLength", Shape::count, kString},
+    {"maxLength", Shape::count, kString},
+    {"pattern", Shape::text, kString},
+    {"format", Shape::text, kString},
+    {"minimum", Shape::number, kNumber},
+    {"maximum", Shape::number, kNumber},
+    {"exclusiveMinimum", Shape::number, kNumber},
+    {"exclusiveMaximum", Shape::number, kNumber},
+    {"nullable", Shape::only_false},  // OpenAPI 3.0
+    // The specification's annotations and identifiers, and OpenAPI's.
+    {"$schema", Shape::annotation},
+    {"$id", Shape::annotation},
+    {"$comment", Shape::annotation},
+    {"title", Shape::annotation},
+    {"description", Shape::annotation},
+    {"default", Shape::annotation},
+    {"examples", Shape::annotation},
+    {"example", Shape::annotation},
+    {"deprecated", Shape::annotation},
+    {"readOnly", Shape::annotation},
+    {"writeOnly", Shape::annotation},
+    {"contentEncoding", Shape::annotation},
+    {"contentMediaType", Shape::annotation},
+    {"contentSchema", Shape::annotation},
+    {"discriminator", Shape::annotation},
+    {"externalDocs", Shape::annotation},
+};
+
+constexpr std::pair<std::string_view, unsigned> kTypes[] = {
+    {"null", kNull},     {"boolean", kBoolean}, {"integer", kInteger}, {"number", kNumber},
+    {"string", kString}, {"array", kArray},     {"object", kObject},
+};
+
+// RFC 3339 (date and time; no leap seconds, days up to 31 in every month), RFC 3339 appendix A (duration),
+// RFC 5321 without quoting (email), RFC 1123 (hostname), RFC 2673 (ipv4), RFC 4122 (uuid), RFC 3986's
+// characters (uri).
+#define VERBATIM_DATE "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+#define VERBATIM_TIME \
+  "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+#define VERBATIM_LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+#define VERBATIM_OCTET "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+constexpr std::pair<std::string_view, const char*> kFormats[] = {
+    {"date", "^" VERBATIM_DATE "$"},
+    {"time", "^" VERBATIM_TIME "$"},
+    {"date-time", "^" VERBATIM_DATE "T" VERBATIM_TIME "$"},
+    {"duration",
+     "^P([0-9]+W|([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)(T([0-9]+H([0-9]+M([0-9]+S)?)?|"
+     "[0-9]+M([0-9]+S)?|[0-9]+S))?|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S))$"},
+    {"email", "^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@" VERBATIM_LABEL
+              "(\\." VERBATIM_LABEL ")+$"},
+    {"hostname", "^" VERBATIM_LABEL "(\\." VERBATIM_LABEL ")*$"},
+    {"ipv4", "^(" VERBATIM_OCTET "\\.){3}" VERBATIM_OCTET "$"},
+    {"uuid", "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"},
+    {"uri", "^[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9\\-._~:/?#@!$&'()*+,;=]|\\[|\\]|%[0-9A-Fa-f]{2})+$"},
+};
+
+bool is_schema(const nlohmann::ordered_json& value) { return value.is_object() || value.is_boolean(); }
+bool is_text(const nlohmann::ordered_json& value) { return value.is_string(); }
+
+template <class Each>
+bool is_list_of(const nlohmann::ordered_json& value, Each each) {
+  return value.is_array() && std::all_of(value.begin(), value.end(), each);
+}
+
+}  // namespace
+
+const Keyword* find_keyword(std::string_view name) {
+  static constexpr Keyword kVendor{"x-", Shape::annotation};
+  if (name.starts_with(kVendor.name)) return &kVendor;
+  auto it = std::ranges::find(kKeywords, name, &Keyword::name);
+  return it == std::end(kKeywords) ? nullptr : &*it;
+}
+
+std::string_view complaint_about(KeywordShape shape, const nlohmann::ordered_json& value) {
+  auto is_count = [&] { return value.is_number_integer() && value >= 0 && value < Grammar::kUnbounded; };
+  switch (shape) {
+    case Shape::annotation:
+    case Shape::value:
+      return {};
+    case Shape::type_names:
+      return is_text(value) || (is_list_of(value, is_text) && !value.empty()) ? ""
+                                                                              : "must name one or more types";
+    case Shape::values:
+      return value.is_array() && !value.empty() ? "" : "must be a list of one or more values";
+    case Shape::count:
+      return is_count() ? "" : "must be an integer in 0 .. 4294967294";
+    case Shape::number:
+      return value.is_number() ? "" : "must be a number";
+    case Shape::text:
+      return is_text(value) ? "" : "must be a string";
+    case Shape::texts:
+      return is_list_of(value, is_text) ? "" : "must be a list of strings";
+    case Shape::schema:
+      return is_schema(value) ? "" : "must be a schema, an object or a boolean (tuples are 'prefixItems')";
+    case Shape::schemas:
+      return is_list_of(value, is_schema) && !value.empty() ? "" : "must be a list of one or more schemas";
+    case Shape::schema_map:
+      return value.is_object() && std::all_of(value.begin(), value.end(), is_schema)
+                 ? ""
+                 : "must be an object whose values are schemas";
+    case Shape::only_false:
+      return value == false ? "" : "is supported as false only";
+  }
+  return {};
+}
+
+std::optional<unsigned> type_named(std::string_view name) {
+  auto it = std::ranges::find(kTypes, name, &std::pair<std::string_view, unsigned>::first);
+  return it == std::end(kTypes) ? std::nullopt : std::optional(it->second);
+}
+
+const char* pattern_of_format(std::string_view format) {
+  auto it = std::ranges::find(kFormats, format, &std::pair<std::string_view, const char*>::first);
+  return it == std::end(kFormats) ? nullptr : it->second;
+}
+
+std::string_view supported_formats() {
+  return "date, time, date-time, duration, email, hostname, ipv4, uuid, uri";
+}
+
+}  // namespace verbatim

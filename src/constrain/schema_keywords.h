@@ -1,0 +1,45 @@
+// The keywords of JSON Schema: which are read, which say nothing about a value, and which shape they have.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+namespace verbatim {
+
+enum class KeywordShape : std::uint8_t {
+  annotation,  // ignored, whatever it holds
+  type_names,
+  values,
+  value,
+  count,
+  number,
+  text,
+  texts,
+  schema,
+  schemas,
+  schema_map,
+  only_false,  // `true` would ask for something that is not supported
+};
+
+struct Keyword {
+  std::string_view name;
+  KeywordShape shape;
+  unsigned types = 0;  // json_type: of the values that the keyword is about; 0: of any
+};
+
+// nullptr: the keyword is not supported.
+const Keyword* find_keyword(std::string_view name);
+
+// What is wrong with the value of a keyword, as in "must be a number"; empty: nothing.
+std::string_view complaint_about(KeywordShape shape, const nlohmann::ordered_json& value);
+
+// json_type bits of "integer" and so on.
+std::optional<unsigned> type_named(std::string_view name);
+
+// The expression that a `format` stands for; nullptr: the format is not supported.
+const char* pattern_of_format(std::string_view format);
+std::string_view supported_formats();
+
+}  // namespace verbatim
