@@ -11,6 +11,7 @@ Answer::Answer(const GenerateRequest& request, std::int64_t choice, const Tokeni
   if (request.sampling.uses_history()) {
     for (std::int32_t token : request.prompt) counts_.emplace(token, 0);
   }
+  if (request.constraint != nullptr) constraint_.emplace(request.constraint);
 }
 
 bool Answer::is_stop(std::int32_t token) const {
@@ -18,11 +19,31 @@ bool Answer::is_stop(std::int32_t token) const {
   return own || std::ranges::find(request_.stop_tokens, token) != request_.stop_tokens.end();
 }
 
+void Answer::allowed_tokens(std::int64_t vocab, TokenBits& bits) const {
+  bits.clear();
+  if (!constraint_) return;
+  bits = *constraint_->allowed();
+  bits.resize(static_cast<std::size_t>(vocab + 63) / 64);
+  if (vocab % 64 != 0) bits.back() &= (std::uint64_t{1} << (vocab % 64)) - 1;
+  auto stop = [&](std::int32_t token) {
+    if (token < 0 || token >= vocab) return;
+    const std::uint64_t bit = std::uint64_t{1} << (token % 64);
+    std::uint64_t& word = bits[static_cast<std::size_t>(token) / 64];
+    word = may_end() ? word | bit : word & ~bit;
+  };
+  if (!request_.ignore_eos) std::ranges::for_each(tokenizer_->stop_ids(), stop);
+  std::ranges::for_each(request_.stop_tokens, stop);
+}
+
 std::string Answer::accept(std::int32_t token) {
   ++tokens_;
   last_ = token;
   if (request_.sampling.uses_history()) ++counts_[token];
   if (!decoder_ || is_stop(token)) return {};
+  if (constraint_) {
+    const bool advanced = constraint_->advance(tokenizer_->token_bytes(token));
+    CHECK(advanced, "token {} was drawn and is not allowed by the constraint", token);
+  }
   return stops_.push(decoder_->push(token));
 }
 
@@ -35,6 +56,7 @@ std::optional<Finish> Answer::ending() const {
     finish.stop_token = last_;
     return finish;
   }
+  if (constraint_ && constraint_->must_end()) return finish;
   if (tokens_ < request_.max_tokens) return std::nullopt;
   finish.reason = FinishReason::length;
   return finish;

@@ -1,5 +1,5 @@
 // Answer: the state of one answer (choice) of a request while it grows:
-// its tokens' counts, its text, its witness.
+// its tokens' counts, its text, where it stands in its constraint, its witness.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "constrain/constraint.h"
 #include "engine/stop_matcher.h"
 #include "engine/token_sink.h"
 #include "tokenizer/incremental_decoder.h"
@@ -15,12 +16,18 @@ namespace verbatim {
 
 class Answer {
  public:
-  // tokenizer: may be nullptr: then there is no text.
+  // tokenizer: may be nullptr: then there is no text, and must be no constraint.
   Answer(const GenerateRequest& request, std::int64_t choice, const Tokenizer* tokenizer);
 
   std::int64_t choice() const { return choice_; }
   std::int64_t tokens() const { return tokens_; }
   const TokenCounts& counts() const { return counts_; }
+
+  // The tokens that may be drawn next, as spec::AllowedTokens has them. Without a constraint: no words.
+  // No bit set: the vocabulary has no way to go on.
+  void allowed_tokens(std::int64_t vocab, TokenBits& bits) const;
+  // The constraint, if there is one, lets the text end here.
+  bool may_end() const { return !constraint_ || constraint_->may_end(); }
 
   // Takes in a drawn token; gives the text that it makes certain. A stop token has no text.
   std::string accept(std::int32_t token);
@@ -43,6 +50,7 @@ class Answer {
   TokenCounts counts_;
   std::optional<IncrementalDecoder> decoder_;
   StopMatcher stops_;
+  std::optional<ConstraintState> constraint_;
 };
 
 }  // namespace verbatim

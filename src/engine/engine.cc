@@ -50,6 +50,11 @@ Status Engine::check(const GenerateRequest& r) const {
     if (stop.empty()) return fail("stop holds an empty string");
   if (!r.stop_strings.empty() && tokenizer_ == nullptr)
     return fail("stop strings need a tokenizer, and there is none");
+  if (r.constraint != nullptr && tokenizer_ == nullptr)
+    return fail("a constraint needs a tokenizer, and there is none");
+  if (r.constraint != nullptr && r.constraint->vocab_size() != tokenizer_->vocab_size())
+    return fail("the constraint is for a vocabulary of {} tokens, the tokenizer's has {}",
+                r.constraint->vocab_size(), tokenizer_->vocab_size());
 
   std::int64_t context = model_.config().context_length;
   if (r.max_tokens > context || prompt + r.max_tokens > context)
@@ -189,9 +194,13 @@ void Engine::draw(SequenceId id, std::span<const float> logits) {
   Sequence& sequence = sequences_.at(id);
   Answer& answer = sequence.answer;
   const Request& request = requests_.at(sequence.request);
+  answer.allowed_tokens(vocab_, allowed_);
+  if (!allowed_.empty() && std::ranges::all_of(allowed_, [](std::uint64_t word) { return word == 0; }))
+    return end(id, without_tokens(answer));
   auto position = static_cast<std::int64_t>(scheduler_.tokens(id).size());
   DrawPlace place{static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(answer.choice())};
-  Result<std::int32_t> token = sampler_.sample(logits, request.asked.sampling, answer.counts(), place);
+  Result<std::int32_t> token =
+      sampler_.sample(logits, request.asked.sampling, answer.counts(), place, allowed_);
   if (!token.ok()) {
     Finish finish;
     finish.reason = FinishReason::error;
@@ -208,6 +217,15 @@ void Engine::draw(SequenceId id, std::span<const float> logits) {
   } else {
     scheduler_.append(id, *token);
   }
+}
+
+// The end of an answer that no token can continue.
+Finish Engine::without_tokens(const Answer& answer) const {
+  Finish finish;
+  finish.reason = answer.may_end() ? FinishReason::stop : FinishReason::error;
+  if (finish.reason == FinishReason::error)
+    finish.message = "no token of the vocabulary continues the text as its response format asks";
+  return finish;
 }
 
 // Ends the answers that a sequence stands for: all n of a prompt that has not forked yet.

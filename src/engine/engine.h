@@ -8,10 +8,10 @@
 //   5. A sequence whose row met a value that is not finite ends with an error, after what came before that
 //      row; its neighbours do not notice.
 //   6. Logits and logprobs of prompt positions go to the sink, each once.
-//   7. When its last token is computed, the next is drawn; with n > 1 the prompt forks into n sequences
-//      first.
-//   8. A stop token, a stop string, max_tokens, cancel() or an error ends an answer; its pages stay in the
-//      prefix cache.
+//   7. When its last token is computed, the next is drawn, from those that the request's constraint allows;
+//      with n > 1 the prompt forks into n sequences first.
+//   8. A stop token, a stop string, a fulfilled constraint, max_tokens, cancel() or an error ends an answer;
+//      its pages stay in the prefix cache.
 //
 // Promise: every bit a sink receives, Finish::witness apart, is a function of (model, request). Other
 // requests, the order of calls, chunks, pages, preemptions, cache hits and threads cannot be seen.
@@ -56,7 +56,8 @@ using RequestId = std::int64_t;
 class Engine {
  public:
   // Model and backend must outlive the engine; so must the tokenizer, which may be nullptr: then answers have
-  // no text, stop strings are refused, and the model has no stop tokens of its own. Errors name the option.
+  // no text, stop strings and constraints are refused, and the model has no stop tokens of its own. Errors
+  // name the option.
   static Result<std::unique_ptr<Engine>> create(Model& model, Backend& backend, const Tokenizer* tokenizer,
                                                 const EngineOptions& options);
 
@@ -95,6 +96,7 @@ class Engine {
   void deliver_rows(const PlannedRows& rows, std::int64_t end);
   std::vector<SequenceId> fork(SequenceId id);
   void draw(SequenceId id, std::span<const float> logits);
+  Finish without_tokens(const Answer& answer) const;
   void end(SequenceId id, Finish finish);
   Logprobs logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const;
   std::span<const float> logits_row(std::int64_t i) const;  // (vocab)
@@ -107,6 +109,7 @@ class Engine {
   KvPages pages_;
   AlignedBuffer<float> logits_;  // (max_logits_rows, vocab)
   Sampler sampler_;
+  TokenBits allowed_;  // scratch of draw()
   std::map<RequestId, Request> requests_;
   std::map<SequenceId, Sequence> sequences_;
   std::set<RequestId> cancelled_;

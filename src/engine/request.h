@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "constrain/constraint.h"
 #include "sample/sampler.h"
 
 namespace verbatim {
@@ -24,6 +26,10 @@ struct GenerateRequest {
   std::vector<std::string> stop_strings;
   bool ignore_eos = false;   // the model's own stop tokens do not end an answer
   bool skip_special = true;  // special tokens are left out of the text
+
+  // What the text of each answer must be; nullptr: anything. Stop tokens are drawn where the text may end, and
+  // only there; an answer whose text is complete and may not go on ends by itself.
+  std::shared_ptr<const Constraint> constraint;
 
   std::optional<std::int64_t> logprobs;         // of each drawn token, with this many of the most likely
   std::optional<std::int64_t> prompt_logprobs;  // of each prompt token but the first, likewise

@@ -41,7 +41,7 @@ struct Finish {
   std::string text;                        // held back until now, because a stop string might have begun
   std::string message;                     // error: one sentence
   std::optional<std::int32_t> stop_token;  // stop: by this token,
-  std::string stop_string;                 //       or by this string
+  std::string stop_string;                 //       or by this string; neither: the constraint is fulfilled
   std::int64_t tokens = 0;                 // drawn for this answer, a stop token included
   Witness witness;
 };

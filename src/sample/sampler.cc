@@ -1,6 +1,7 @@
 #include "sample/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <set>
 
@@ -65,7 +66,7 @@ Status check_sampling(const SamplingParams& params, std::int64_t vocab) {
 }
 
 Result<std::int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,
-                                     const TokenCounts& counts, DrawPlace place) {
+                                     const TokenCounts& counts, DrawPlace place, AllowedTokens allowed) {
   CHECK(!logits.empty(), "a row of logits is empty");
   values_.assign(logits.begin(), logits.end());
   const float* bad = find_non_finite(values_);
@@ -77,6 +78,29 @@ Result<std::int32_t> Sampler::sample(std::span<const float> logits, const Sampli
     return fail("the logit of token {} at position {} is not finite ({})", bad - values_.data(),
                 place.position, *bad);
 
+  if (allowed.empty()) return choose(params, place);
+  leave_only(allowed);
+  return tokens_[static_cast<std::size_t>(choose(params, place))];
+}
+
+// F0. What follows sees a smaller vocabulary in the same order, so every tie and every sum is as the page has
+// it.
+void Sampler::leave_only(AllowedTokens allowed) {
+  tokens_.clear();
+  for (std::size_t word = 0; word < allowed.size(); ++word) {
+    for (std::uint64_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
+      const std::size_t token = 64 * word + static_cast<std::size_t>(std::countr_zero(bits));
+      if (token >= values_.size()) break;
+      values_[tokens_.size()] = values_[token];
+      tokens_.push_back(static_cast<std::int32_t>(token));
+    }
+  }
+  CHECK(!tokens_.empty(), "no token of the vocabulary is allowed");
+  values_.resize(tokens_.size());
+}
+
+// Of values_, by its place there.
+std::int32_t Sampler::choose(const SamplingParams& params, DrawPlace place) {
   // The first of the largest: ties to the lower id.
   auto best = std::max_element(values_.begin(), values_.end());
   if (params.temperature == 0) return static_cast<std::int32_t>(best - values_.begin());

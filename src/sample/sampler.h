@@ -14,6 +14,7 @@
 
 namespace verbatim {
 
+using spec::AllowedTokens;
 using spec::DrawPlace;
 using spec::SamplingParams;
 using spec::TokenCounts;
@@ -25,9 +26,9 @@ class Sampler {
  public:
   // logits: (vocab).  Error: a logit, or a logit after bias and penalties,
   // is not finite (the token is named).
-  // REQUIRES: check_sampling(params, vocab) is ok; every token in counts < vocab
+  // REQUIRES: check_sampling(params, vocab) is ok; every token in counts < vocab; some token is allowed
   Result<std::int32_t> sample(std::span<const float> logits, const SamplingParams& params,
-                              const TokenCounts& counts, DrawPlace place);
+                              const TokenCounts& counts, DrawPlace place, AllowedTokens allowed = {});
 
  private:
   struct Candidate {
@@ -35,12 +36,15 @@ class Sampler {
     std::uint64_t weight;
   };
 
+  void leave_only(AllowedTokens allowed);
+  std::int32_t choose(const SamplingParams& params, DrawPlace place);
   void weigh(float best, const SamplingParams& params);
   std::uint64_t total_weight() const;
   std::int32_t draw(const SamplingParams& params, DrawPlace place) const;
 
-  std::vector<float> values_;          // (vocab) logits after bias and penalties
-  std::vector<Candidate> candidates_;  // by increasing token, each of weight > 0
+  std::vector<float> values_;         // logits after bias and penalties: (vocab), then of allowed tokens only
+  std::vector<std::int32_t> tokens_;  // the allowed tokens, where not all are
+  std::vector<Candidate> candidates_;  // by increasing place in values_, each of weight > 0
   std::vector<Candidate> scratch_;
 };
 

@@ -1,5 +1,5 @@
 // sampling: one row of logits -> one token,
-// a pure function of (row, parameters, history, seed, position, choice).
+// a pure function of (row, parameters, history, allowed tokens, seed, position, choice).
 //
 // Shapes    z (vocab) float32, finite -> a token id in [0, vocab)
 // Rounding  For each token i:
@@ -7,6 +7,8 @@
 //           R2  v = v > 0 ? v / r : v * r         r: repetition penalty, for tokens of prompt or answer
 //           R3  v = v - f32(count) * frequency    two roundings, for tokens of the answer
 //           R4  v = v - presence                  for tokens of the answer
+//           F0  Tokens that the request's constraint refuses are left out of all that follows, as if the
+//               vocabulary did not hold them. They still must be finite.
 //           The best token has the largest v, ties to the lower id. Temperature 0 returns it. Else:
 //           R5  t = (v - v_best) / temperature    two roundings
 //           R6  e = exp(t)                        exp.h; the best token has e = 1
@@ -67,6 +69,14 @@ struct DrawPlace {
   std::uint64_t position = 0, choice = 0;
 };
 
+// F0: bit i % 64 of word i / 64 is token i; tokens beyond the words are refused. No words at all: every token
+// is allowed.
+using AllowedTokens = std::span<const std::uint64_t>;
+
+inline bool is_allowed(AllowedTokens allowed, std::size_t token) {
+  return allowed.empty() || (token / 64 < allowed.size() && (allowed[token / 64] >> token % 64 & 1) != 0);
+}
+
 inline constexpr float kWeightUnit = 0x1p40f;
 
 // R1 .. R4.  v: (vocab), z on entry.  No token's result depends on another's,
@@ -104,8 +114,10 @@ inline std::uint64_t draw_below(std::uint64_t sum, std::uint64_t seed, DrawPlace
 }
 
 // nullopt: a logit, or a logit after R1 .. R4, is not finite.
+// REQUIRES: some token is allowed
 inline std::optional<std::int32_t> sample(std::span<const float> z, const SamplingParams& params,
-                                          const TokenCounts& counts, DrawPlace place) {
+                                          const TokenCounts& counts, DrawPlace place,
+                                          AllowedTokens allowed = {}) {
   std::vector<float> v(z.begin(), z.end());
   adjust_logits(params, counts, v.data());
   auto is_finite = [](float x) { return std::isfinite(x); };
@@ -118,7 +130,8 @@ inline std::optional<std::int32_t> sample(std::span<const float> z, const Sampli
     std::uint64_t w;
   };
   std::vector<Candidate> ranking;
-  for (std::size_t i = 0; i < v.size(); ++i) ranking.push_back({static_cast<std::int32_t>(i), 0, 0});
+  for (std::size_t i = 0; i < v.size(); ++i)
+    if (is_allowed(allowed, i)) ranking.push_back({static_cast<std::int32_t>(i), 0, 0});  // F0
   std::stable_sort(ranking.begin(), ranking.end(),
                    [&](const Candidate& a, const Candidate& b) { return v[a.token] > v[b.token]; });
   float v_best = v[ranking[0].token];

@@ -51,10 +51,24 @@ TokenCounts random_counts(std::mt19937& random, std::size_t vocab) {
   return counts;
 }
 
+// Empty: every token is allowed. Else one token at least.
+std::vector<std::uint64_t> random_mask(std::mt19937& random, std::size_t vocab) {
+  const unsigned one_in = one_of(random, {0u, 0u, 1u, 2u, 50u, 100000u});
+  if (one_in == 0) return {};
+  // Words that reach beyond the vocabulary or end before it.
+  std::vector<std::uint64_t> mask(
+      one_of<std::size_t>(random, {(vocab + 63) / 64, vocab / 64 + 3, vocab / 128 + 1}));
+  for (std::size_t i = 0; i < 64 * mask.size(); ++i)
+    if (random() % one_in == 0) mask[i / 64] |= std::uint64_t{1} << (i % 64);
+  const std::size_t sure = random() % std::min(vocab, 64 * mask.size());
+  mask[sure / 64] |= std::uint64_t{1} << (sure % 64);
+  return mask;
+}
+
 TEST(Sampler, EqualsTheFullSortOnRandomRows) {
   std::mt19937 random(1);
   Sampler sampler;
-  int drew_other_than_best = 0;
+  int drew_other_than_best = 0, masked = 0, drew_other_than_unmasked = 0;
   for (int round = 0; round < 4000; ++round) {
     std::size_t vocab = one_of<std::size_t>(random, {4, 5, 33, 257, 1000});
     std::vector<float> z = random_logits(random, vocab, one_of(random, {0, 1, 2, 4}));
@@ -62,15 +76,21 @@ TEST(Sampler, EqualsTheFullSortOnRandomRows) {
     TokenCounts counts = random_counts(random, vocab);
     ASSERT_TRUE(check_sampling(params, static_cast<std::int64_t>(vocab)).ok());
     DrawPlace place{random(), random() % 4};
-    Result<std::int32_t> fast = sampler.sample(z, params, counts, place);
-    std::optional<std::int32_t> plain = spec::sample(z, params, counts, place);
+    std::vector<std::uint64_t> mask = random_mask(random, vocab);
+    Result<std::int32_t> fast = sampler.sample(z, params, counts, place, mask);
+    std::optional<std::int32_t> plain = spec::sample(z, params, counts, place, mask);
     ASSERT_TRUE(fast.ok() && plain);
+    ASSERT_TRUE(spec::is_allowed(mask, static_cast<std::size_t>(*fast)));
     ASSERT_EQ(*fast, *plain) << "round " << round << " vocab " << vocab << " temperature "
                              << params.temperature << " top_k " << params.top_k << " top_p " << params.top_p
                              << " min_p " << params.min_p;
+    masked += mask.empty() ? 0 : 1;
+    if (*spec::sample(z, params, counts, place) != *plain) ++drew_other_than_unmasked;
     params.temperature = 0;
-    if (*spec::sample(z, params, counts, place) != *plain) ++drew_other_than_best;
+    if (*spec::sample(z, params, counts, place, mask) != *plain) ++drew_other_than_best;
   }
+  EXPECT_GT(masked, 2000);
+  EXPECT_GT(drew_other_than_unmasked, 1000);
   EXPECT_GT(drew_other_than_best, 500);
 }
 
@@ -82,8 +102,38 @@ TEST(Sampler, EqualsTheFullSortOnALargeVocabulary) {
     SamplingParams params = random_params(random, z.size());
     TokenCounts counts = random_counts(random, z.size());
     DrawPlace place{random(), 0};
-    ASSERT_EQ(*sampler.sample(z, params, counts, place), *spec::sample(z, params, counts, place)) << round;
+    std::vector<std::uint64_t> mask = random_mask(random, z.size());
+    ASSERT_EQ(*sampler.sample(z, params, counts, place, mask), *spec::sample(z, params, counts, place, mask))
+        << round;
   }
+}
+
+// Refused tokens count in no filter: the best of the others has e = 1, and top_k and top_p see the others.
+TEST(Sampler, RefusedTokensAreAsIfTheyWereNotThere) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<float> z = random_logits(random, 60, one_of(random, {0, 3})), rest;
+    SamplingParams params = random_params(random, z.size());
+    params.logit_bias.clear();
+    std::vector<std::uint64_t> mask = {random()};
+    if ((mask[0] & ((std::uint64_t{1} << 60) - 1)) == 0) mask[0] = 1;
+    std::vector<std::int32_t> ids;
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      if (!spec::is_allowed(mask, i)) continue;
+      rest.push_back(z[i]);
+      ids.push_back(static_cast<std::int32_t>(i));
+    }
+    DrawPlace place{random(), 0};
+    EXPECT_EQ(*Sampler().sample(z, params, {}, place, mask),
+              ids[static_cast<std::size_t>(*Sampler().sample(rest, params, {}, place))]);
+  }
+}
+
+TEST(Sampler, ARefusedTokenMustBeFiniteAllTheSame) {
+  std::vector<float> z = {0, NAN, 1};
+  const std::uint64_t mask[] = {0b101};
+  EXPECT_FALSE(Sampler().sample(z, {}, {}, {}, mask).ok());
+  EXPECT_FALSE(spec::sample(z, {}, {}, {}, mask));
 }
 
 TEST(Sampler, TiesGoToTheLowerToken) {
