@@ -11,7 +11,7 @@
 namespace verbatim {
 namespace {
 
-Error too_large() { return fail("needs an automaton that is too large"); }
+Error too_large() { return fail("it needs an automaton that is too large"); }
 
 // Numbers the values that stand for states, in the order of their discovery.
 template <class Value>

@@ -14,8 +14,7 @@ namespace {
 constexpr std::size_t kMostParts = 300'000;  // of the grammar: nodes and edges, about 24 MB
 constexpr std::size_t kMostOptional =
     400;  // optional properties in a row: each is a place where a text may stand
-constexpr std::size_t kMostValues = 2'000;  // of an enum
-constexpr std::size_t kMostDepth = 200;     // of the schema as a JSON text
+constexpr std::size_t kMostDepth = 200;  // of the schema as a JSON text
 
 // Without recursion, so that whoever comes after may recurse.
 bool is_deeper_than(const OrderedJson& json, std::size_t most) {
@@ -42,10 +41,13 @@ class GrammarMaker {
       const auto [schemas, rule] = std::move(wanted_.back());
       wanted_.pop_back();
       std::vector<NodeId> choices;
-      for (const Schemas& way : reader_.expand(schemas)) add_choices(way, choices);
+      for (const Schemas& way : reader_.expand(schemas)) {
+        add_choices(way, choices);
+        if (grammar_.size() > kMostParts)
+          reader_.refuse(root_[0], "", "makes a grammar that is too large; make limits and lists smaller");
+        if (!reader_.status().ok()) return reader_.status().error();
+      }
       grammar_.define(rule, grammar_.split(std::move(choices)));
-      if (grammar_.size() > kMostParts)
-        reader_.refuse(root_[0], "", "makes a grammar that is too large; make limits and lists smaller");
     }
     if (!reader_.status().ok()) return reader_.status().error();
     Grammar made;
@@ -89,8 +91,6 @@ class GrammarMaker {
 
   // Other keywords beside enum and const choose among the strings; of other types they are not supported.
   void add_values(const Requirements& r, std::vector<NodeId>& choices) {
-    if (r.values->size() > kMostValues)
-      return refuse(fmt::format("has an enum of more than {} values", kMostValues));
     const Configurations strings = r.restricted && (r.types & json_type::kString) != 0
                                        ? start_of(grammar_.nodes(), string(r))
                                        : Configurations();
@@ -98,7 +98,9 @@ class GrammarMaker {
     for (const OrderedJson& value : *r.values) {
       const std::string text = value.is_structured() ? "" : JsonSpelling::scalar(value);
       const bool free = !r.restricted || value.is_null() || value.is_boolean();
-      if (!free && !value.is_string()) return refuse("has enum or const beside keywords other than type");
+      if (!free && !value.is_string())
+        return refuse(
+            "has enum or const beside keywords about numbers, arrays or objects; leave one of them out");
       if (!free && !accepts(strings, text)) continue;
       if (value.is_structured()) {
         choices.push_back(grammar_.nested(spelling_.constant(value, Grammar::kEnd)));
@@ -132,20 +134,15 @@ class GrammarMaker {
     if (r.least_length > r.most_length) return grammar_.reserve();  // there is none
     if (r.strings.empty()) return spelling_.free_string(r.least_length, r.most_length, Grammar::kEnd);
     CharDfa all = *r.strings[0];
-    auto narrow = [&](const CharDfa& other) {
-      Result<CharDfa> both = CharDfa::intersection(all, other);
-      if (both.ok()) return void(all = std::move(*both));
-      refuse(fmt::format("{}: its patterns, formats and lengths together", both.error().message));
+    auto narrow = [&](const Result<CharDfa>& other) {
+      Result<CharDfa> both = other.ok() ? CharDfa::intersection(all, *other) : other;
+      if (!both.ok())
+        return refuse("has patterns, formats and lengths that together need too large an automaton");
+      all = std::move(*both);
     };
     for (std::size_t i = 1; i < r.strings.size(); ++i) narrow(*r.strings[i]);
-    if (r.least_length > 0 || r.most_length != Grammar::kUnbounded) {
-      Result<CharDfa> length = CharDfa::of_length(r.least_length, r.most_length);
-      if (length.ok()) {
-        narrow(*length);
-      } else {
-        refuse(fmt::format("{}: its pattern or format with so large a length", length.error().message));
-      }
-    }
+    if (r.least_length > 0 || r.most_length != Grammar::kUnbounded)
+      narrow(CharDfa::of_length(r.least_length, r.most_length));
     return spelling_.string_in(all, Grammar::kEnd);
   }
 

@@ -110,7 +110,7 @@ Result<CharDfa> compile_pattern(std::string_view pattern) {
   const std::uint32_t start = compiler.nfa.add();
   const std::uint32_t end =
       compiler.loop(compiler.emit(*expression, compiler.loop(start, kTextBegins)), kTextEnds);
-  if (compiler.full()) return fail("needs an automaton that is too large");
+  if (compiler.full()) return fail("it needs an automaton that is too large");
   Result<CharDfa> dfa = compiler.nfa.determinise(start, end);
   if (!dfa.ok()) return dfa.error();
   return without_symbols(std::move(*dfa));

@@ -15,6 +15,8 @@ constexpr std::size_t kMostWays = 256;      // of one value
 constexpr std::size_t kMostForks = 64;      // anyOf inside one another, at one value
 constexpr std::size_t kMostPath = 100;      // of $ref and allOf, at one value
 constexpr std::size_t kMostPatterns = 100;  // different ones, formats included
+constexpr std::size_t kMostNames = 2'000;   // of one object
+constexpr std::size_t kMostValues = 2'000;  // of one enum
 
 // nullptr: absent
 const OrderedJson* find(const OrderedJson* schema, std::string_view keyword) {
@@ -248,6 +250,8 @@ void SchemaReader::read_values(const OrderedJson* schema, Requirements& r) {
   for (std::string_view keyword : {"enum", "const"}) {
     const OrderedJson* given = find(schema, keyword);
     if (given == nullptr) continue;
+    if (keyword == "enum" && given->size() > kMostValues)
+      return refuse(schema, keyword, fmt::format("has more than {} values", kMostValues));
     std::vector<OrderedJson> values;
     if (keyword == "const") {
       values = {*given};
@@ -294,7 +298,7 @@ const CharDfa* SchemaReader::strings_matching(const OrderedJson* schema, std::st
   if (!status_.ok()) return &it->second;
   Result<CharDfa> dfa = compile_pattern(pattern);
   if (!dfa.ok()) {
-    refuse(schema, keyword, dfa.error().message);
+    refuse(schema, keyword, fmt::format("is refused: {}", dfa.error().message));
   } else {
     it->second = std::move(*dfa);
   }
@@ -354,6 +358,8 @@ void SchemaReader::read_object(const Schemas& schemas, Requirements& r) {
       required.insert(key.get_ref<const std::string&>());
     }
   }
+  if (names.size() > kMostNames)
+    return refuse(schemas[0], "", fmt::format("has more than {} properties", kMostNames));
   r.required.assign(required.begin(), required.end());
   r.open = !r.other_properties.empty() || !listed;
   for (auto& [key, all] : r.properties) {
