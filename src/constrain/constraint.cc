@@ -36,15 +36,26 @@ std::shared_ptr<const Constraint> Constraint::json_object(std::shared_ptr<const 
 std::shared_ptr<const TokenBits> Constraint::mask_of(StateId state) const {
   if (table_.mask(state) != nullptr) return table_.mask(state);
   if (table_.full()) table_.forget_all_but({&state, 1});
-  auto bits = std::make_shared<TokenBits>((static_cast<std::size_t>(vocab_size()) + 63) / 64);
-  const Configurations at = table_.configurations(state);
-  walk(vocabulary_->plain(), state, *bits);
+  const Configurations at = table_.configurations(state);  // a walk may forget its number
+  const TokenTrie::Part& plain = vocabulary_->plain();
+  auto bits = std::make_shared<TokenBits>(plain.all.size());
+  if (is_whole(plain.nodes[0], state)) {
+    *bits = plain.all;
+  } else {
+    walk(plain, state, *bits);
+  }
   walk(vocabulary_->others(), table_.number_of(at), *bits);
-  table_.set_mask(table_.number_of(at), bits);  // a walk may forget numbers
+  table_.set_mask(table_.number_of(at), bits);
   return bits;
 }
 
+// Whether every token below a node of the plain trie is allowed, without a look at them.
+bool Constraint::is_whole(const TokenTrie::Node& node, StateId state) const {
+  return node.height <= table_.outlook(state).free_characters;
+}
+
 void Constraint::walk(const TokenTrie::Part& part, StateId from, TokenBits& bits) const {
+  const bool plain = &part == &vocabulary_->plain();
   std::vector<StateId> path(part.depth + 1, StateTable::kRefused);  // the state after each byte to a node
   path[0] = from;
   std::size_t work = 0;
@@ -53,16 +64,13 @@ void Constraint::walk(const TokenTrie::Part& part, StateId from, TokenBits& bits
     if (node.depth > 0) path[node.depth] = table_.after(path[node.depth - 1], node.byte);
     if (table_.full()) table_.forget_all_but(path);
     const StateId state = path[node.depth];
-    if (state == StateTable::kRefused) {
-      i = node.end;
-      continue;
-    }
-    work += table_.configurations(state).size();
+    work += table_.words(state);
     if (work > kMostWork) return bits.assign(bits.size(), 0);
-    const bool whole = &part == &vocabulary_->plain() && node.height <= table_.outlook(state).free_characters;
-    const std::uint32_t next = whole ? node.end : i + 1;
-    for (std::uint32_t t = node.first_token; t < part.nodes[next].first_token; ++t)
-      allow(part.tokens[t], bits);
+
+    const bool refused = state == StateTable::kRefused;
+    const std::uint32_t next = refused || (plain && is_whole(node, state)) ? node.end : i + 1;
+    const std::uint32_t end = refused ? node.first_token : part.nodes[next].first_token;
+    for (std::uint32_t t = node.first_token; t < end; ++t) allow(part.tokens[t], bits);
     i = next;
   }
 }

@@ -39,6 +39,7 @@ class Constraint {
 
   Constraint(Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary);
   std::shared_ptr<const TokenBits> mask_of(StateId state) const;
+  bool is_whole(const TokenTrie::Node& node, StateId state) const;
   void walk(const TokenTrie::Part& part, StateId from, TokenBits& bits) const;
 
   std::shared_ptr<const TokenTrie> vocabulary_;

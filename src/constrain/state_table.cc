@@ -38,18 +38,16 @@ StateId StateTable::start() { return number_of(start_of(grammar_.nodes, grammar_
 StateId StateTable::number_of(const Configurations& configurations) {
   auto [it, added] = numbers_.emplace(configurations, static_cast<StateId>(states_.size()));
   if (added) {
-    states_.push_back({&it->first, outlook_of(grammar_, configurations), {}, nullptr});
-    states_.back().next.assign(classes_, kUnknown);
+    states_.push_back({&it->first, configurations.size(), outlook_of(grammar_, configurations), nullptr});
+    next_.resize(next_.size() + classes_, kUnknown);
     bytes_ += sizeof(State) + 64 + (classes_ + configurations.size()) * 4;
   }
   return it->second;
 }
 
-StateId StateTable::after(StateId state, std::uint8_t byte) {
-  const std::uint8_t byte_class = class_of_[byte];
-  if (StateId known = states_[state].next[byte_class]; known != kUnknown) return known;
+StateId StateTable::find_after(StateId state, std::uint8_t byte) {
   const StateId next = number_of(verbatim::after(grammar_.nodes, configurations(state), byte));
-  return states_[state].next[byte_class] = next;
+  return next_[state * classes_ + class_of_[byte]] = next;
 }
 
 void StateTable::set_mask(StateId state, std::shared_ptr<const TokenBits> mask) {
@@ -62,6 +60,7 @@ void StateTable::forget_all_but(std::span<StateId> states) {
   for (StateId state : states) kept.push_back(configurations(state));
   numbers_.clear();
   states_.clear();
+  next_.clear();
   bytes_ = 0;
   number_of({});  // kRefused
   for (std::size_t i = 0; i < states.size(); ++i) states[i] = number_of(kept[i]);

@@ -28,10 +28,14 @@ class StateTable {
 
   StateId start();
   StateId number_of(const Configurations& configurations);
-  StateId after(StateId state, std::uint8_t byte);
+  StateId after(StateId state, std::uint8_t byte) {
+    const StateId known = next_[state * classes_ + class_of_[byte]];
+    return known != kUnknown ? known : find_after(state, byte);
+  }
 
   const Configurations& configurations(StateId state) const { return *states_[state].configurations; }
   const Outlook& outlook(StateId state) const { return states_[state].outlook; }
+  std::size_t words(StateId state) const { return states_[state].words; }  // of configurations
   // Room for what the owner computed for the state; nullptr until it is set.
   const std::shared_ptr<const TokenBits>& mask(StateId state) const { return states_[state].mask; }
   void set_mask(StateId state, std::shared_ptr<const TokenBits> mask);
@@ -46,8 +50,8 @@ class StateTable {
 
   struct State {
     const Configurations* configurations = nullptr;  // the key in numbers_
+    std::size_t words = 0;
     Outlook outlook;
-    std::vector<StateId> next;  // by class of bytes
     std::shared_ptr<const TokenBits> mask;
   };
   struct Hash {
@@ -55,12 +59,14 @@ class StateTable {
   };
 
   void classify_bytes();
+  StateId find_after(StateId state, std::uint8_t byte);
 
   const Grammar grammar_;
   std::array<std::uint8_t, 256> class_of_{};  // bytes of one class lead everywhere to the same place
   std::size_t classes_ = 0;
   std::unordered_map<Configurations, StateId, Hash> numbers_;
   std::vector<State> states_;
+  std::vector<StateId> next_;         // (states, classes)
   std::size_t bytes_ = 0, kept_ = 0;  // of memory: now, and when it last forgot
 };
 

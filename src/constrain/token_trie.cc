@@ -63,6 +63,8 @@ TokenTrie::Part make_part(const Tokens& texts, std::vector<std::int32_t> ids) {
   close(0);
   nodes.push_back({.first_token = static_cast<std::uint32_t>(ids.size())});
   measure(nodes);
+  part.all.resize((texts.size() + 63) / 64);
+  for (std::int32_t id : ids) part.all[static_cast<std::size_t>(id) / 64] |= std::uint64_t{1} << (id % 64);
   part.tokens = std::move(ids);
   return part;
 }

@@ -30,6 +30,7 @@ class TokenTrie {
   struct Part {
     std::vector<Node> nodes;  // the root, ..., one past the last
     std::vector<std::int32_t> tokens;
+    TokenBits all;  // of the tokens
     std::uint32_t depth = 0;
   };
 
