@@ -158,8 +158,8 @@ std::vector<Grammar::Edge> JsonSpelling::escapes_of(const CharDfa::State& state,
   return escapes;
 }
 
-std::string JsonSpelling::scalar(const OrderedJson& value) {
-  return value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+std::string JsonSpelling::scalar(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 NodeId JsonSpelling::one_of(const std::vector<std::string>& texts, NodeId next) {
@@ -186,7 +186,7 @@ NodeId JsonSpelling::one_of(const std::vector<std::string>& texts, std::size_t f
   return grammar_.literal(prefix, ends_here ? grammar_.optional(branch, next) : branch);
 }
 
-NodeId JsonSpelling::constant(const OrderedJson& value, NodeId next) {
+NodeId JsonSpelling::constant(const nlohmann::ordered_json& value, NodeId next) {
   if (!value.is_structured()) return grammar_.literal(scalar(value), next);
   const bool object = value.is_object();
   next = grammar_.byte(object ? '}' : ']', next);

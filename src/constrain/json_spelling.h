@@ -15,8 +15,6 @@
 
 namespace verbatim {
 
-using OrderedJson = nlohmann::ordered_json;
-
 class JsonSpelling {
  public:
   explicit JsonSpelling(GrammarBuilder& grammar);
@@ -31,11 +29,11 @@ class JsonSpelling {
   NodeId free_string(std::uint32_t at_least, std::uint32_t at_most, NodeId next);
   NodeId string_in(const CharDfa& characters, NodeId next);
   // The text of a scalar.
-  static std::string scalar(const OrderedJson& value);
+  static std::string scalar(const nlohmann::ordered_json& value);
   // Any of these texts.  REQUIRES: not empty, sorted, different
   NodeId one_of(const std::vector<std::string>& texts, NodeId next);
   // The value, its members in its order, with space where JSON has it.
-  NodeId constant(const OrderedJson& value, NodeId next);
+  NodeId constant(const nlohmann::ordered_json& value, NodeId next);
 
  private:
   NodeId free_rest(std::uint32_t at_least, std::uint32_t at_most, NodeId next);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "constrain/formats.h"
 #include "constrain/pattern.h"
 #include "constrain/schema_keywords.h"
 
@@ -280,12 +281,12 @@ void SchemaReader::read_string(const OrderedJson* schema, unsigned types, Requir
     r.strings.push_back(strings_matching(schema, "pattern", pattern->get_ref<const std::string&>()));
   if (const OrderedJson* format = find(schema, "format")) {
     const std::string& name = format->get_ref<const std::string&>();
-    const char* pattern = pattern_of_format(name);
+    const std::string* pattern = pattern_of_format(name);
     if (pattern == nullptr) {
       refuse(schema, "format", fmt::format("is '{}'; supported formats: {}", name, supported_formats()));
       return;
     }
-    r.strings.push_back(strings_matching(schema, "format", pattern));
+    r.strings.push_back(strings_matching(schema, "format", *pattern));
   }
 }
 

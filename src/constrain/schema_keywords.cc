@@ -62,29 +62,6 @@ constexpr std::pair<std::string_view, unsigned> kTypes[] = {
     {"string", kString}, {"array", kArray},     {"object", kObject},
 };
 
-// RFC 3339 (date and time; no leap seconds, days up to 31 in every month), RFC 3339 appendix A (duration),
-// RFC 5321 without quoting (email), RFC 1123 (hostname), RFC 2673 (ipv4), RFC 4122 (uuid), RFC 3986's
-// characters (uri).
-#define VERBATIM_DATE "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-#define VERBATIM_TIME \
-  "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
-#define VERBATIM_LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-#define VERBATIM_OCTET "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-constexpr std::pair<std::string_view, const char*> kFormats[] = {
-    {"date", "^" VERBATIM_DATE "$"},
-    {"time", "^" VERBATIM_TIME "$"},
-    {"date-time", "^" VERBATIM_DATE "T" VERBATIM_TIME "$"},
-    {"duration",
-     "^P([0-9]+W|([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)(T([0-9]+H([0-9]+M([0-9]+S)?)?|"
-     "[0-9]+M([0-9]+S)?|[0-9]+S))?|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S))$"},
-    {"email", "^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@" VERBATIM_LABEL
-              "(\\." VERBATIM_LABEL ")+$"},
-    {"hostname", "^" VERBATIM_LABEL "(\\." VERBATIM_LABEL ")*$"},
-    {"ipv4", "^(" VERBATIM_OCTET "\\.){3}" VERBATIM_OCTET "$"},
-    {"uuid", "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"},
-    {"uri", "^[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9\\-._~:/?#@!$&'()*+,;=]|\\[|\\]|%[0-9A-Fa-f]{2})+$"},
-};
-
 bool is_schema(const nlohmann::ordered_json& value) { return value.is_object() || value.is_boolean(); }
 bool is_text(const nlohmann::ordered_json& value) { return value.is_string(); }
 
@@ -138,15 +115,6 @@ std::string_view complaint_about(KeywordShape shape, const nlohmann::ordered_jso
 std::optional<unsigned> type_named(std::string_view name) {
   auto it = std::ranges::find(kTypes, name, &std::pair<std::string_view, unsigned>::first);
   return it == std::end(kTypes) ? std::nullopt : std::optional(it->second);
-}
-
-const char* pattern_of_format(std::string_view format) {
-  auto it = std::ranges::find(kFormats, format, &std::pair<std::string_view, const char*>::first);
-  return it == std::end(kFormats) ? nullptr : it->second;
-}
-
-std::string_view supported_formats() {
-  return "date, time, date-time, duration, email, hostname, ipv4, uuid, uri";
 }
 
 }  // namespace verbatim

@@ -38,8 +38,4 @@ std::string_view complaint_about(KeywordShape shape, const nlohmann::ordered_jso
 // json_type bits of "integer" and so on.
 std::optional<unsigned> type_named(std::string_view name);
 
-// The expression that a `format` stands for; nullptr: the format is not supported.
-const char* pattern_of_format(std::string_view format);
-std::string_view supported_formats();
-
 }  // namespace verbatim
