@@ -9,10 +9,13 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 
 }  // namespace
 
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
 const std::string* find_header(const std::vector<Header>& headers, std::string_view name) {
-  auto same = [](char a, char b) { return lower(a) == lower(b); };
-  auto found = std::ranges::find_if(
-      headers, [&](const Header& header) { return std::ranges::equal(header.first, name, same); });
+  auto found =
+      std::ranges::find_if(headers, [&](const Header& header) { return same_name(header.first, name); });
   return found == headers.end() ? nullptr : &found->second;
 }
 

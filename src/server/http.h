@@ -15,7 +15,10 @@ namespace verbatim::server {
 
 using Header = std::pair<std::string, std::string>;
 
-// The first header of this name, compared without case; nullptr: there is none.
+// Names of headers, and tokens such as "chunked": compared without case (ASCII).
+bool same_name(std::string_view a, std::string_view b);
+
+// The first header of this name; nullptr: there is none.
 const std::string* find_header(const std::vector<Header>& headers, std::string_view name);
 
 struct HttpRequest {
@@ -52,7 +55,8 @@ class Responder {
   virtual void end() = 0;
 
   // Calls `callback` once, on a thread of the transport, when the client is gone before the answer was
-  // complete; at once when it is gone already. At most one callback; set before the first byte is sent.
+  // complete; at once, on the caller's thread, when it is gone already. At most one callback; set before the
+  // first byte is sent.
   virtual void on_gone(std::function<void()> callback) = 0;
 };
 

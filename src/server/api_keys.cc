@@ -1,0 +1,51 @@
+#include "server/api_keys.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace verbatim::server {
+namespace {
+
+// What probes and monitors read. It tells nothing about any request.
+constexpr std::array<std::string_view, 4> kOpenPaths = {"/health", "/ready", "/metrics", "/version"};
+
+Sha256Digest digest_of(std::string_view key) {
+  Sha256 sha;
+  sha.update(key);
+  return sha.digest();
+}
+
+}  // namespace
+
+Result<ApiKeys> ApiKeys::create(const std::vector<std::string>& keys) {
+  ApiKeys made;
+  for (const std::string& key : keys) {
+    bool printable = std::ranges::all_of(key, [](char c) { return c > ' ' && c < 0x7f; });
+    if (key.empty() || !printable) {
+      return fail("an API key must consist of printable ASCII characters without spaces, one at least");
+    }
+    made.digests_.push_back(digest_of(key));
+  }
+  return made;
+}
+
+Status ApiKeys::admit(const HttpRequest& request) const {
+  if (digests_.empty() || std::ranges::find(kOpenPaths, request.path) != kOpenPaths.end()) return {};
+  constexpr std::string_view kScheme = "Bearer ";
+  const std::string* header = request.header("Authorization");
+  if (header == nullptr || !same_name(std::string_view(*header).substr(0, kScheme.size()), kScheme)) {
+    return fail("this server asks for an API key: send the header 'Authorization: Bearer KEY'");
+  }
+  Sha256Digest shown = digest_of(std::string_view(*header).substr(kScheme.size()));
+  int known = 0;
+  for (const Sha256Digest& digest : digests_) {
+    known |= static_cast<int>(CRYPTO_memcmp(digest.data(), shown.data(), shown.size()) == 0);
+  }
+  if (known == 0) return fail("the API key is none of this server's: check the key after 'Bearer'");
+  return {};
+}
+
+}  // namespace verbatim::server

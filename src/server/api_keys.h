@@ -1,0 +1,28 @@
+// ApiKeys: who may ask. A request shows its key as "Authorization: Bearer KEY".
+//
+// Only digests of the keys are kept, and all are compared in full, in constant time: how long an answer takes
+// says nothing about a key.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/sha256.h"
+#include "server/http.h"
+
+namespace verbatim::server {
+
+class ApiKeys {
+ public:
+  // Without keys everyone may ask.  Errors: a key that is empty, or that no header can carry.
+  static Result<ApiKeys> create(const std::vector<std::string>& keys);
+
+  // Errors: the sentence that tells the client what to send.
+  Status admit(const HttpRequest& request) const;
+
+ private:
+  std::vector<Sha256Digest> digests_;
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,112 @@
+// A server under test, and the requests that reach its handler: a test takes each and answers it when it likes.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <regex>
+#include <string>
+#include <utility>
+
+#include "http_client.h"
+#include "server/http_server.h"
+
+namespace verbatim::server {
+
+// Something that happens a number of times, on any thread.
+class Event {
+ public:
+  void happen() {
+    std::lock_guard lock(mutex_);
+    ++count_;
+    changed_.notify_all();
+  }
+  int count() {
+    std::lock_guard lock(mutex_);
+    return count_;
+  }
+  // Returns the count once it is `times` or more.
+  int wait(int times = 1) {
+    std::unique_lock lock(mutex_);
+    bool happened =
+        changed_.wait_for(lock, std::chrono::seconds(kPatience.tv_sec), [&] { return count_ >= times; });
+    EXPECT_TRUE(happened) << "happened " << count_ << " times, not " << times;
+    return count_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+};
+
+struct Call {
+  HttpRequest request;
+  std::shared_ptr<Responder> responder;
+};
+
+// The requests that reached the handler and were not taken yet.
+class Inbox {
+ public:
+  HttpHandler handler() {
+    return [this](HttpRequest request, std::shared_ptr<Responder> responder) {
+      std::lock_guard lock(mutex_);
+      calls_.push_back({std::move(request), std::move(responder)});
+      arrived_.notify_all();
+    };
+  }
+  Call next() {
+    std::unique_lock lock(mutex_);
+    bool arrived =
+        arrived_.wait_for(lock, std::chrono::seconds(kPatience.tv_sec), [&] { return !calls_.empty(); });
+    CHECK(arrived, "no request reached the handler");
+    Call call = std::move(calls_.front());
+    calls_.pop_front();
+    return call;
+  }
+  bool empty() {
+    std::lock_guard lock(mutex_);
+    return calls_.empty();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<Call> calls_;
+};
+
+// Predicates of a text, for EXPECT_PRED2.
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != text.npos;
+}
+inline bool lacks(const std::string& text, const std::string& part) { return !contains(text, part); }
+inline bool matches(const std::string& text, const std::string& pattern) {
+  return std::regex_search(text, std::regex(pattern));
+}
+
+inline HttpServerOptions on_free_port() {
+  HttpServerOptions options;
+  options.port = 0;
+  return options;
+}
+
+inline std::unique_ptr<HttpServer> start(HttpServerOptions options, HttpHandler handler) {
+  auto server = HttpServer::create(std::move(options), std::move(handler));
+  CHECK(server.ok(), "{}", server.error().message);
+  return *std::move(server);
+}
+
+inline HttpResponse text(std::string body, int status = 200) {
+  return {status, {{"Content-Type", "text/plain"}}, std::move(body)};
+}
+
+// Answers every request at once, with its method, path, query and body.
+inline void echo(HttpRequest request, std::shared_ptr<Responder> responder) {
+  responder->respond(
+      text(fmt::format("{} {} {} {}", request.method, request.path, request.query, request.body)));
+}
+
+}  // namespace verbatim::server
