@@ -3,6 +3,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -87,11 +88,14 @@ void Connection::read() {
 void Connection::on_read(ErrorCode error, std::size_t bytes) {
   if (phase_ == Phase::closed) return;
   if (error) return on_input_end();
-  if (!discarding_) {
+  if (discarding_) return read();
+  try {
     reader_.put({input_.data(), bytes});
     advance();
+    read();
+  } catch (const std::bad_alloc&) {  // of a request as large as it may be: this client's end, not ours
+    close();
   }
-  read();
 }
 
 void Connection::on_input_end() {
