@@ -1,4 +1,5 @@
-// verbatim bench: prefill, decode and batched decode, beside what this machine can do.
+// verbatim bench: prefill, decode and batched decode, beside what this machine can do. (bench_serve.cc: the same
+// question put to a server.)
 //
 // Times Model::forward alone: no sampling, no text. Prefill computes a prompt in chunks of --chunk rows with
 // the logits of its last row; decode computes one row of each of `b` sequences a step, every row with its
@@ -211,7 +212,7 @@ int bench(const Options& options) {
 
 void add_bench(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<Options>();
-  add_model_flags(app, options->model);
+  add_model_flags(app, options->model, ModelFlag::optional);
   auto counts = [&](const std::string& names, std::vector<std::int64_t>& values, const std::string& help) {
     flag(app, names, values, help)->delimiter(',')->check(CLI::Range(1, 1 << 20));
   };
@@ -224,8 +225,14 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
   app.footer(
       "Examples:\n"
       "  verbatim bench -m model.gguf\n"
-      "  verbatim bench -m model.gguf -p 512,2048 -n 64 -b 1,8,32 --backend avx2 --threads 2");
-  app.callback([options, &action] { action = [options] { return bench(*options); }; });
+      "  verbatim bench -m model.gguf -p 512,2048 -n 64 -b 1,8,32 --backend avx2 --threads 2\n"
+      "  verbatim bench serve http://127.0.0.1:8000");
+  add_bench_serve(*app.add_subcommand("serve", "Put load on a server that speaks the OpenAI API"), action);
+  app.callback([&app, options, &action] {
+    if (!app.get_subcommands().empty()) return;
+    if (options->model.model.empty()) throw CLI::RequiredError("--model");
+    action = [options] { return bench(*options); };
+  });
 }
 
 }  // namespace verbatim::app

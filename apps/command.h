@@ -25,6 +25,7 @@ struct Command {
 void add_run(CLI::App& app, std::function<int()>& action);
 void add_score(CLI::App& app, std::function<int()>& action);
 void add_bench(CLI::App& app, std::function<int()>& action);
+void add_bench_serve(CLI::App& app, std::function<int()>& action);  // a subcommand of bench
 void add_tokenize(CLI::App& app, std::function<int()>& action);
 void add_inspect(CLI::App& app, std::function<int()>& action);
 void add_demo(CLI::App& app, std::function<int()>& action);

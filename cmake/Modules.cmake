@@ -32,6 +32,7 @@ verbatim_module(tokenizer PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 verbatim_module(constrain)
 verbatim_module(engine)
 verbatim_module(server verbatim_asio verbatim_spdlog)
+verbatim_module(client verbatim_asio)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)
   include(${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)

@@ -1,0 +1,98 @@
+// verbatim bench serve: load on a server that speaks the OpenAI API, ours or another's, and what its clients saw.
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "client/load_report.h"
+#include "command.h"
+
+namespace verbatim::app {
+namespace {
+
+struct Options {
+  std::string url, endpoint = "completions";
+  client::LoadTarget target;
+  client::LoadShape shape;
+  bool json = false;
+};
+
+// A connection for each request that runs.
+void allow_many_files() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int bench_serve(const Options& options) {
+  client::LoadTarget target = options.target;
+  auto url = client::parse_url(options.url);
+  if (!url) return complain(url.error());
+  target.url = *url;
+  target.endpoint = options.endpoint == "chat" ? client::Endpoint::chat : client::Endpoint::completions;
+  target.seed = options.shape.seed;
+  allow_many_files();
+  auto result = client::run_load(target, client::plan_load(options.shape));
+  if (!result) return complain(result.error());
+
+  client::LoadReport report = client::report_of(*result);
+  if (options.json) {
+    nlohmann::json json = client::to_json(report);
+    json["model"] = result->model;
+    json["num_prompts"] = options.shape.prompts;
+    json["request_rate"] = options.shape.request_rate;
+    json["max_concurrency"] = target.max_concurrency;
+    json["repeat_one"] = options.shape.repeat_one;
+    json["seed"] = options.shape.seed;
+    std::puts(json.dump(2).c_str());
+  } else {
+    std::fputs(client::to_text(report).c_str(), stdout);
+    if (options.shape.repeat_one) {
+      fmt::print("{} answers to one request, {} distinct\n", report.completed, report.distinct_answers);
+    }
+  }
+  for (const std::string& error : report.errors) std::fprintf(stderr, "verbatim: %s\n", error.c_str());
+  return report.failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void add_bench_serve(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<Options>();
+  client::LoadTarget& target = options->target;
+  client::LoadShape& shape = options->shape;
+  app.add_option("url", options->url, "Server, such as http://127.0.0.1:8000")->required();
+  flag(app, "--endpoint", options->endpoint, "API to call")->check(CLI::IsMember({"completions", "chat"}));
+  flag(app, "--num-prompts", shape.prompts, "Requests to send")->check(CLI::Range(1, 1'000'000));
+  flag(app, "--request-rate", shape.request_rate, "Requests a second, Poisson arrivals; 0 sends all at once")
+      ->check(CLI::NonNegativeNumber);
+  flag(app, "--max-concurrency", target.max_concurrency, "Requests at a time; 0 is no limit")
+      ->check(CLI::Range(0, 20'000));
+  flag(app, "--input-len", shape.input_words,
+       "Words of each prompt, about a token each; 0 is a ShareGPT-like mix")
+      ->check(CLI::Range(0, 1 << 20));
+  flag(app, "--output-len", shape.output_tokens, "Tokens asked for; 0 is a ShareGPT-like mix")
+      ->check(CLI::Range(0, 1 << 20));
+  boolean(app, "--repeat-one", shape.repeat_one,
+          "Send the first request again and again, and count distinct answers");
+  boolean(app, "--ignore-eos", target.ignore_eos,
+          "Ask for answers of full length (not every server knows how)");
+  flag(app, "--temperature", target.temperature, "Of every request")->check(CLI::NonNegativeNumber);
+  flag(app, "--seed", shape.seed, "Of lengths, words and arrivals, and of every request");
+  flag(app, "--served-model-name", target.model,
+       "Model to ask for; the default is the first that the server lists");
+  flag(app, "--api-key", target.api_key, "Sent as Authorization: Bearer");
+  boolean(app, "--json", options->json, "The same as JSON");
+  app.footer(
+      "Without a limit --request-rate is an open loop: requests come when they come, however slow the "
+      "server.\n"
+      "--max-concurrency N alone is a closed loop of N clients. Exit code 1: some request failed.\n"
+      "Examples:\n"
+      "  verbatim bench serve http://127.0.0.1:8000 --num-prompts 200 --request-rate 4\n"
+      "  verbatim bench serve http://127.0.0.1:8000 --max-concurrency 32 --input-len 256 --output-len 64\n"
+      "  verbatim bench serve http://127.0.0.1:8000 --repeat-one --num-prompts 100 --temperature 1");
+  app.callback([options, &action] { action = [options] { return bench_serve(*options); }; });
+}
+
+}  // namespace verbatim::app
