@@ -94,16 +94,18 @@ bool RequestReader::read_head() {
                   "what arrived is no HTTP request: speak HTTP/1.1, and TLS only to a port that serves it");
   }
   std::size_t end = input_.find("\r\n\r\n", searched_);
+  std::size_t known =
+      std::min({end, input_.size(), limits_.header_bytes});  // of the head, not over the limit
+  for (std::size_t lf = input_.find('\n', searched_); lf < known; lf = input_.find('\n', lf + 1)) {
+    if (lf == 0 || input_[lf - 1] != '\r') {
+      return refuse(400, "a line of the headers ends in LF alone: end each in CR LF");
+    }
+  }
   if (std::min(end, input_.size()) > limits_.header_bytes) {
     return refuse(
         431, fmt::format("the headers exceed {} bytes: send fewer or shorter ones", limits_.header_bytes));
   }
   if (end == input_.npos) {
-    for (std::size_t lf = input_.find('\n', searched_); lf != input_.npos; lf = input_.find('\n', lf + 1)) {
-      if (lf == 0 || input_[lf - 1] != '\r') {
-        return refuse(400, "a line of the headers ends in LF alone: end each in CR LF");
-      }
-    }
     searched_ = input_.size() - std::min<std::size_t>(3, input_.size());
     return false;
   }
@@ -127,17 +129,20 @@ bool RequestReader::read_head() {
 
 bool RequestReader::read_body() {
   http::request_parser<http::string_body>& parser = parser_->parser;
+  const std::size_t longest_line = kMaxChunkLine + limits_.header_bytes;
   while (!parser.is_done()) {
     if (input_.size() < (parser.chunked() ? kLastChunkBytes : 1)) return false;
-    std::size_t before = input_.size();
+    std::size_t before = input_.size(), body_before = parser.get().body().size();
     boost::beast::error_code error = parser_->put(input_);
     if (error == http::error::body_limit) {
       return refuse(413, fmt::format("the body exceeds {} bytes: send a shorter one", limits_.body_bytes));
     }
-    if (error == http::error::need_more) {
-      if (input_.size() < kMaxChunkLine + limits_.header_bytes) return false;
+    bool is_data = parser.get().body().size() > body_before;
+    std::size_t line = error == http::error::need_more ? input_.size() + 1 : before - input_.size();
+    if (!is_data && line > longest_line) {
       return refuse(400, "a chunk of the body has an endless first line or trailer: shorten it");
     }
+    if (error == http::error::need_more) return false;
     if (error) return refuse(400, fmt::format("the body is not valid HTTP/1.1 ({})", error.message()));
     CHECK(input_.size() < before || parser.is_done(), "the HTTP parser made no progress");
   }

@@ -41,7 +41,7 @@ std::vector<std::string> read_in_pieces(std::string_view bytes, std::size_t piec
       for (const Header& header : request.headers) seen.push_back(header.first + ":" + header.second);
     }
   }
-  if (reader.state() == RequestReader::State::failed) seen.push_back(reader.failure().body);
+  if (reader.state() == RequestReader::State::failed) seen.push_back(std::to_string(reader.failure().status));
   return seen;
 }
 
