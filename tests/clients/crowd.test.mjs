@@ -91,7 +91,7 @@ test("1,000 copies among 1,000 others have one answer a temperature", { timeout:
       assert.equal(answers[0].text, JSON.parse(alone).choices[0].text);
     }
     const witness = {
-      largestStep: await server.metric("step_sequences_max"),
+      largestStep: await server.metric("most_sequences_in_a_step"),
       preemptions: await server.metric("num_preemptions_total"),
       evictions: await server.metric("prefix_cache_evictions_total"),
     };
