@@ -11,6 +11,13 @@
 namespace verbatim {
 namespace {
 
+// Takes n steps off; false: so many are not left.
+bool take(std::size_t n, std::size_t& steps) {
+  const bool enough = n <= steps;
+  steps -= std::min(n, steps);
+  return enough;
+}
+
 Error too_large() { return fail("it needs an automaton that is too large"); }
 
 // Numbers the values that stand for states, in the order of their discovery.
@@ -32,11 +39,10 @@ class Numbering {
 
 }  // namespace
 
-Result<CharDfa> CharDfa::intersection(const CharDfa& a, const CharDfa& b) {
+Result<CharDfa> CharDfa::intersection(const CharDfa& a, const CharDfa& b, std::size_t& steps) {
   CharDfa both;
   Numbering<std::pair<std::uint32_t, std::uint32_t>> pairs;
   pairs[{0, 0}];
-  std::size_t work = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const auto [in_a, in_b] = pairs.value(i);
     const State &left = a.states[in_a], &right = b.states[in_b];
@@ -47,7 +53,7 @@ Result<CharDfa> CharDfa::intersection(const CharDfa& a, const CharDfa& b) {
                              std::min(l->range.last, r->range.last)};
       if (common.first <= common.last) state.edges.push_back({common, pairs[{l->to, r->to}]});
       (l->range.last < r->range.last ? l : r)++;
-      if (++work > kMostWork) return too_large();
+      if (!take(1, steps)) return too_large();
     }
     both.states.push_back(std::move(state));
     if (pairs.size() > kMostStates) return too_large();
@@ -132,11 +138,10 @@ std::vector<std::uint32_t> CharNfa::closure(std::vector<std::uint32_t> members) 
 
 // The subset construction. The edges of the members of a set are swept from left to right: between two places
 // where a range begins or ends, all characters lead to the same members.
-Result<CharDfa> CharNfa::determinise(std::uint32_t start, std::uint32_t accepting) const {
+Result<CharDfa> CharNfa::determinise(std::uint32_t start, std::uint32_t accepting, std::size_t& steps) const {
   CharDfa dfa;
   Numbering<std::vector<std::uint32_t>> sets;
   sets[closure({start})];
-  std::size_t work = 0;
   for (std::size_t i = 0; i < sets.size(); ++i) {
     const std::vector<std::uint32_t> members = sets.value(i);
     CharDfa::State state{.accepts = std::ranges::binary_search(members, accepting), .edges = {}};
@@ -152,11 +157,10 @@ Result<CharDfa> CharNfa::determinise(std::uint32_t start, std::uint32_t acceptin
       std::vector<std::uint32_t> targets;
       for (const CharDfa::Edge& edge : edges)
         if (edge.range.first <= *cut && *cut <= edge.range.last) targets.push_back(edge.to);
-      work += edges.size();
-      if (work > CharDfa::kMostWork) return too_large();
+      if (!take(edges.size(), steps)) return too_large();
       if (targets.empty()) continue;
       targets = closure(std::move(targets));
-      work += targets.size();
+      if (!take(targets.size(), steps)) return too_large();
       const std::uint32_t to = sets[targets];
       const CharRange range{*cut, *std::next(cut) - 1};
       if (!state.edges.empty() && state.edges.back().to == to &&

@@ -1,7 +1,8 @@
 // CharDfa: a regular set of strings of Unicode characters, as a deterministic automaton: what `pattern`,
 // `format` and length limits become before they are spelled as JSON.
 //
-// Sizes are bounded: whatever would need more than kMostStates states or kMostWork steps is refused.
+// Sizes are bounded: what would need more than kMostStates states is refused, and so is what would need more
+// steps than the caller has left. `steps` are those left; what is done is taken off.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +26,9 @@ struct CharDfa {
   std::vector<State> states;  // the first is the start
 
   static constexpr std::size_t kMostStates = 20'000;
-  static constexpr std::size_t kMostWork = 300'000;
 
   // The strings that are in both.
-  static Result<CharDfa> intersection(const CharDfa& a, const CharDfa& b);
+  static Result<CharDfa> intersection(const CharDfa& a, const CharDfa& b, std::size_t& steps);
   // Strings of at_least to at_most characters; at_most may be Grammar::kUnbounded.
   static Result<CharDfa> of_length(std::uint32_t at_least, std::uint32_t at_most);
   // Every string but these, which are well-formed UTF-8.
@@ -38,14 +38,14 @@ struct CharDfa {
 // A nondeterministic automaton, made state by state.
 class CharNfa {
  public:
-  static constexpr std::size_t kMostStates = 5'000;
+  static constexpr std::size_t kMostStates = 20'000;
 
   std::uint32_t add();
   void read(std::uint32_t from, const CharSet& chars, std::uint32_t to);
   void skip(std::uint32_t from, std::uint32_t to) { states_[from].empty.push_back(to); }
   std::size_t size() const { return states_.size(); }
 
-  Result<CharDfa> determinise(std::uint32_t start, std::uint32_t accepting) const;
+  Result<CharDfa> determinise(std::uint32_t start, std::uint32_t accepting, std::size_t& steps) const;
 
  private:
   struct State {

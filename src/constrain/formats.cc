@@ -5,14 +5,15 @@
 namespace verbatim {
 namespace {
 
-// Dates know no lengths of months, and times no leap seconds; addresses are unquoted.
+// Dates know no lengths of months, and times no leap seconds; addresses are unquoted, names of hosts of any
+// length.
 std::map<std::string, std::string, std::less<>> make_formats() {
   const std::string date = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
   const std::string hour = "([01][0-9]|2[0-3]):[0-5][0-9]";
   const std::string time = hour + ":[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]" + hour + ")";
   const std::string days = "([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)";
   const std::string clock = "T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S)";
-  const std::string label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+  const std::string label = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?";
   const std::string atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
   const std::string octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
   const std::string hex = "[0-9a-fA-F]";

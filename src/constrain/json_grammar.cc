@@ -11,7 +11,7 @@
 namespace verbatim {
 namespace {
 
-constexpr std::size_t kMostParts = 300'000;  // of the grammar: nodes and edges, about 24 MB
+constexpr std::size_t kMostParts = 500'000;  // of the grammar: nodes and edges, about 40 MB
 constexpr std::size_t kMostOptional =
     400;  // optional properties in a row: each is a place where a text may stand
 constexpr std::size_t kMostDepth = 200;  // of the schema as a JSON text
@@ -135,7 +135,8 @@ class GrammarMaker {
     if (r.strings.empty()) return spelling_.free_string(r.least_length, r.most_length, Grammar::kEnd);
     CharDfa all = *r.strings[0];
     auto narrow = [&](const Result<CharDfa>& other) {
-      Result<CharDfa> both = other.ok() ? CharDfa::intersection(all, *other) : other;
+      Result<CharDfa> both =
+          other.ok() ? CharDfa::intersection(all, *other, reader_.automaton_steps()) : other;
       if (!both.ok())
         return refuse("has patterns, formats and lengths that together need too large an automaton");
       all = std::move(*both);

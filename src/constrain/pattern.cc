@@ -103,7 +103,7 @@ CharDfa without_symbols(CharDfa dfa) {
 
 }  // namespace
 
-Result<CharDfa> compile_pattern(std::string_view pattern) {
+Result<CharDfa> compile_pattern(std::string_view pattern, std::size_t& steps) {
   Result<Expression> expression = parse_pattern(pattern);
   if (!expression.ok()) return expression.error();
   Compiler compiler;
@@ -111,7 +111,7 @@ Result<CharDfa> compile_pattern(std::string_view pattern) {
   const std::uint32_t end =
       compiler.loop(compiler.emit(*expression, compiler.loop(start, kTextBegins)), kTextEnds);
   if (compiler.full()) return fail("it needs an automaton that is too large");
-  Result<CharDfa> dfa = compiler.nfa.determinise(start, end);
+  Result<CharDfa> dfa = compiler.nfa.determinise(start, end, steps);
   if (!dfa.ok()) return dfa.error();
   return without_symbols(std::move(*dfa));
 }

@@ -13,6 +13,7 @@
 namespace verbatim {
 
 // The strings that hold a match. The error says what in the pattern is not supported, and where.
-Result<CharDfa> compile_pattern(std::string_view pattern);
+// steps: see char_dfa.h
+Result<CharDfa> compile_pattern(std::string_view pattern, std::size_t& steps);
 
 }  // namespace verbatim

@@ -297,7 +297,7 @@ const CharDfa* SchemaReader::strings_matching(const OrderedJson* schema, std::st
   if (patterns_.size() > kMostPatterns)
     refuse(schema, keyword, fmt::format("is one of more than {} different patterns", kMostPatterns));
   if (!status_.ok()) return &it->second;
-  Result<CharDfa> dfa = compile_pattern(pattern);
+  Result<CharDfa> dfa = compile_pattern(pattern, automaton_steps_);
   if (!dfa.ok()) {
     refuse(schema, keyword, fmt::format("is refused: {}", dfa.error().message));
   } else {
