@@ -109,24 +109,17 @@ TEST(HttpServer, OptionsSaysWhatIsAllowed) {
   EXPECT_EQ(client.read().body, "GET /next  ");
 }
 
-TEST(HttpServer, AnOldClientGetsAConnectionThatCloses) {
+TEST(HttpServer, ConnectionsCloseForOldClientsAndThoseThatAskForIt) {
   auto server = start(on_free_port(), echo);
-  Client client(server->port());
-  client.send("GET /x HTTP/1.0\r\n\r\n");
-  ClientResponse response = client.read();
-  EXPECT_EQ(response.body, "GET /x  ");
-  EXPECT_EQ(response.header("Connection"), "close");
-  EXPECT_TRUE(client.ended());
-}
-
-TEST(HttpServer, AClientThatAsksForItGetsAConnectionThatCloses) {
-  auto server = start(on_free_port(), echo);
-  Client client(server->port());
-  client.get("/x", "Connection: close\r\n");
-  ClientResponse response = client.read();
-  EXPECT_EQ(response.body, "GET /x  ");
-  EXPECT_EQ(response.header("Connection"), "close");
-  EXPECT_TRUE(client.ended());
+  for (const char* request : {"GET /x HTTP/1.0\r\n\r\n", "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+                              "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"}) {
+    Client client(server->port());
+    client.send(request);
+    ClientResponse response = client.read();
+    EXPECT_EQ(response.body, "GET /x  ");
+    EXPECT_EQ(response.header("Connection"), "close");
+    EXPECT_TRUE(client.ended());
+  }
 }
 
 TEST(HttpServer, ABodyIsAskedForWhenTheClientWaitsForThat) {

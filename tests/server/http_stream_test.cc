@@ -14,21 +14,15 @@ namespace {
 
 const HttpResponse kEvents{200, {{"Content-Type", "text/event-stream"}}, ""};
 
-int files_open() {
+int entries_of(const char* path) {
   int count = 0;
-  DIR* folder = ::opendir("/proc/self/fd");
+  DIR* folder = ::opendir(path);
   while (::readdir(folder) != nullptr) ++count;
   ::closedir(folder);
   return count;
 }
-
-int threads_running() {
-  int count = 0;
-  DIR* folder = ::opendir("/proc/self/task");
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
-}
+int files_open() { return entries_of("/proc/self/fd"); }
+int threads_running() { return entries_of("/proc/self/task"); }
 
 TEST(HttpStream, PiecesAreChunksAndTheConnectionLivesOn) {
   Inbox inbox;
@@ -204,63 +198,58 @@ TEST(HttpStream, AStreamThatTheApiForgetsBreaksOff) {
   EXPECT_FALSE(response.whole) << "half a stream must not look like a whole one";
 }
 
-// One client does not read; it is shed, and costs no more than its queue. Others notice nothing.
-TEST(HttpStream, ASlowReaderIsShedAndOthersAreNot) {
+// Many clients do not read; each is shed, and costs no more than its queue. Those that read notice nothing.
+TEST(HttpStream, SlowReadersAreShedAndOthersAreNot) {
+  constexpr int kSlow = 200, kQuick = 50;
   HttpServerOptions options = on_free_port();
   options.max_queue_bytes = 64 << 10;
   options.send_buffer_bytes = 16 << 10;
   Inbox inbox;
+  Event slow_gone, quick_gone;
   auto server = start(options, inbox.handler());
-  Client slow(server->port(), nullptr, 16 << 10), quick(server->port());
-  Event gone, quick_gone;
+  std::vector<Client> slow, quick;
+  std::vector<Call> calls;
+  for (int i = 0; i < kSlow + kQuick; ++i) {
+    Client& client =
+        i < kSlow ? slow.emplace_back(server->port(), nullptr, 16 << 10) : quick.emplace_back(server->port());
+    ASSERT_TRUE(client.get("/"));
+    calls.push_back(inbox.next());
+    Event& gone = i < kSlow ? slow_gone : quick_gone;
+    calls.back().responder->on_gone([&] { gone.happen(); });
+    calls.back().responder->begin_stream(kEvents);
+    ClientResponse response;
+    if (i >= kSlow) {
+      ASSERT_TRUE(client.read_head(response));
+    }
+  }
 
-  slow.get("/slow");
-  Call to_slow = inbox.next();
-  to_slow.responder->on_gone([&] { gone.happen(); });
-  quick.get("/quick");
-  Call to_quick = inbox.next();
-  to_quick.responder->on_gone([&] { quick_gone.happen(); });
-  to_slow.responder->begin_stream(kEvents);
-  to_quick.responder->begin_stream(kEvents);
-  ClientResponse response;
-  ASSERT_TRUE(quick.read_head(response));
-
-  std::string piece(1000, 'x');
+  const std::string piece(1000, 'x');
   int pieces = 0;
-  for (; gone.count() == 0; ++pieces) {
-    ASSERT_LT(pieces, 100'000) << "a client that reads nothing was never shed";
-    to_slow.responder->write(piece);
-    to_quick.responder->write(piece);
-    ASSERT_EQ(quick.read_chunk(), piece);
+  for (; slow_gone.count() < kSlow; ++pieces) {
+    ASSERT_LT(pieces, 10'000) << "clients that read nothing were never shed";
+    for (Call& call : calls) call.responder->write(piece);
+    for (Client& client : quick) ASSERT_EQ(client.read_chunk(), piece);
   }
   EXPECT_LT(pieces, 1000) << "more than the queue and the kernel's buffers should hold";
-  to_slow.responder->write("ignored");
-  to_slow.responder->end();
-  to_quick.responder->end();
-  EXPECT_EQ(quick.read_chunk(), "");
-  EXPECT_EQ(gone.count(), 1);
+  for (Call& call : calls) call.responder->end();
+  for (Client& client : quick) EXPECT_EQ(client.read_chunk(), "");
+  EXPECT_EQ(slow_gone.count(), kSlow);
   EXPECT_EQ(quick_gone.count(), 0);
-  HttpStats stats = server->stats();
-  EXPECT_EQ(stats.clients_shed, 1);
-  EXPECT_EQ(stats.clients_gone, 1);
-
-  ClientResponse cut = slow.read();
-  EXPECT_FALSE(cut.whole);
+  EXPECT_EQ(server->stats().clients_shed, kSlow);
+  EXPECT_EQ(server->stats().clients_gone, kSlow);
+  for (Client& client : slow) EXPECT_FALSE(client.read().whole);
 }
 
 // An answer complete long ago, to a client that takes none of it.
 TEST(HttpStream, AClientThatTakesNothingForTooLongIsShed) {
   HttpServerOptions options = on_free_port();
   options.send_timeout = std::chrono::milliseconds(200);
-  auto server = start(options, [](HttpRequest, std::shared_ptr<Responder> responder) {
-    responder->respond(text(std::string(20 << 20, 'x')));
-  });
+  Inbox inbox;
+  auto server = start(options, inbox.handler());
   Client client(server->port(), nullptr, 16 << 10);
   client.get("/");
-  ASSERT_TRUE([&] {
-    while (server->stats().requests == 0) std::this_thread::yield();
-    return server->wait_until_idle(std::chrono::minutes(1));
-  }());
+  inbox.next().responder->respond(text(std::string(20 << 20, 'x')));
+  ASSERT_TRUE(server->wait_until_idle(std::chrono::minutes(1)));
   EXPECT_EQ(server->stats().clients_shed, 1);
 }
 
