@@ -1,10 +1,13 @@
 #include "server/http_server.h"
 
 #include <sys/resource.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <optional>
@@ -28,7 +31,26 @@ constexpr std::size_t kMaxRefusedConnections = 256;
 // Files that a process needs beside its connections.
 constexpr std::size_t kOtherFiles = 256;
 
+constexpr std::string_view kUnix = "unix:";
+
+// A file that a killed server left behind is taken away; one that a server listens on is not.
+Result<Protocol::endpoint> unix_endpoint(const std::string& path) {
+  if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return fail("host unix:{}: the path must have from 1 to {} bytes", path,
+                sizeof(sockaddr_un::sun_path) - 1);
+  }
+  net::local::stream_protocol::endpoint endpoint(path);
+  net::io_context context;
+  net::local::stream_protocol::socket probe(context);
+  ErrorCode error;
+  probe.connect(endpoint, error);
+  if (!error) return fail("host unix:{}: another server listens there", path);
+  if (error == net::error::connection_refused) ::unlink(path.c_str());
+  return Protocol::endpoint(endpoint);
+}
+
 Result<Protocol::endpoint> endpoint_of(const HttpServerOptions& options) {
+  if (options.host.starts_with(kUnix)) return unix_endpoint(options.host.substr(kUnix.size()));
   if (options.port < 0 || options.port > 65535) {
     return fail("port {}: must be from 0 to 65535, where 0 picks a free one", options.port);
   }
@@ -36,7 +58,8 @@ Result<Protocol::endpoint> endpoint_of(const HttpServerOptions& options) {
   auto address = net::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host, error);
   if (error) {
     return fail(
-        "host '{}': must be an address, such as 127.0.0.1 (this machine) or 0.0.0.0 (every interface)",
+        "host '{}': must be an address, such as 127.0.0.1 (this machine) or 0.0.0.0 (every interface), or "
+        "unix:PATH",
         options.host);
   }
   return Protocol::endpoint(net::ip::tcp::endpoint(address, static_cast<std::uint16_t>(options.port)));
@@ -126,7 +149,11 @@ class HttpServer::Impl {
       return fail("host {}, port {}: cannot be listened on: {}", service_.options.host, service_.options.port,
                   error.message());
     }
-    if (auto tcp = tcp_of(acceptor_.local_endpoint())) port_ = tcp->port();
+    if (auto tcp = tcp_of(acceptor_.local_endpoint())) {
+      port_ = tcp->port();
+    } else {
+      unix_path_ = service_.options.host.substr(kUnix.size());
+    }
     accept();
     for (auto& loop : loops_) loop->thread = std::thread([&loop = *loop] { loop.context.run(); });
     return {};
@@ -218,6 +245,7 @@ class HttpServer::Impl {
     ErrorCode ignored;
     acceptor_.close(ignored);
     retry_.cancel();
+    if (!unix_path_.empty()) ::unlink(std::exchange(unix_path_, {}).c_str());
   }
 
   void each_connection(void (Connection::*action)()) {
@@ -238,6 +266,7 @@ class HttpServer::Impl {
   net::basic_socket_acceptor<Protocol, net::io_context::executor_type> acceptor_;  // served by the first loop
   Connection::Timer retry_;
   int port_ = 0;
+  std::string unix_path_;  // of the file to take away in the end
 };
 
 Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options, HttpHandler handler) {

@@ -25,9 +25,10 @@
 namespace verbatim::server {
 
 struct HttpServerOptions {
-  std::string host = "127.0.0.1";  // an address; "0.0.0.0" and "::" are every interface; "localhost"
-  int port = 8000;                 // 0: a free one
-  int threads = 1;                 // that serve connections; a connection stays with one
+  std::string host =
+      "127.0.0.1";  // an address; "0.0.0.0" and "::" are every interface; "localhost"; "unix:PATH"
+  int port = 8000;  // 0: a free one
+  int threads = 1;  // that serve connections; a connection stays with one
 
   std::string tls_certificate, tls_key;   // PEM files; the certificate with its chain. Both or none
   std::vector<std::string> api_keys;      // empty: no key is asked for. See api_keys.h

@@ -3,7 +3,9 @@
 #include "server/http_server.h"
 
 #include <gtest/gtest.h>
+#include <sys/un.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -280,6 +282,36 @@ TEST(HttpServer, ListensOnVersion6AndOnTheNameOfThisMachine) {
   }
 }
 
+TEST(HttpServer, ListensOnAFile) {
+  sockaddr_un address{AF_UNIX, ""};
+  std::string path = std::filesystem::temp_directory_path() / fmt::format("verbatim-{}.sock", ::getpid());
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  int killed = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);  // a server that left its file behind
+  ASSERT_EQ(::bind(killed, generic, sizeof address), 0);
+  ::close(killed);
+
+  HttpServerOptions options = on_free_port();
+  options.host = "unix:" + path;
+  auto server = start(options, echo);
+  auto second = HttpServer::create(options, echo);
+  ASSERT_FALSE(second.ok());
+  EXPECT_PRED2(contains, second.error().message, "another server listens there");
+
+  int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::connect(client, generic, sizeof address), 0);
+  constexpr std::string_view kRequest = "GET /x HTTP/1.0\r\n\r\n";
+  EXPECT_EQ(::send(client, kRequest.data(), kRequest.size(), 0), static_cast<ssize_t>(kRequest.size()));
+  std::string response;
+  char buffer[1024];
+  for (ssize_t n; (n = ::recv(client, buffer, sizeof buffer, 0)) > 0;)
+    response.append(buffer, static_cast<std::size_t>(n));
+  ::close(client);
+  EXPECT_TRUE(response.ends_with("\r\n\r\nGET /x  ")) << response;
+  server.reset();
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 TEST(HttpServer, OptionsThatCannotWorkAreNamed) {
   auto refusal = [](auto change) {
     HttpServerOptions options = on_free_port();
@@ -293,6 +325,8 @@ TEST(HttpServer, OptionsThatCannotWorkAreNamed) {
                fmt::format("port {}", first->port()));
   EXPECT_PRED2(contains, refusal([](O& o) { o.port = 65536; }), "port 65536");
   EXPECT_PRED2(contains, refusal([](O& o) { o.host = "example"; }), "host 'example'");
+  EXPECT_PRED2(contains, refusal([](O& o) { o.host = "unix:" + std::string(200, 'x'); }),
+               "from 1 to 107 bytes");
   EXPECT_PRED2(contains, refusal([](O& o) { o.threads = 0; }), "threads 0");
   EXPECT_PRED2(contains, refusal([](O& o) { o.api_keys = {""}; }), "API key");
   EXPECT_PRED2(contains, refusal([](O& o) { o.cors_origins = {"example.org"}; }), "'example.org'");
