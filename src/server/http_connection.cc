@@ -74,7 +74,7 @@ void Connection::drain() {
 // ---- bytes -> requests ----
 
 void Connection::read() {
-  if (reading_ || phase_ == Phase::closed || input_ended_ || reader_.bytes_ahead() > kReadAhead) return;
+  if (reading_ || phase_ == Phase::closed || input_ended_ || ahead_.size() > kReadAhead) return;
   reading_ = true;
   with_stream([&](auto& stream) {
     stream.async_read_some(net::buffer(input_),
@@ -90,8 +90,13 @@ void Connection::on_read(ErrorCode error, std::size_t bytes) {
   if (error) return on_input_end();
   if (discarding_) return read();
   try {
-    reader_.put({input_.data(), bytes});
-    advance();
+    std::string_view arrived(input_.data(), bytes);
+    if (phase_ == Phase::answer) {
+      ahead_ += arrived;
+    } else {
+      reader_.put(arrived);
+      advance();
+    }
     read();
   } catch (const std::bad_alloc&) {  // of a request as large as it may be: this client's end, not ours
     close();
@@ -105,7 +110,6 @@ void Connection::on_input_end() {
 }
 
 void Connection::advance() {
-  if (phase_ == Phase::answer) return;
   switch (reader_.state()) {
     case RequestReader::State::idle:
       if (phase_ != Phase::idle) enter(Phase::idle);
@@ -259,6 +263,7 @@ void Connection::finish() {
   admitted_ = false;
   record_ = {};
   enter(Phase::idle);
+  reader_.put(std::exchange(ahead_, {}));
   advance();
   read();
 }

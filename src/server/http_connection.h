@@ -115,6 +115,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   RequestReader reader_;
   std::array<char, kReadBytes> input_;
+  std::string ahead_;  // that has come while an answer was running
   bool reading_ = false;
   bool discarding_ = false;   // what still arrives is of no interest
   bool input_ended_ = false;  // the client sends no more

@@ -62,7 +62,6 @@ HttpRequest RequestReader::take() {
   request_ = {};
   state_ = State::idle;
   searched_ = 0;
-  advance();
   return request;
 }
 

@@ -31,17 +31,17 @@ class RequestReader {
   explicit RequestReader(ReadLimits limits);
   ~RequestReader();
 
+  // Reads on, up to the end of one request: bytes beyond it are held until the put() that follows take().
   void put(std::string_view bytes);
   State state() const { return state_; }
-  // Of requests to come, held until the present one is taken.
-  std::size_t bytes_ahead() const { return state_ == State::complete ? input_.size() : 0; }
 
   // The request so far: all but its body.  REQUIRES: state() is body or complete
   const HttpRequest& head() const { return request_; }
+  // Of the last request whose head has come.
   bool http_1_1() const { return http_1_1_; }
   bool keep_alive() const { return keep_alive_; }
 
-  // Hands the request over, and reads on in the bytes held.  REQUIRES: state() is complete
+  // Hands the request over.  REQUIRES: state() is complete
   HttpRequest take();
 
   // What to answer.  REQUIRES: state() is failed

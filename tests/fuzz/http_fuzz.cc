@@ -37,6 +37,7 @@ std::vector<std::string> read_in_pieces(std::string_view bytes, std::size_t piec
     reader.put(bytes.substr(0, piece));
     while (reader.state() == RequestReader::State::complete) {
       HttpRequest request = reader.take();
+      reader.put("");
       seen.push_back(request.method + " " + request.path + "?" + request.query + "\n" + request.body);
       for (const Header& header : request.headers) seen.push_back(header.first + ":" + header.second);
     }

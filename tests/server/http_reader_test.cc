@@ -20,6 +20,7 @@ std::vector<std::string> read_all(std::string_view bytes, std::size_t piece, Rea
                                      request.body, keep_alive ? "" : " close");
       for (const Header& header : request.headers) line += fmt::format(" {}={}", header.first, header.second);
       seen.push_back(std::move(line));
+      reader.put("");
     }
   };
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
@@ -205,11 +206,14 @@ TEST(RequestReader, TheHeadIsKnownBeforeTheBody) {
   reader.put("Length: 2\r\n\r\na");
   EXPECT_EQ(reader.state(), RequestReader::State::body);
   EXPECT_EQ(reader.head().path, "/p");
-  reader.put("bGET");
+  reader.put("bGET / HTTP/1.0\r\n\r\n");
   EXPECT_EQ(reader.state(), RequestReader::State::complete);
-  EXPECT_EQ(reader.bytes_ahead(), 3u);
   EXPECT_EQ(reader.take().body, "ab");
-  EXPECT_EQ(reader.state(), RequestReader::State::headers);
+  EXPECT_EQ(reader.state(), RequestReader::State::idle);
+  EXPECT_TRUE(reader.http_1_1()) << "what follows is not looked at yet";
+  reader.put("");
+  EXPECT_EQ(reader.state(), RequestReader::State::complete);
+  EXPECT_FALSE(reader.http_1_1());
 }
 
 }  // namespace

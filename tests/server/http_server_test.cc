@@ -51,6 +51,18 @@ TEST(HttpServer, PipelinedRequestsAreHandledOneAtATimeInTheirOrder) {
   for (int i = 0; i < kRequests; ++i) ASSERT_EQ(client.read().body, fmt::format("/{}", i));
 }
 
+// The form of an answer is that of its own request, not of one that has come behind it.
+TEST(HttpServer, APipelinedRequestDoesNotChangeTheAnswerBeforeIt) {
+  auto server = start(on_free_port(), echo);
+  Client client(server->port());
+  client.send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nHEAD /2 HTTP/1.1\r\nHost: x\r\n\r\nGET /3 HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(client.read().body, "GET /1  ");
+  EXPECT_EQ(client.read(true).header("Connection"), "");
+  ClientResponse last = client.read();
+  EXPECT_EQ(last.body, "GET /3  ");
+  EXPECT_EQ(last.header("Connection"), "close");
+}
+
 TEST(HttpServer, RequestsMayArriveByteByByte) {
   auto server = start(on_free_port(), echo);
   Client client(server->port());
