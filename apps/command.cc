@@ -18,11 +18,11 @@ std::string environment_of(const std::string& names) {
   return name;
 }
 
-void add_model_flags(CLI::App& app, ModelFlags& flags, ModelFlag model) {
-  if (model != ModelFlag::none) {
-    flag(app, "-m,--model", flags.model, "Model: a .gguf file or a Hugging Face folder")
-        ->required(model == ModelFlag::required);
-  }
+void add_model_flag(CLI::App& app, std::string& model) {
+  flag(app, "-m,--model", model, "Model: a .gguf file, a Hugging Face folder, or the name of a built-in one");
+}
+
+void add_compute_flags(CLI::App& app, ModelFlags& flags) {
   flag(app, "--threads", flags.threads, "Threads; 0 is one per processor. No effect on any bit")
       ->check(CLI::Range(0, 1024));
   flag(app, "--backend", flags.backend,
@@ -33,6 +33,11 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, ModelFlag model) {
   flag(app, "--kv", flags.kv, "Bits of cached keys and values")->check(CLI::IsMember({16, 8}));
   boolean(app, "--no-cache", flags.no_cache, "Neither read nor write the weight cache");
   boolean(app, "-q,--quiet", flags.quiet, "No progress and no notes on stderr");
+}
+
+void add_model_flags(CLI::App& app, ModelFlags& flags) {
+  add_model_flag(app, flags.model);
+  add_compute_flags(app, flags);
 }
 
 int thread_count(int asked) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "builtin/builtin_models.h"
 #include "engine/engine.h"
 #include "engine/loaded_model.h"
 
@@ -28,11 +29,15 @@ void add_bench(CLI::App& app, std::function<int()>& action);
 void add_bench_serve(CLI::App& app, std::function<int()>& action);  // a subcommand of bench
 void add_tokenize(CLI::App& app, std::function<int()>& action);
 void add_inspect(CLI::App& app, std::function<int()>& action);
+void add_convert(CLI::App& app, std::function<int()>& action);
 void add_demo(CLI::App& app, std::function<int()>& action);
+
+// The model of a command that is given none.
+inline std::string default_model() { return std::string(builtin_models().front().name); }
 
 // The flags of every command that computes with a model.
 struct ModelFlags {
-  std::string model;
+  std::string model = default_model();
   std::string backend = "auto";
   std::string weights = "auto";
   int threads = 0;  // 0: one per processor
@@ -42,8 +47,9 @@ struct ModelFlags {
   bool quiet = false;
 };
 
-enum class ModelFlag { required, optional, none };
-void add_model_flags(CLI::App& app, ModelFlags& flags, ModelFlag model = ModelFlag::required);
+void add_model_flag(CLI::App& app, std::string& model);    // -m alone
+void add_compute_flags(CLI::App& app, ModelFlags& flags);  // all but -m
+void add_model_flags(CLI::App& app, ModelFlags& flags);    // both
 
 // "-n,--max-tokens" -> "VERBATIM_MAX_TOKENS"
 std::string environment_of(const std::string& names);

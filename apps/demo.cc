@@ -215,7 +215,7 @@ int demo(Options& options) {
 
 void add_demo(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<Options>();
-  add_model_flags(app, options->model, ModelFlag::optional);
+  add_model_flags(app, options->model);
   flag(app, "-p,--prompt", options->prompt, "The prompt");
   flag(app, "-n,--max-tokens", options->max_tokens, "Tokens of the answer")->check(CLI::PositiveNumber);
   flag(app, "--crowd", options->crowd, "Other requests, with random prompts and lengths")

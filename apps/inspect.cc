@@ -1,4 +1,5 @@
-// verbatim inspect: what is in a model file, what each tensor becomes, its error, sizes, and the fingerprint.
+// verbatim inspect: what is in a model file, what each tensor becomes, its error, sizes, and the fingerprint;
+// or which models are part of the program.
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -37,11 +38,15 @@ void print_checkpoint(const Checkpoint& checkpoint) {
   for (const auto& [key, value] : checkpoint.metadata) fmt::print("  {:<44} {}\n", key, value);
 }
 
+std::string shape_of(const ModelConfig& c) {
+  return fmt::format("{} {} layers, dim {}, hidden {}, heads {} / {} of {}, vocabulary {}, context {}{}",
+                     c.architecture, c.layers, c.dim, c.hidden_dim, c.heads, c.kv_heads, c.head_dim,
+                     c.vocab_size, c.context_length,
+                     c.sliding_window > 0 ? fmt::format(", window {}", c.sliding_window) : "");
+}
+
 void print_model(const LoadedModel& loaded) {
-  const ModelConfig& c = loaded.model->config();
-  fmt::print("\nmodel\n  {} {} layers, dim {}, hidden {}, heads {} / {} of {}, vocabulary {}, context {}{}\n",
-             c.architecture, c.layers, c.dim, c.hidden_dim, c.heads, c.kv_heads, c.head_dim, c.vocab_size,
-             c.context_length, c.sliding_window > 0 ? fmt::format(", window {}", c.sliding_window) : "");
+  fmt::print("\nmodel\n  {}\n", shape_of(loaded.model->config()));
   fmt::print("\n  {:<30} {:>7} {:>8} {:>11} {:>10}  {}\n", "tensor", "file", "becomes", "MiB", "rel. RMS",
              "why");
   std::int64_t bytes = 0;
@@ -57,9 +62,29 @@ void print_model(const LoadedModel& loaded) {
   fmt::print("  fingerprint {}\n", loaded.fingerprint);
 }
 
+// The models that are part of the program, and their fingerprints.
+int list_builtin(Options& options) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const BuiltinModel& builtin : builtin_models()) {
+    options.model.model = builtin.name;
+    auto loaded = open_model(options.model);
+    if (loaded == nullptr) return 1;
+    auto bytes = static_cast<std::int64_t>(builtin.gguf.size());
+    if (options.json) {
+      out.push_back({{"name", builtin.name}, {"bytes", bytes}, {"fingerprint", loaded->fingerprint}});
+    } else {
+      fmt::print("{}: {}\n  {}, {:.2f} MiB\n  fingerprint {}\n", builtin.name, builtin.summary,
+                 shape_of(loaded->model->config()), mebibytes(bytes), loaded->fingerprint);
+    }
+  }
+  if (options.json) std::puts(out.dump(2).c_str());
+  return 0;
+}
+
 int inspect(Options& options) {
+  if (options.path.empty()) return list_builtin(options);
   options.model.model = options.path;
-  auto checkpoint = open_checkpoint(options.path);
+  auto checkpoint = open_by_name(options.path);
   if (!checkpoint) return complain(checkpoint.error());
   bool model = !checkpoint->config.architecture.empty() && !options.metadata_only;
   std::unique_ptr<LoadedModel> loaded;
@@ -94,13 +119,17 @@ int inspect(Options& options) {
 
 void add_inspect(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<Options>();
-  app.add_option("MODEL", options->path, "A .gguf file or a Hugging Face folder")->required();
-  add_model_flags(app, options->model, ModelFlag::none);
+  app.add_option(
+      "MODEL", options->path,
+      "A .gguf file, a Hugging Face folder, or the name of a built-in model; without it the built-in "
+      "models are listed");
+  add_compute_flags(app, options->model);
   boolean(app, "--metadata", options->metadata_only, "The file's metadata only: nothing is converted");
   boolean(app, "--json", options->json, "The same as JSON");
   app.footer(
       "Examples:\n"
-      "  verbatim inspect model.gguf\n"
+      "  verbatim inspect\n"
+      "  verbatim inspect storyteller\n"
       "  verbatim inspect model.gguf --weights i4 --json");
   app.callback([options, &action] { action = [options] { return inspect(*options); }; });
 }

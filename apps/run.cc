@@ -179,7 +179,7 @@ void add_run(CLI::App& app, std::function<int()>& action) {
   boolean(app, "--json", options->json, "Answers, parameters in effect and fingerprint as JSON");
   app.footer(
       "Examples:\n"
-      "  verbatim run -m model.gguf -p \"Once upon a time\"\n"
+      "  verbatim run -p \"Once upon a time\"\n"
       "  verbatim run -m model.gguf -f prompt.txt -n 64 --temperature 0.8 --top-p 0.95 --seed 7\n"
       "  verbatim run -m model.gguf -p \"Dear diary\" -N 3 --temperature 1 --json");
   app.callback([options, max_tokens, &action] {

@@ -8,13 +8,13 @@ namespace verbatim::app {
 namespace {
 
 struct Options {
-  std::string model;
+  std::string model = default_model();
   TextFlags text;
   bool add_special = false, parse_special = false, json = false;
 };
 
 int tokenize(const Options& options) {
-  auto checkpoint = open_checkpoint(options.model);
+  auto checkpoint = open_by_name(options.model);
   if (!checkpoint) return complain(checkpoint.error());
   auto tokenizer = Tokenizer::create(checkpoint->tokenizer);
   if (!tokenizer) return complain(fail("{}: {}", options.model, tokenizer.error().message));
@@ -39,9 +39,7 @@ int tokenize(const Options& options) {
 
 void add_tokenize(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<Options>();
-  flag(app, "-m,--model", options->model,
-       "A .gguf file (a vocabulary alone will do) or a Hugging Face folder")
-      ->required();
+  add_model_flag(app, options->model);  // a vocabulary alone will do
   add_text_flags(app, options->text);
   boolean(app, "--add-special", options->add_special, "Add the BOS and EOS tokens that the model wants");
   boolean(app, "--parse-special", options->parse_special,
@@ -49,7 +47,7 @@ void add_tokenize(CLI::App& app, std::function<int()>& action) {
   boolean(app, "--json", options->json, "Ids, pieces and count as JSON");
   app.footer(
       "Examples:\n"
-      "  verbatim tokenize -m model.gguf -p \"Hello, world\"\n"
+      "  verbatim tokenize -p \"Hello, world\"\n"
       "  verbatim tokenize -m model.gguf -f story.txt --add-special --json");
   app.callback([options, &action] { action = [options] { return tokenize(*options); }; });
 }

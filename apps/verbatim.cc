@@ -14,7 +14,9 @@ constexpr Command kCommands[] = {
     {"bench", "Measure prefill and decode beside what this machine can do", verbatim::app::add_bench},
     {"tokenize", "Turn a text into token ids", verbatim::app::add_tokenize},
     {"inspect", "Show what is in a model file and what becomes of it", verbatim::app::add_inspect},
-    {"demo", "One prompt alone and in a crowd: compare every logit bit", verbatim::app::add_demo},
+    {"convert", "Write any model that can be opened as one GGUF file", verbatim::app::add_convert},
+    {"demo", "One request again and again in a crowd of others: compare every answer",
+     verbatim::app::add_demo},
 };
 
 }  // namespace
@@ -25,7 +27,7 @@ int main(int argc, char** argv) {
   program.set_help_all_flag("--help-all", "Show the help of every command");
   program.footer(
       "Every flag can be given as an environment variable: --threads as VERBATIM_THREADS.\n"
-      "Start with:  verbatim run -m model.gguf -p \"Once upon a time\"");
+      "Start with:  verbatim run -p \"Once upon a time\"");
   std::function<int()> action;
   for (const Command& command : kCommands) {
     CLI::App* sub = program.add_subcommand(command.name, command.summary);

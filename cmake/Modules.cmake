@@ -25,6 +25,7 @@ verbatim_module(spec)
 verbatim_module(ops)
 verbatim_module(backend)
 verbatim_module(load)
+verbatim_module(builtin)
 verbatim_module(sample)
 verbatim_module(model)
 verbatim_module(schedule)
@@ -33,6 +34,12 @@ verbatim_module(constrain)
 verbatim_module(engine)
 verbatim_module(server verbatim_asio verbatim_spdlog)
 verbatim_module(client verbatim_asio)
+
+# The model that is part of the program.
+set(storyteller ${PROJECT_SOURCE_DIR}/models/storyteller/storyteller.gguf)
+set_source_files_properties(src/builtin/storyteller.S PROPERTIES COMPILE_DEFINITIONS STORYTELLER="${storyteller}"
+                                                                 OBJECT_DEPENDS ${storyteller})
+target_sources(verbatim_builtin PRIVATE src/builtin/storyteller.S)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)
   include(${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)

@@ -2,6 +2,7 @@
 
 #include "backend/list.h"
 #include "base/sha256.h"
+#include "builtin/builtin_models.h"
 
 namespace verbatim {
 namespace {
@@ -55,7 +56,7 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
   if (!backend) return backend.error();
   loaded->backend = *std::move(backend);
 
-  auto checkpoint = open_checkpoint(choice.path);
+  auto checkpoint = open_by_name(choice.path);
   if (!checkpoint) return checkpoint.error();
   loaded->checkpoint = *std::move(checkpoint);
   if (loaded->checkpoint.config.architecture.empty()) {

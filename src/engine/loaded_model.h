@@ -15,7 +15,7 @@
 namespace verbatim {
 
 struct ModelChoice {
-  std::string path;              // .gguf file or Hugging Face folder
+  std::string path;              // .gguf file, Hugging Face folder, or the name of a built-in model
   std::string backend = "auto";  // backend/list.h
   int threads = 1;
   ModelOptions widths;

@@ -55,6 +55,7 @@ struct Checkpoint {
   std::string path;    // as given
   std::string format;  // "GGUF v3", "Hugging Face safetensors"
   // SHA-256 over path, size, time of change and header of every file: names this very content.
+  // Empty for bytes in memory, which the weight cache leaves alone.
   std::string identity;
   ModelConfig config;  // empty (architecture == "") for a vocabulary-only file
   TokenizerData tokenizer;

@@ -176,4 +176,10 @@ Result<Checkpoint> open_gguf(const std::string& path) {
   return out;
 }
 
+Result<Checkpoint> open_gguf(std::span<const std::byte> bytes, const std::string& name) {
+  Result<GgufFile> file = read_gguf(bytes, name);
+  if (!file) return file.error();
+  return gguf_checkpoint(*file);
+}
+
 }  // namespace verbatim

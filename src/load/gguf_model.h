@@ -5,6 +5,7 @@
 // `inspect`.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -15,11 +16,19 @@ namespace verbatim {
 
 // Opens a .gguf file: a model, or a vocabulary without tensors.
 Result<Checkpoint> open_gguf(const std::string& path);
+// One that is in memory. The checkpoint has neither `storage` nor `identity`: the bytes must outlive it.
+Result<Checkpoint> open_gguf(std::span<const std::byte> bytes, const std::string& name);
 
-// The parts of it. A checkpoint made from a GgufFile has neither `storage` nor `identity`:
-// the bytes must outlive it.
+// The parts of it, likewise.
 Result<Checkpoint> gguf_checkpoint(const GgufFile& file);
 Result<ModelConfig> gguf_config(const GgufFile& file);  // REQUIRES: the file has tensors
 Result<TokenizerData> gguf_tokenizer(const GgufFile& file);
+
+// Whether a control token of this name ends a generation without being stated, in files that state only eos
+// (llama.cpp does the same).
+bool ends_turn_by_name(std::string_view token);
+// All ids that end a generation, instead of what the other keys and the names above say. Not a key of the format:
+// export_gguf writes it where they would say something else.
+inline constexpr std::string_view kStopTokensKey = "verbatim.stop_token_ids";
 
 }  // namespace verbatim

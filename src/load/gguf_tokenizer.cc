@@ -23,7 +23,6 @@ constexpr Model kModels[] = {
     {"no_vocab", TokenizerKind::none},
 };
 
-// Control tokens that end a turn by their name, for files that state only eos (llama.cpp does the same).
 constexpr std::string_view kEndOfTurn[] = {"<|eot_id|>",    "<|eom_id|>",    "<|im_end|>",     "<|end|>",
                                            "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>"};
 
@@ -106,15 +105,26 @@ void read_special_tokens(GgufKeys& keys, const GgufFile& file, TokenizerData& ou
   add_stop(token_id(keys, file, out, "eom_token_id"));
   for (std::size_t i = 0; i < out.tokens.size(); ++i) {
     auto id = static_cast<std::int32_t>(i);
-    if (out.types[i] == TokenType::control &&
-        std::ranges::find(kEndOfTurn, out.tokens[i]) != std::end(kEndOfTurn)) {
-      add_stop(id);
-    }
+    if (out.types[i] == TokenType::control && ends_turn_by_name(out.tokens[i])) add_stop(id);
     if (out.types[i] == TokenType::unknown && !out.unk) out.unk = id;
+  }
+  if (auto stated = keys.integers(kStopTokensKey)) {
+    out.stop_ids.clear();
+    for (std::int64_t id : *stated) {
+      if (id < 0 || id >= static_cast<std::int64_t>(out.tokens.size())) {
+        return keys.refuse(fail("{}: key '{}' holds {}, but there are {} tokens", file.path, kStopTokensKey,
+                                id, out.tokens.size()));
+      }
+      add_stop(static_cast<std::int32_t>(id));
+    }
   }
 }
 
 }  // namespace
+
+bool ends_turn_by_name(std::string_view token) {
+  return std::ranges::find(kEndOfTurn, token) != std::end(kEndOfTurn);
+}
 
 Result<TokenizerData> gguf_tokenizer(const GgufFile& file) {
   GgufKeys keys(file);

@@ -21,6 +21,8 @@ using GgufDatum =
     std::variant<bool, std::uint32_t, std::int32_t, float, std::uint64_t, std::int64_t, double, std::string,
                  std::vector<std::int32_t>, std::vector<float>, std::vector<std::string>>;
 
+using GgufMetadata = std::vector<std::pair<std::string, GgufDatum>>;  // in the order of the file
+
 struct GgufTensor {
   std::string name;
   DType type = DType::f32;
@@ -29,7 +31,7 @@ struct GgufTensor {
 };
 
 struct GgufContent {
-  std::vector<std::pair<std::string, GgufDatum>> metadata;  // in the order of the file
+  GgufMetadata metadata;
   std::vector<GgufTensor> tensors;
 };
 

@@ -24,7 +24,7 @@ Result<LoadedWeights> load_weights(const Checkpoint& checkpoint, const LoadOptio
   }
   LoadedWeights out;
   std::string key = weight_cache_key(checkpoint, options.policy), path;
-  if (options.use_cache) {
+  if (options.use_cache && !checkpoint.identity.empty()) {
     Result<std::string> place = cache_path(options, key);
     if (place) {
       path = *place;

@@ -5,7 +5,7 @@
 #include "load/architecture.h"
 #include "load/dequantise.h"
 #include "load/encode.h"
-#include "load/gguf_writer.h"
+#include "load/gguf_metadata.h"
 
 namespace verbatim {
 namespace {
@@ -76,15 +76,13 @@ std::vector<Word> make_words(std::size_t count, const std::string& mark) {
   return words;
 }
 
-using Metadata = std::vector<std::pair<std::string, GgufDatum>>;
-
 std::vector<std::int32_t> token_types(std::size_t n) {
   return std::vector<std::int32_t>(n, static_cast<std::int32_t>(TokenType::normal));
 }
 
 // SentencePiece style with byte fallback: <unk> <s> </s>, 256 bytes, then letters and words, earlier ones
 // merged first.
-Status add_spm_vocabulary(std::size_t size, Metadata& metadata) {
+Status add_spm_vocabulary(std::size_t size, GgufMetadata& metadata) {
   const std::string mark = "\u2581";
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
   for (int byte = 0; byte < 256; ++byte) tokens.push_back(fmt::format("<0x{:02X}>", byte));
@@ -133,7 +131,7 @@ std::vector<std::string> byte_alphabet() {
 }
 
 // Byte-level BPE: 256 symbols, words in the order of their merges, and one control token.
-Status add_bpe_vocabulary(std::size_t size, Metadata& metadata) {
+Status add_bpe_vocabulary(std::size_t size, GgufMetadata& metadata) {
   std::vector<std::string> tokens = byte_alphabet(), merges;
   if (size < tokens.size() + 1) {
     return fail("vocab_size: this architecture's vocabulary needs at least {} tokens", tokens.size() + 1);
@@ -158,53 +156,17 @@ Status add_bpe_vocabulary(std::size_t size, Metadata& metadata) {
   return {};
 }
 
-// ---- The file. ----
-
-Metadata config_metadata(const RandomModel& model) {
-  const ModelConfig& c = model.config;
-  auto u32 = [](std::int64_t value) { return static_cast<std::uint32_t>(value); };
-  std::string p = c.architecture + ".";
-  Metadata out = {{"general.architecture", c.architecture},
-                  {"general.name", fmt::format("random {} (seed {})", c.architecture, model.seed)},
-                  {p + "vocab_size", u32(c.vocab_size)},
-                  {p + "context_length", u32(c.context_length)},
-                  {p + "embedding_length", u32(c.dim)},
-                  {p + "block_count", u32(c.layers)},
-                  {p + "feed_forward_length", u32(c.hidden_dim)},
-                  {p + "attention.head_count", u32(c.heads)},
-                  {p + "attention.head_count_kv", u32(c.kv_heads)},
-                  {p + "attention.key_length", u32(c.head_dim)},
-                  {p + "attention.value_length", u32(c.head_dim)},
-                  {p + "attention.layer_norm_rms_epsilon", c.norm_epsilon},
-                  {p + "rope.dimension_count", u32(c.head_dim)},
-                  {p + "rope.freq_base", static_cast<float>(c.rope_theta)}};
-  if (c.sliding_window > 0) out.emplace_back(p + "attention.sliding_window", u32(c.sliding_window));
-  using enum spec::RopeScalingKind;
-  if (c.rope_scaling.kind == linear || c.rope_scaling.kind == yarn) {
-    out.emplace_back(p + "rope.scaling.type", std::string(c.rope_scaling.kind == yarn ? "yarn" : "linear"));
-    out.emplace_back(p + "rope.scaling.factor", static_cast<float>(c.rope_scaling.factor));
-    out.emplace_back(p + "rope.scaling.original_context_length",
-                     u32(std::llround(c.rope_scaling.original_context)));
-  }
-  return out;
-}
-
-// The divisors by which GGUF states Llama 3.1's scaling.
-std::vector<float> llama3_factors(const ModelConfig& c) {
-  std::vector<double> plain = spec::rope_frequencies(c.head_dim, c.rope_theta, {});
-  std::vector<double> scaled = spec::rope_frequencies(c.head_dim, c.rope_theta, c.rope_scaling);
-  std::vector<float> factors;
-  for (std::size_t i = 0; i < plain.size(); ++i) factors.push_back(static_cast<float>(plain[i] / scaled[i]));
-  return factors;
-}
-
 }  // namespace
 
 Status write_random_model(const std::string& path, const RandomModel& model, ThreadPool& pool) {
   const ModelConfig& c = model.config;
   if (Status status = check_config(c, path); !status) return status;
   GgufContent content;
-  content.metadata = config_metadata(model);
+  Result<GgufMetadata> metadata = config_metadata(c, path);
+  if (!metadata) return metadata.error();
+  content.metadata = *std::move(metadata);
+  content.metadata.emplace_back("general.name",
+                                fmt::format("random {} (seed {})", c.architecture, model.seed));
   auto vocabulary = find_architecture(c.architecture)->gguf_layout == RopeLayout::interleaved
                         ? add_spm_vocabulary
                         : add_bpe_vocabulary;
@@ -219,10 +181,9 @@ Status write_random_model(const std::string& path, const RandomModel& model, Thr
     }
     content.tensors.push_back({spec.name, type, spec.rows, spec.columns, spec.vector});
   }
-  std::vector<float> factors;
+  std::vector<float> factors = frequency_factors(c);
   std::size_t random_tensors = content.tensors.size();
-  if (c.rope_scaling.kind == spec::RopeScalingKind::llama3) {
-    factors = llama3_factors(c);
+  if (!factors.empty()) {
     content.tensors.push_back({"rope_freqs.weight", DType::f32, 1, c.head_dim / 2, true});
   }
   auto rows = [&](std::size_t index, std::int64_t row, std::byte* out) {

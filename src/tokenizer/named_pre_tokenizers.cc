@@ -106,4 +106,16 @@ const NamedPreTokenizer* find_pre_tokenizer(std::string_view name) {
   return nullptr;
 }
 
+Result<std::string> pre_tokenizer_name(const TokenizerData& data) {
+  if (data.pre_regex.empty()) return data.pre_tokenizer;
+  for (const NamedPreTokenizer& row : named_pre_tokenizers()) {
+    if (row.patterns == data.pre_regex && row.ignore_merges == data.ignore_merges &&
+        row.nfc == (data.normalizer == "nfc")) {
+      return std::string(row.names.front());
+    }
+  }
+  return fail("GGUF has no name for the way this vocabulary splits text: {}",
+              fmt::join(data.pre_regex, "  then  "));
+}
+
 }  // namespace verbatim

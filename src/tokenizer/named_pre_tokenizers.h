@@ -6,6 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
+#include "load/tokenizer_data.h"
+
 namespace verbatim {
 
 struct NamedPreTokenizer {
@@ -20,5 +23,9 @@ std::span<const NamedPreTokenizer> named_pre_tokenizers();
 
 // nullptr for an unknown name
 const NamedPreTokenizer* find_pre_tokenizer(std::string_view name);
+
+// The name under which a GGUF file can state how `data` splits text: its own, or that of the row which does the
+// same. The error says that none does. Empty for a kind that needs no name.
+Result<std::string> pre_tokenizer_name(const TokenizerData& data);
 
 }  // namespace verbatim

@@ -1,0 +1,81 @@
+// verbatim convert: any model that can be opened, written as one GGUF file with its vocabulary and chat template.
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "command.h"
+#include "load/encode.h"
+#include "load/export_gguf.h"
+#include "tokenizer/named_pre_tokenizers.h"
+
+namespace verbatim::app {
+namespace {
+
+struct Options {
+  std::string from, to, type;
+  std::vector<std::string> texts;
+  int threads = 0;
+};
+
+Result<GgufExport> parse(const Options& options) {
+  GgufExport out;
+  for (DType type : writable_dtypes()) {
+    if (name_of(type) == options.type) out.type = type;
+  }
+  for (const std::string& text : options.texts) {
+    std::size_t equals = text.find('=');
+    if (equals == 0 || equals == text.npos)
+      return fail("--text '{}' is not KEY=TEXT, such as general.name=mine", text);
+    out.texts.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+int convert(const Options& options) {
+  auto how = parse(options);
+  if (!how) return complain(how.error());
+  auto checkpoint = open_by_name(options.from);
+  if (!checkpoint) return complain(checkpoint.error());
+  TokenizerData& tokenizer = checkpoint->tokenizer;
+  auto name = pre_tokenizer_name(tokenizer);
+  if (!name) return complain(fail("{}: {}", options.from, name.error().message));
+  tokenizer.pre_tokenizer = *name;
+  tokenizer.pre_regex.clear();
+
+  ThreadPool pool(thread_count(options.threads));
+  if (Status written = export_gguf(options.to, *checkpoint, *how, pool); !written)
+    return complain(written.error());
+  auto back = open_checkpoint(options.to);
+  if (!back) return complain(back.error());
+  std::map<std::string, std::size_t> types;
+  for (const auto& [tensor_name, tensor] : back->tensors) ++types[std::string(name_of(tensor.type))];
+  fmt::print("{}: {:.2f} MiB;", options.to,
+             static_cast<double>(std::filesystem::file_size(options.to)) / (1 << 20));
+  for (const auto& [type, count] : types) fmt::print(" {} {}", count, type);
+  fmt::print(" tensors; {} tokens\n", back->tokenizer.tokens.size());
+  return 0;
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<Options>();
+  app.add_option("MODEL", options->from,
+                 "A Hugging Face folder, a .gguf file, or the name of a built-in model")
+      ->required();
+  app.add_option("OUT", options->to, "The .gguf file to write")->required();
+  std::vector<std::string> types;
+  for (DType type : writable_dtypes()) types.emplace_back(name_of(type));
+  flag(app, "--type", options->type, "Type of the matrices; without it each keeps its own")
+      ->check(CLI::IsMember(types));
+  flag(app, "--text", options->texts, "KEY=TEXT: a further key, such as general.name=mine; may be repeated");
+  flag(app, "--threads", options->threads, "Threads; 0 is one per processor. No effect on any bit")
+      ->check(CLI::Range(0, 1024));
+  app.footer(
+      "Examples:\n"
+      "  verbatim convert Qwen3-0.6B qwen3.gguf\n"
+      "  verbatim convert Qwen3-0.6B qwen3-q8.gguf --type Q8_0 --text general.name=\"Qwen3 0.6B\"");
+  app.callback([options, &action] { action = [options] { return convert(*options); }; });
+}
+
+}  // namespace verbatim::app
