@@ -1,211 +1,279 @@
-// verbatim demo: one prompt alone, then the same prompt in a random crowd; the text as it streams; every
-// logit bit compared.
-#include <unistd.h>
-
+// verbatim demo: one request alone, then again and again at random moments among others that come and go; every
+// logit of every answer compared by its SHA-256.
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <map>
 #include <random>
 
 #include "base/sha256.h"
 #include "command.h"
-#include "load/random_model.h"
 
 namespace verbatim::app {
 namespace {
 
+constexpr std::size_t kColumns = 78;
+constexpr std::int64_t kLongestPrompt = 300;  // tokens of a stranger's prompt
+constexpr std::int64_t kShown = 12;           // strangers whose answers are shown
+
+// How strangers begin, until there are answers for others to go on from.
+constexpr const char* kOpenings[] = {
+    "Once upon a time there was a miller",
+    "The old woman in the wood",
+    "\"Who is there?\" asked the giant",
+    "There was once a king whose daughter",
+    "A Fox and a Crow",
+    "In the middle of the night the wind",
+    "The youngest brother set out",
+    "Dorothy looked around her and",
+    "Long ago, beside the sea, lived a fisherman",
+    "The Queen was very angry, for",
+    "'Little bird,' said the boy,",
+    "On the top of the hill stood a castle",
+};
+
 struct Options {
   ModelFlags model;
   std::string prompt = "Once upon a time";
-  std::int64_t max_tokens = 200, crowd = 40, copies = 8;
+  std::int64_t max_tokens = 120, crowd = 100, copies = 12;
   std::uint64_t seed = 0;
 };
 
-// An answer: its text and every row of logits on its way.
-class Recorder : public TokenSink {
+// Prints words as they come, in lines of at most kColumns.
+class WrappedText {
  public:
-  explicit Recorder(bool show) : show_(show) {}
-  void on_logits(std::int64_t, std::int64_t, std::span<const float> row) override {
-    logits_.insert(logits_.end(), row.begin(), row.end());
+  void add(std::string_view text) {
+    for (char c : text) {
+      if (c != ' ' && c != '\n') {
+        word_ += c;
+        continue;
+      }
+      put_word();
+      if (c == '\n' && column_ > 0) end_line();
+    }
   }
-  void on_token(const TokenEvent& event) override { add(event.text); }
+  void finish() {
+    put_word();
+    if (column_ > 0) end_line();
+  }
+
+ private:
+  void put_word() {
+    if (word_.empty()) return;
+    if (column_ > 0 && column_ + 1 + word_.size() > kColumns) end_line();
+    fmt::print("{}{}", column_ == 0 ? "  " : " ", word_);
+    column_ += (column_ == 0 ? 2 : 1) + word_.size();
+    word_.clear();
+    std::fflush(stdout);
+  }
+  void end_line() {
+    std::puts("");
+    column_ = 0;
+  }
+  std::string word_;
+  std::size_t column_ = 0;
+};
+
+// The beginning of a text on one line; cut between characters.
+std::string abridged(std::string text, std::size_t columns) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  if (text.size() <= columns) return text;
+  std::size_t end = columns - 2;
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+  return text.substr(0, end) + "..";
+}
+
+// An answer as it grows: its text, its tokens, and a digest of every row of logits that a token was drawn from.
+class Answer final : public TokenSink {
+ public:
+  Answer(WrappedText* shown, std::function<void(const Answer&)> when_done)
+      : shown_(shown), when_done_(std::move(when_done)) {}
+
+  void on_logits(std::int64_t, std::int64_t, std::span<const float> row) override {
+    sha_.update(row.data(), row.size_bytes());
+    bits_ += static_cast<std::int64_t>(8 * row.size_bytes());
+  }
+  void on_token(const TokenEvent& event) override {
+    tokens_.push_back(event.token);
+    add(event.text);
+  }
   void on_finish(const Finish& finish) override {
     add(finish.text);
     finish_ = finish;
+    digest_ = sha_.hex();
+    if (when_done_) when_done_(*this);
   }
+
   const std::string& text() const { return text_; }
-  const std::vector<float>& logits() const { return logits_; }
-  const std::optional<Finish>& finish() const { return finish_; }
-  std::string digest() const {
-    Sha256 sha;
-    sha.update(logits_.data(), logits_.size() * sizeof(float));
-    return sha.hex();
-  }
+  const std::vector<std::int32_t>& tokens() const { return tokens_; }
+  const Finish& finish() const { return *finish_; }
+  const std::string& digest() const { return digest_; }
+  std::int64_t bits() const { return bits_; }
 
  private:
   void add(const std::string& text) {
     text_ += text;
-    if (show_) std::fputs(text.c_str(), stdout), std::fflush(stdout);
+    if (shown_ != nullptr) shown_->add(text);
   }
-  bool show_;
-  std::string text_;
-  std::vector<float> logits_;
+  WrappedText* shown_;
+  std::function<void(const Answer&)> when_done_;
+  Sha256 sha_;
+  std::string text_, digest_;
+  std::vector<std::int32_t> tokens_;
   std::optional<Finish> finish_;
+  std::int64_t bits_ = 0;
 };
-
-class Passer final : public TokenSink {
-  void on_token(const TokenEvent&) override {}
-  void on_finish(const Finish&) override {}
-};
-
-// A small model with seeded random weights in a temporary file, for a demo without a model: fluent nonsense.
-struct TemporaryModel {
-  std::string path;
-  ~TemporaryModel() {
-    if (!path.empty()) std::filesystem::remove(path);
-  }
-};
-
-Status write_demo_model(TemporaryModel& model) {
-  RandomModel random;
-  ModelConfig& c = random.config;
-  c.architecture = "llama";
-  c.layers = 4, c.dim = 256, c.hidden_dim = 768, c.heads = 8, c.kv_heads = 2, c.head_dim = c.rope_dim = 32;
-  c.vocab_size = 2048, c.context_length = 1024;
-  random.type = DType::q8_0;
-  std::error_code error;
-  std::filesystem::path folder = std::filesystem::temp_directory_path(error);
-  if (error) return fail("no temporary folder: {}", error.message());
-  model.path = folder / fmt::format("verbatim-demo-{}.gguf", getpid());
-  ThreadPool pool(1);
-  return write_random_model(model.path, random, pool);
-}
 
 class Demo {
  public:
   Demo(LoadedModel& loaded, const Options& options)
       : loaded_(loaded), options_(options), random_(options.seed) {}
 
+  // Whether all answers were the same.
   Result<bool> operator()() {
+    for (const char* opening : kOpenings) {
+      auto tokens = loaded_.tokenizer->encode(opening, {});
+      if (!tokens) return tokens.error();
+      beginnings_.push_back(*std::move(tokens));
+    }
     auto prompt = loaded_.tokenizer->encode(options_.prompt, {});
     if (!prompt) return prompt.error();
     request_.prompt = *std::move(prompt);
-    auto room = loaded_.model->config().context_length - static_cast<std::int64_t>(request_.prompt.size());
-    request_.max_tokens = std::min(options_.max_tokens, room);
+    request_.prompt_from = static_cast<std::int64_t>(request_.prompt.size()) - 1;
+    request_.max_tokens = std::min(options_.max_tokens, context() - request_.prompt_from - 1);
     request_.logits = true;
-
-    request_.sampling.temperature = 1;
+    request_.sampling.temperature = 0.8f;
     request_.sampling.seed = options_.seed;
-    auto alone = answer_alone();
-    return alone ? answer_in_crowd(**alone) : Result<bool>(alone.error());
+    if (Status alone = answer_alone(); !alone) return alone.error();
+    if (Status crowd = answer_in_crowd(); !crowd) return crowd.error();
+    return verdict();
   }
 
  private:
-  Result<std::unique_ptr<Recorder>> answer_alone() {
-    auto engine = make_engine(1);
-    if (!engine) return engine.error();
-    fmt::print("\n--- alone ---\n{}", options_.prompt);
-    auto recorder = std::make_unique<Recorder>(true);
-    if (auto id = (*engine)->submit(request_, *recorder); !id) return id.error();
-    while (!(*engine)->idle()) (*engine)->step();
-    fmt::print("\n");
-    return recorder;
+  std::int64_t context() const { return loaded_.model->config().context_length; }
+  std::int64_t draw(std::int64_t below) {
+    return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below));
   }
 
-  // Copies of the request arrive at random moments between strangers; the first copy is shown as it streams.
-  Result<bool> answer_in_crowd(const Recorder& alone) {
-    auto engine = make_engine(options_.crowd + options_.copies);
-    if (!engine) return engine.error();
-    fmt::print("\n--- the same request, {} times among {} others ---\n{}", options_.copies, options_.crowd,
-               options_.prompt);
-    std::vector<std::unique_ptr<Recorder>> copies;
-    Passer passer;
-    std::int64_t strangers = 0;
-    auto arrived = [&] { return static_cast<std::int64_t>(copies.size()); };
-    while (strangers < options_.crowd || arrived() < options_.copies || !(*engine)->idle()) {
-      for (std::uint64_t arrivals = random_() % 3; arrivals > 0; --arrivals) {
-        bool copy = strangers == options_.crowd || random_() % static_cast<std::uint64_t>(options_.crowd) <
-                                                       static_cast<std::uint64_t>(options_.copies);
-        if (copy && arrived() < options_.copies) {
-          copies.push_back(std::make_unique<Recorder>(copies.empty()));
-          if (auto id = (*engine)->submit(request_, *copies.back()); !id) return id.error();
-        } else if (strangers < options_.crowd) {
-          ++strangers;
-          if (auto id = (*engine)->submit(stranger(), passer); !id) return id.error();
-        }
-      }
-      (*engine)->step();
-    }
-    fmt::print("\n");
-    return verdict(alone, copies, (*engine)->stats());
-  }
-
-  bool verdict(const Recorder& alone, const std::vector<std::unique_ptr<Recorder>>& copies,
-               const EngineStats& stats) const {
-    std::map<std::string, int> digests{{alone.digest(), 1}}, texts{{alone.text(), 1}};
-    std::int64_t most = 0;
-    for (const auto& copy : copies) {
-      ++digests[copy->digest()];
-      ++texts[copy->text()];
-      most = std::max(most, copy->finish()->witness.most_sequences);
-    }
-    bool same = digests.size() == 1 && texts.size() == 1;
-    fmt::print("\n--- verdict ---\n");
-    fmt::print("answers            {} alone, {} in the crowd\n", 1, copies.size());
-    fmt::print("distinct texts     {}\n", texts.size());
-    fmt::print("distinct logits    {}   ({} bits compared in each)\n", digests.size(),
-               alone.logits().size() * 32);
-    fmt::print("logits-sha256      {}\n", alone.digest());
-    fmt::print("largest crowd      {} requests, {} rows in one step\n", most, stats.most_rows);
-    fmt::print("{}\n", same ? "One request, one answer." : "DIFFERENT: this is a bug; please report it.");
-    return same;
-  }
-
-  GenerateRequest stranger() {
-    const ModelConfig& config = loaded_.model->config();
-    auto draw = [&](std::int64_t below) {
-      return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below));
-    };
-    GenerateRequest request;
-    request.prompt.resize(static_cast<std::size_t>(1 + draw(config.context_length / 4)));
-    for (std::int32_t& token : request.prompt) token = static_cast<std::int32_t>(draw(config.vocab_size));
-    request.max_tokens = 1 + draw(config.context_length / 4);
-    request.sampling.seed = random_();
-    return request;
-  }
-
-  Result<std::unique_ptr<Engine>> make_engine(std::int64_t sequences) const {
-    std::int64_t tokens = std::max(loaded_.model->config().context_length / 2,
-                                   static_cast<std::int64_t>(request_.prompt.size()) + request_.max_tokens);
+  Result<std::unique_ptr<Engine>> make_engine(std::int64_t sequences, std::int64_t pages) const {
     EngineOptions engine;
     engine.schedule.max_sequences = sequences;
     engine.schedule.max_step_tokens = std::max<std::int64_t>(256, 2 * sequences);
     engine.schedule.max_logits_rows = engine.schedule.max_step_tokens;
-    engine.kv_pages = sequences * (tokens / kPageTokens + 2);
+    engine.kv_pages = pages;
     return Engine::create(*loaded_.model, *loaded_.backend, loaded_.tokenizer.get(), engine);
+  }
+  static std::int64_t pages_for(std::int64_t tokens) { return tokens / kPageTokens + 2; }
+
+  Status answer_alone() {
+    auto engine = make_engine(1, pages_for(request_.prompt_from + 1 + request_.max_tokens));
+    if (!engine) return engine.error();
+    fmt::print("\nOne request, alone:\n\n");
+    WrappedText text;
+    text.add(options_.prompt);
+    Answer& answer = *copies_.emplace_back(std::make_unique<Answer>(&text, nullptr));
+    if (auto id = (*engine)->submit(request_, answer); !id) return id.error();
+    while (!(*engine)->idle()) (*engine)->step();
+    text.finish();
+    return {};
+  }
+
+  // Copies of the request arrive at random moments between strangers. There is memory for half of them at a
+  // time: some wait, and some lose their cache and compute it again.
+  Status answer_in_crowd() {
+    std::int64_t all = options_.crowd + options_.copies;
+    std::int64_t longest =
+        std::min(context(), std::max(kLongestPrompt, request_.prompt_from) + request_.max_tokens);
+    auto engine = make_engine(all, std::max(pages_for(longest), all / 2));
+    if (!engine) return engine.error();
+    fmt::print(
+        "\nThe same request {} times (=) among {} others, of which some are shown:\n\n   step  crowd\n",
+        options_.copies, options_.crowd);
+    while (to_come() > 0 || !(*engine)->idle()) {
+      for (std::int64_t arrivals = draw(3); arrivals > 0 && to_come() > 0; --arrivals) {
+        bool copy = draw(to_come()) < options_.copies - arrived_copies();
+        if (Status status = copy ? submit_copy(**engine) : submit_stranger(**engine); !status) return status;
+      }
+      (*engine)->step();
+    }
+    stats_ = (*engine)->stats();
+    return {};
+  }
+
+  std::int64_t arrived_copies() const { return static_cast<std::int64_t>(copies_.size()) - 1; }
+  std::int64_t to_come() const {
+    return options_.crowd + options_.copies - arrived_copies() - static_cast<std::int64_t>(strangers_.size());
+  }
+
+  static void show(const Engine& engine, char mark, const std::string& prompt, const Answer& answer) {
+    std::string line =
+        fmt::format("{:>7}  {:>5}  {} ", engine.stats().steps + 1, engine.stats().running, mark);
+    fmt::print("{}{}\n", line, abridged(prompt + answer.text(), kColumns - line.size()));
+    std::fflush(stdout);
+  }
+
+  Status submit_copy(Engine& engine) {
+    auto done = [this, &engine](const Answer& answer) { show(engine, '=', options_.prompt, answer); };
+    copies_.push_back(std::make_unique<Answer>(nullptr, done));
+    auto id = engine.submit(request_, *copies_.back());
+    return id ? Status() : Status(id.error());
+  }
+
+  // A prompt of any length from what others have told so far, some temperature, any length.
+  Status submit_stranger(Engine& engine) {
+    GenerateRequest request;
+    request.prompt =
+        beginnings_[static_cast<std::size_t>(draw(static_cast<std::int64_t>(beginnings_.size())))];
+    std::int64_t room =
+        std::min({kLongestPrompt, context() / 2, static_cast<std::int64_t>(request.prompt.size())});
+    request.prompt.resize(static_cast<std::size_t>(std::min(room, 5 + draw(room))));
+    request.max_tokens = 1 + draw(std::min(2 * request_.max_tokens, context() / 2));
+    request.sampling.temperature = 0.25f * static_cast<float>(draw(5));
+    request.sampling.seed = random_();
+    bool shown = static_cast<std::int64_t>(strangers_.size()) % (options_.crowd / kShown + 1) == 0;
+    auto done = [this, &engine, shown, prompt = request.prompt](const Answer& answer) {
+      if (shown) show(engine, ' ', loaded_.tokenizer->decode(prompt, {}), answer);
+      std::vector<std::int32_t> told = prompt;
+      told.insert(told.end(), answer.tokens().begin(), answer.tokens().end());
+      beginnings_.push_back(std::move(told));
+    };
+    strangers_.push_back(std::make_unique<Answer>(nullptr, done));
+    auto id = engine.submit(std::move(request), *strangers_.back());
+    return id ? Status() : Status(id.error());
+  }
+
+  bool verdict() const {
+    std::map<std::string, int> answers;
+    std::int64_t most = 0, bits = 0;
+    for (const auto& copy : copies_) {
+      ++answers[copy->digest() + copy->text()];
+      most = std::max(most, copy->finish().witness.most_sequences);
+      bits += copy->bits();
+    }
+    bool same = answers.size() == 1;
+    fmt::print("\nanswers           {}: 1 alone, {} in the crowd\n", copies_.size(), arrived_copies());
+    fmt::print("distinct answers  {}\n", answers.size());
+    fmt::print("bits compared     {:.1f} million: every logit of {} tokens, {} times\n",
+               static_cast<double>(bits) / 1e6, copies_[0]->tokens().size(), copies_.size());
+    fmt::print("logits-sha256     {}\n", copies_[0]->digest());
+    fmt::print("largest crowd     {} requests in one step; {} caches taken away and computed again\n", most,
+               stats_.schedule.preemptions);
+    fmt::print("\n{}\n", same ? "One request, one answer." : "DIFFERENT: this is a bug; please report it.");
+    return same;
   }
 
   LoadedModel& loaded_;
   const Options& options_;
   std::mt19937_64 random_;
   GenerateRequest request_;
+  std::vector<std::vector<std::int32_t>> beginnings_;        // of stories, in tokens
+  std::vector<std::unique_ptr<Answer>> copies_, strangers_;  // copies_[0] was alone
+  EngineStats stats_;
 };
 
-int demo(Options& options) {
-  TemporaryModel temporary;
-  if (options.model.model.empty()) {
-    fmt::print(
-        "No model given (-m): making a small one with seeded random weights. It writes nonsense, in "
-        "order.\n");
-    if (Status written = write_demo_model(temporary); !written) return complain(written.error());
-    options.model.model = temporary.path;
-    options.model.no_cache = true;
-  }
+int demo(const Options& options) {
   auto loaded = open_model(options.model);
   if (loaded == nullptr) return 1;
-  fmt::print("model {}, backend {}, {} threads\n", loaded->checkpoint.path, loaded->backend->name(),
-             loaded->backend->threads());
+  fmt::print("{}: fingerprint {}..., backend {}, {} threads\n", loaded->checkpoint.path,
+             loaded->fingerprint.substr(0, 16), loaded->backend->name(), loaded->backend->threads());
   auto same = Demo(*loaded, options)();
   if (!same) return complain(same.error());
   return *same ? 0 : 1;
@@ -218,7 +286,7 @@ void add_demo(CLI::App& app, std::function<int()>& action) {
   add_model_flags(app, options->model);
   flag(app, "-p,--prompt", options->prompt, "The prompt");
   flag(app, "-n,--max-tokens", options->max_tokens, "Tokens of the answer")->check(CLI::PositiveNumber);
-  flag(app, "--crowd", options->crowd, "Other requests, with random prompts and lengths")
+  flag(app, "--crowd", options->crowd, "Other requests, with random prompts, temperatures and lengths")
       ->check(CLI::Range(1, 10000));
   flag(app, "--copies", options->copies, "How often the request is repeated among them")
       ->check(CLI::Range(1, 1000));
@@ -226,7 +294,7 @@ void add_demo(CLI::App& app, std::function<int()>& action) {
   app.footer(
       "Examples:\n"
       "  verbatim demo\n"
-      "  verbatim demo -m model.gguf -p \"Once upon a time\" --crowd 100 --copies 20");
+      "  verbatim demo -m model.gguf -p \"Once upon a time\" --crowd 400 --copies 40 --seed 7");
   app.callback([options, &action] { action = [options] { return demo(*options); }; });
 }
 

@@ -152,7 +152,7 @@ int run(const Options& options) {
 void add_run(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<Options>();
   SamplingParams& s = options->sampling;
-  s.temperature = 0;
+  s.temperature = 0.7f;
   add_model_flags(app, options->model);
   add_text_flags(app, options->text);
   CLI::Option* max_tokens = flag(app, "-n,--max-tokens", options->max_tokens,
