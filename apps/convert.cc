@@ -49,10 +49,10 @@ int convert(const Options& options) {
   if (!back) return complain(back.error());
   std::map<std::string, std::size_t> types;
   for (const auto& [tensor_name, tensor] : back->tensors) ++types[std::string(name_of(tensor.type))];
-  fmt::print("{}: {:.2f} MiB;", options.to,
+  fmt::print("{}: {:.2f} MiB,", options.to,
              static_cast<double>(std::filesystem::file_size(options.to)) / (1 << 20));
   for (const auto& [type, count] : types) fmt::print(" {} {}", count, type);
-  fmt::print(" tensors; {} tokens\n", back->tokenizer.tokens.size());
+  fmt::print(" tensors, {} tokens\n", back->tokenizer.tokens.size());
   return 0;
 }
 
