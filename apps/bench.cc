@@ -212,7 +212,7 @@ int bench(const Options& options) {
 
 void add_bench(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<Options>();
-  add_model_flags(app, options->model, ModelFlag::optional);
+  add_model_flags(app, options->model);
   auto counts = [&](const std::string& names, std::vector<std::int64_t>& values, const std::string& help) {
     flag(app, names, values, help)->delimiter(',')->check(CLI::Range(1, 1 << 20));
   };
@@ -230,7 +230,6 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
   add_bench_serve(*app.add_subcommand("serve", "Put load on a server that speaks the OpenAI API"), action);
   app.callback([&app, options, &action] {
     if (!app.get_subcommands().empty()) return;
-    if (options->model.model.empty()) throw CLI::RequiredError("--model");
     action = [options] { return bench(*options); };
   });
 }
