@@ -5,8 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "base/utf8.h"
 #include "tokenizer/listed_merges.h"
-#include "tokenizer/utf8.h"
 
 namespace verbatim {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <random>
 
+#include "base/utf8.h"
 #include "tokenizer/synthetic_vocabulary.h"
-#include "tokenizer/utf8.h"
 
 namespace verbatim {
 namespace {
