@@ -159,6 +159,13 @@ Iteration iterate(const Value& value, Heap& heap) {
   return next;
 }
 
+Iteration iterate_later(const Value& value, Heap& heap) {
+  return [value, next = Iteration(), &heap]() mutable {
+    if (!next) next = iterate(value, heap);
+    return next();
+  };
+}
+
 std::vector<Value> items_of(const Value& value, Heap& heap) {
   std::vector<Value> items;
   Iteration next = iterate(value, heap);

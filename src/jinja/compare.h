@@ -18,7 +18,8 @@ std::optional<std::int64_t> length(const Value& value);
 
 // Empty where the value is not iterable. Each item costs a step.
 Iteration try_iterate(const Value& value, Heap& heap);
-Iteration iterate(const Value& value, Heap& heap);  // raises instead
+Iteration iterate(const Value& value, Heap& heap);        // raises instead
+Iteration iterate_later(const Value& value, Heap& heap);  // raises when the first item is asked for
 std::vector<Value> items_of(const Value& value, Heap& heap);
 
 }  // namespace verbatim::jinja

@@ -90,7 +90,8 @@ Value Heap::from_json(const Json& json, int depth) {
     case Json::value_t::object: {
       std::vector<Dict::Entry> entries;
       entries.reserve(json.size());
-      for (const auto& [key, value] : json.items()) entries.emplace_back(text(key), from_json(value, depth + 1));
+      for (const auto& [key, value] : json.items())
+        entries.emplace_back(text(key), from_json(value, depth + 1));
       return dict(std::move(entries));
     }
     case Json::value_t::null:

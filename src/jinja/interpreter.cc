@@ -221,7 +221,8 @@ Interpreter::Flow Interpreter::run(const FilterStatement& s) {
   const auto outer = std::exchange(piped_, text);
   const Value result = eval(s.filter);
   piped_ = outer;
-  write(str(result, heap_));
+  if (!result.text()) raise("a filter block needs text, not {}", result.type_name());
+  write(result.text()->bytes);
   return Flow::next;
 }
 

@@ -10,6 +10,6 @@ namespace verbatim::jinja {
 
 std::string str(const Value& value, Heap& heap);   // "" for an undefined value
 std::string repr(const Value& value, Heap& heap);  // "Undefined" for one
-std::string quoted_text(std::string_view text);         // repr of text
+std::string quoted_text(std::string_view text);    // repr of text
 
 }  // namespace verbatim::jinja

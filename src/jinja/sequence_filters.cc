@@ -145,7 +145,7 @@ struct Seen {
 
 Value unique(const Call& call) {
   auto seen = std::make_shared<Seen>();
-  Iteration next = iterate(call.self, call.heap());
+  Iteration next = iterate_later(call.self, call.heap());
   return make_generator(
       call.heap(),
       [seen, next, key = Key(call, 1, 0), &heap = call.heap()]() -> std::optional<Value> {
@@ -215,7 +215,7 @@ Value batch(const Call& call) {
   const std::int64_t size = call.integer(0);
   const Value fill = call.args[1].value_or(Value());
   call.heap().require_room(size, sizeof(Value));
-  Iteration next = iterate(call.self, call.heap());
+  Iteration next = iterate_later(call.self, call.heap());
   // `ahead` is the item that begins the next row: Jinja cuts before an item, so a size below 1 never cuts.
   auto ahead = std::make_shared<std::optional<Value>>();
   return make_generator(
@@ -267,10 +267,17 @@ Value slice(const Call& call) {
 }
 
 Value items(const Call& call) {
-  if (!call.self.is_undefined() && !call.self.dict()) raise("Can only get item pairs from a mapping.");
-  Iteration next = call.self.dict() ? DictView(call.self, DictView::Part::items).iterate(call.heap())
-                                    : iterate(call.self, call.heap());
-  return make_generator(call.heap(), std::move(next), call.self);
+  Heap& heap = call.heap();
+  const bool pairs = call.self.is_undefined() || call.self.dict();
+  Iteration next = call.self.dict() ? DictView(call.self, DictView::Part::items).iterate(heap)
+                                    : iterate_later(call.self, heap);
+  return make_generator(
+      heap,
+      [next, pairs] {
+        if (!pairs) raise("Can only get item pairs from a mapping.");
+        return next();
+      },
+      call.self);
 }
 
 Value otherwise(const Call& call) {

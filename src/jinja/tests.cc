@@ -34,6 +34,11 @@ bool is_sequence(const Value& value) {
          (value.object() && value.object()->indexable());
 }
 
+bool names(const Call& call, const Builtin* (*find)(std::string_view)) {
+  require_hashable(call.self);
+  return call.self.text() && find(call.self.text()->bytes);
+}
+
 constexpr Builtin kTests[] = {
     {"!=", "other", [](const Call& call) { return Value(!equal(call.self, call[0], call.heap())); }},
     {"<", "other", ordered<false, false>},
@@ -54,8 +59,7 @@ constexpr Builtin kTests[] = {
     {"escaped", "", [](const Call& call) { return Value(call.self.text() && call.self.text()->markup); }},
     {"even", "", [](const Call& call) { return Value(rest_equals(call, 2, 0)); }},
     {"false", "", [](const Call& call) { return Value(call.self.boolean() == false); }},
-    {"filter", "",
-     [](const Call& call) { return Value(call.self.text() && find_filter(call.self.text()->bytes)); }},
+    {"filter", "", [](const Call& call) { return Value(names(call, find_filter)); }},
     {"float", "", [](const Call& call) { return Value(call.self.is_float()); }},
     {"ge", "other", ordered<true, true>},
     {"greaterthan", "other", ordered<true, false>},
@@ -76,8 +80,7 @@ constexpr Builtin kTests[] = {
     {"sameas", "other", [](const Call& call) { return Value(identical(call.self, call[0])); }},
     {"sequence", "", [](const Call& call) { return Value(is_sequence(call.self)); }},
     {"string", "", [](const Call& call) { return Value(call.self.text() != nullptr); }},
-    {"test", "",
-     [](const Call& call) { return Value(call.self.text() && find_test(call.self.text()->bytes)); }},
+    {"test", "", [](const Call& call) { return Value(names(call, find_test)); }},
     {"true", "", [](const Call& call) { return Value(call.self.boolean() == true); }},
     {"undefined", "", [](const Call& call) { return Value(call.self.is_undefined()); }},
     {"upper", "", [](const Call& call) { return says(call, "isupper"); }},

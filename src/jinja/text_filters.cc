@@ -90,7 +90,8 @@ Value indent(const Call& call) {
 }
 
 Value truncate(const Call& call) {
-  if (!call.self.text()) raise("truncate needs text, not {}", call.self.require_defined().type_name());
+  if (call.self.is_undefined()) return call.self;
+  if (!call.self.text()) raise("truncate needs text, not {}", call.self.type_name());
   const Text& text = *call.self.text();
   const std::int64_t size = call.integer(0, 255), leeway = call.integer(3, 5);
   const std::string end = call.text(2, "...");

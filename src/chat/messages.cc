@@ -1,0 +1,95 @@
+#include "chat/messages.h"
+
+#include <nlohmann/json.hpp>
+
+namespace verbatim {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The text of the parts, joined by line ends, as vLLM and llama.cpp do.
+Result<std::string> joined_parts(const Json& parts, const std::string& where) {
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Json& part = parts[i];
+    const std::string place = fmt::format("{}[{}]", where, i);
+    if (!part.is_object() || !part.contains("type") || !part["type"].is_string())
+      return fail("{} must be an object with a 'type'", place);
+    if (part["type"] != "text")
+      return fail("{}.type '{}' is not supported: this model reads text parts only", place,
+                  part["type"].get_ref<const std::string&>());
+    if (!part.contains("text") || !part["text"].is_string()) return fail("{}.text must be a string", place);
+    if (i > 0) text += '\n';
+    text += part["text"].get_ref<const std::string&>();
+  }
+  return text;
+}
+
+Status normalise_content(Json& message, const std::string& where, const ChatTemplate::Takes& takes) {
+  if (!message.contains("content")) return {};
+  Json& content = message["content"];
+  if (content.is_null()) {
+    if (!takes.null_content) content = takes.content_parts ? Json::array() : Json("");
+  } else if (content.is_string()) {
+    if (takes.content_parts) content = Json::array({{{"type", "text"}, {"text", content}}});
+  } else if (content.is_array()) {
+    Result<std::string> text = joined_parts(content, where);
+    if (!text.ok()) return text.error();
+    if (!takes.content_parts) content = *text;
+  } else {
+    return fail("{} must be a string, an array of parts, or null", where);
+  }
+  return {};
+}
+
+Status normalise_arguments(Json& call, const std::string& where, const ChatTemplate::Takes& takes) {
+  if (!call.is_object() || !call.contains("function") || !call["function"].is_object())
+    return fail("{} must be an object with a 'function'", where);
+  Json& function = call["function"];
+  if (!function.contains("arguments")) return {};
+  Json& arguments = function["arguments"];
+  if (arguments.is_string()) {
+    const auto& text = arguments.get_ref<const std::string&>();
+    Json parsed = text.empty() ? Json::object() : Json::parse(text, nullptr, false);
+    if (!parsed.is_object()) return fail("{}.function.arguments is not the text of a JSON object", where);
+    if (takes.object_arguments) arguments = std::move(parsed);
+  } else if (!arguments.is_object()) {
+    return fail("{}.function.arguments must be the text of a JSON object", where);
+  } else if (!takes.object_arguments) {
+    arguments = arguments.dump();
+  }
+  return {};
+}
+
+Status normalise(Json& message, const std::string& where, const ChatTemplate::Takes& takes) {
+  if (!message.is_object()) return fail("{} must be an object", where);
+  if (!message.contains("role") || !message["role"].is_string())
+    return fail("{}.role must be a string", where);
+  if (Status status = normalise_content(message, where + ".content", takes); !status.ok()) return status;
+  if (!message.contains("tool_calls")) return {};
+  Json& calls = message["tool_calls"];
+  if (calls.is_null()) {  // as good as absent: templates ask whether the key is there
+    message.erase("tool_calls");
+    return {};
+  }
+  if (!calls.is_array()) return fail("{}.tool_calls must be an array", where);
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    Status status = normalise_arguments(calls[i], fmt::format("{}.tool_calls[{}]", where, i), takes);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Json> normalised_messages(const Json& messages, const ChatTemplate::Takes& takes) {
+  if (!messages.is_array()) return fail("messages must be an array");
+  Json result = messages;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (Status status = normalise(result[i], fmt::format("messages[{}]", i), takes); !status.ok())
+      return status.error();
+  }
+  return result;
+}
+
+}  // namespace verbatim

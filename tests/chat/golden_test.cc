@@ -1,0 +1,60 @@
+// Real chat templates write prompts as Jinja2 does under transformers, byte for byte, for every conversation of
+// conversations.json; where the template raises, so do we. tools/goldens/make_jinja_goldens.py made the goldens.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "chat/chat_template.h"
+
+namespace verbatim {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+const fs::path kTests = VERBATIM_SOURCE_DIR "/tests/chat";
+const fs::path kTemplates = VERBATIM_SOURCE_DIR "/../shared/chat_templates";
+
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file) << path;
+  return (std::ostringstream() << file.rdbuf()).str();
+}
+
+Json at(const Json& object, const char* key) { return object.contains(key) ? object[key] : Json(); }
+
+TEST(ChatGolden, RealTemplatesWriteWhatJinja2Writes) {
+  if (!fs::exists(kTemplates)) GTEST_SKIP() << kTemplates << " is absent";
+  const Json conversations = Json::parse(text_of(kTests / "conversations.json"));
+  int prompts = 0, errors = 0;
+  for (const auto& file : fs::directory_iterator(kTests / "golden")) {
+    const std::string name = file.path().stem().string();
+    const Json golden = Json::parse(text_of(file.path()));
+    const Result<ChatTemplate> chat = ChatTemplate::create(text_of(kTemplates / (name + ".jinja")));
+    ASSERT_TRUE(chat.ok()) << name << ": " << chat.error().message;
+    for (const auto& [which, conversation] : conversations.items()) {
+      for (bool prompt : {false, true}) {
+        const Json& expected = golden[which + (prompt ? "+" : "")];
+        const ChatOptions options{.add_generation_prompt = prompt, .bos_token = "<s>", .eos_token = "</s>"};
+        const Result<std::string> actual = chat->render(conversation["messages"], at(conversation, "tools"),
+                                                        at(conversation, "kwargs"), options);
+        if (expected.contains("error")) {
+          ++errors;
+          EXPECT_FALSE(actual.ok()) << name << ", " << which << ": should raise " << expected["error"];
+        } else {
+          ++prompts;
+          ASSERT_TRUE(actual.ok()) << name << ", " << which << ": " << actual.error().message;
+          EXPECT_EQ(*actual, expected["text"].get<std::string>()) << name << ", " << which;
+        }
+      }
+    }
+  }
+  EXPECT_GT(prompts, 500);
+  EXPECT_GT(errors, 50);
+}
+
+}  // namespace
+}  // namespace verbatim
