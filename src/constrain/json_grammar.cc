@@ -12,9 +12,8 @@ namespace verbatim {
 namespace {
 
 constexpr std::size_t kMostParts = 500'000;  // of the grammar: nodes and edges, about 40 MB
-constexpr std::size_t kMostOptional =
-    400;  // optional properties in a row: each is a place where a text may stand
-constexpr std::size_t kMostDepth = 200;  // of the schema as a JSON text
+constexpr std::size_t kMostOptional = 400;   // properties in a row: a text may stand before each of them
+constexpr std::size_t kMostDepth = 200;      // of the schema as a JSON text
 
 // Without recursion, so that whoever comes after may recurse.
 bool is_deeper_than(const OrderedJson& json, std::size_t most) {

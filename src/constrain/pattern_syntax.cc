@@ -163,24 +163,21 @@ class Parser {
 
   CharSet bracketed() {
     const bool negated = take("^");
-    CharSet set;
-    while (!looking_at("]")) {
-      if (at_end()) return refuse("a class is not closed"), set;
+    std::vector<CharRange> ranges;
+    while (!take("]")) {
+      if (at_end()) return refuse("a class is not closed"), CharSet();
       const CharSet low = class_member();
-      const bool range = looking_at("-") && !looking_at("-]");
-      if (!range) {
-        set = set.united(low);
+      if (!looking_at("-") || looking_at("-]")) {
+        ranges.insert(ranges.end(), low.ranges().begin(), low.ranges().end());
         continue;
       }
       take("-");
       const CharSet high = class_member();
-      if (!is_single(low) || !is_single(high) || low.ranges()[0].first > high.ranges()[0].first) {
-        refuse("a class has a range that is no range");
-        break;
-      }
-      set = set.united({{low.ranges()[0].first, high.ranges()[0].first}});
+      if (!is_single(low) || !is_single(high) || low.ranges()[0].first > high.ranges()[0].first)
+        return refuse("a class has a range that is no range"), CharSet();
+      ranges.push_back({low.ranges()[0].first, high.ranges()[0].first});
     }
-    take("]");
+    const CharSet set(std::move(ranges));
     return negated ? set.complement() : set;
   }
 
@@ -209,9 +206,8 @@ class Parser {
     if (take("x")) return one(hexadecimal(2));
     if (take("u{")) return one(braced_code_point());
     if (take("u")) return one(code_unit());
-    refuse(fmt::format(
-        "the escape '\\{}' is not supported",
-        std::string_view(text_).substr(at_, std::max<std::size_t>(1, read_utf8(text_, at_).bytes))));
+    const std::string_view character = text_.substr(at_, read_utf8(text_, at_).bytes);
+    refuse(fmt::format("the escape '\\{}' is not supported", character));
     return {};
   }
 
