@@ -254,7 +254,7 @@ class Demo {
     fmt::print("bits compared     {:.1f} million: every logit of {} tokens, {} times\n",
                static_cast<double>(bits) / 1e6, copies_[0]->tokens().size(), copies_.size());
     fmt::print("logits-sha256     {}\n", copies_[0]->digest());
-    fmt::print("largest crowd     {} requests in one step; {} caches taken away and computed again\n", most,
+    fmt::print("largest crowd     {} requests in one step; {} preempted and computed again\n", most,
                stats_.schedule.preemptions);
     fmt::print("\n{}\n", same ? "One request, one answer." : "DIFFERENT: this is a bug; please report it.");
     return same;
