@@ -67,7 +67,8 @@ void add_bench_serve(CLI::App& app, std::function<int()>& action) {
   flag(app, "--num-prompts", shape.prompts, "Requests to send")->check(CLI::Range(1, 1'000'000));
   flag(app, "--request-rate", shape.request_rate, "Requests a second, Poisson arrivals; 0 sends all at once")
       ->check(CLI::NonNegativeNumber);
-  flag(app, "--max-concurrency", target.max_concurrency, "Requests at a time; 0 is no limit")
+  flag(app, "--max-concurrency", target.max_concurrency,
+       "Requests at a time; 0 is all that have come, 20,000 at most")
       ->check(CLI::Range(0, 20'000));
   flag(app, "--input-len", shape.input_words,
        "Words of each prompt, about a token each; 0 is a ShareGPT-like mix")

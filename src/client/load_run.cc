@@ -33,7 +33,7 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::json;
 using Parser = http::response_parser<http::string_body>;
 
-constexpr std::int64_t kMaxConnections = 20'000;  // of a load without a limit of its own
+constexpr std::int64_t kMaxConcurrency = 20'000;
 
 // Empty: there is none, or it is null.
 std::string string_at(const Json& object, const char* key) {
@@ -111,7 +111,7 @@ class Load {
     result_.outcomes.resize(plan_.size());
     if (Status status = find_model(); !status) return status.error();
     start_ = Clock::now();
-    std::int64_t limit = target_.max_concurrency > 0 ? target_.max_concurrency : kMaxConnections;
+    std::int64_t limit = target_.max_concurrency > 0 ? target_.max_concurrency : kMaxConcurrency;
     auto workers = std::min<std::size_t>(plan_.size(), static_cast<std::size_t>(limit));
     for (std::size_t i = 0; i < workers; ++i) net::co_spawn(context_, work(), net::detached);
     context_.restart();

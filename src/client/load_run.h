@@ -28,7 +28,7 @@ struct LoadTarget {
   double temperature = 0;
   std::uint64_t seed = 0;
   bool ignore_eos = false;           // asks for answers of full length; not every server knows it
-  std::int64_t max_concurrency = 0;  // requests at a time; 0: no limit
+  std::int64_t max_concurrency = 0;  // requests at a time; 0: all that have come, 20,000 at most
 };
 
 // What became of one request. Times in seconds since the start of the load.
