@@ -2,8 +2,8 @@
 //
 //   2026-01-31T12:00:00.123Z 127.0.0.1:40112 POST /v1/completions 200 5123 0.253 sent "OpenAI/JS 4.2"
 //
-// time (UTC), peer, method, path, status, bytes of the response as sent, seconds, how it ended (sent, gone: the
-// client left first, shed: it read too slowly), user agent. No query, no other header: lines hold no keys and no
+// time (UTC), peer, method, path, status (0: none was sent), bytes of the response as sent, seconds, how it ended
+// (sent; gone: the client left first; shed: it read too slowly; broken: the API let go), user agent. No query, no other header: lines hold no keys and no
 // text of users. Bytes that are not printable ASCII, and quotes, are shown as '?'; long values are cut.
 //
 // add() never waits for the disk: when kQueuedLines lines are behind, the oldest is lost and counted.

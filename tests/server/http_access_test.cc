@@ -1,12 +1,17 @@
 // Who may ask: API keys, pages of other origins; and what the access log says of it.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "http_fixture.h"
+#include "server/access_log.h"
 
 namespace verbatim::server {
 namespace {
@@ -162,6 +167,32 @@ TEST(AccessLog, OneLineForEachRequestWithoutSecrets) {
   EXPECT_PRED2(matches, lines[2], "- - 400" + seconds + "sent");
   EXPECT_PRED2(matches, lines[3], "GET /health 0 0 [0-9]+\\.[0-9]{3} gone");
   for (const std::string& line : lines) EXPECT_PRED2(lacks, line, "secret");
+}
+
+// The log goes into a pipe that nobody reads for a while.
+TEST(AccessLog, ADiskThatStallsCostsLinesAndNoTime) {
+  constexpr int kLines = 30'000;
+  AccessLogFile file;
+  ASSERT_EQ(::mkfifo(file.path().c_str(), 0600), 0);
+  int reader = ::open(file.path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  auto log = AccessLog::create(file.path());
+  ASSERT_TRUE(log.ok()) << log.error().message;
+  for (int i = 0; i < kLines; ++i) (*log)->add({"127.0.0.1:1", "GET", "/", "agent", "sent", 200, 5, {}});
+  std::int64_t lost = (*log)->lines_lost();
+  EXPECT_GT(lost, kLines - static_cast<int>(AccessLog::kQueuedLines) - 5000)
+      << "a pipe holds 64 KiB of lines";
+
+  ::fcntl(reader, F_SETFL, 0);
+  std::int64_t written = 0;
+  std::thread drain([&] {
+    char buffer[65536];
+    for (ssize_t n; (n = ::read(reader, buffer, sizeof buffer)) > 0;)
+      written += std::count(buffer, buffer + n, '\n');
+  });
+  *log = nullptr;  // writes what is queued
+  drain.join();
+  ::close(reader);
+  EXPECT_EQ(written + lost, kLines);
 }
 
 }  // namespace
