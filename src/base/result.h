@@ -1,7 +1,8 @@
 // Result<T>: a value, or one sentence saying what was wrong with the input.
 //
 // Used for everything that a user's file, flag or request can get wrong. The sentence names the file, key or
-// field. A broken promise of our own code is not an Error: see check.h.
+// field. A broken promise of our own code is not an Error: see check.h. Result<T, E> carries another kind of
+// error, which has a `message` too.
 #pragma once
 
 #include <fmt/format.h>
@@ -24,11 +25,11 @@ Error fail(fmt::format_string<Args...> format, Args&&... args) {
   return Error{fmt::format(format, std::forward<Args>(args)...)};
 }
 
-template <class T>
+template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}      // NOLINT: implicit by design
-  Result(Error error) : state_(std::move(error)) {}  // NOLINT
+  Result(T value) : state_(std::move(value)) {}  // NOLINT: implicit by design
+  Result(E error) : state_(std::move(error)) {}  // NOLINT
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
 
@@ -52,7 +53,7 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   // REQUIRES: !ok()
-  const Error& error() const {
+  const E& error() const {
     CHECK(!ok(), "error() asked of a Result that holds a value");
     return std::get<1>(state_);
   }
@@ -61,7 +62,7 @@ class [[nodiscard]] Result {
   void require_ok() const {
     CHECK(ok(), "value() asked of a Result that holds the error: {}", std::get<1>(state_).message);
   }
-  std::variant<T, Error> state_;
+  std::variant<T, E> state_;
 };
 
 // The outcome of an action that returns nothing.

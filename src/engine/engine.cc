@@ -267,6 +267,7 @@ EngineStats Engine::stats() const {
   stats.waiting = scheduler_.waiting();
   stats.pages = scheduler_.pool().pages();
   stats.pages_free = scheduler_.pool().free();
+  stats.pages_reclaimable = scheduler_.pool().reclaimable();
   stats.pages_cached = scheduler_.prefix_index().nodes();
   stats.evictions = scheduler_.prefix_index().evictions();
   stats.schedule = scheduler_.stats();

@@ -16,7 +16,7 @@
 // Promise: every bit a sink receives, Finish::witness apart, is a function of (model, request). Other
 // requests, the order of calls, chunks, pages, preemptions, cache hits and threads cannot be seen.
 //
-// Driven by one thread: all calls, and the sinks' callbacks, happen on the caller's thread. submit() and
+// Driven by one thread: all calls but check(), and the sinks' callbacks, happen on the caller's thread. submit() and
 // cancel() may be called from a callback.
 #pragma once
 
@@ -46,7 +46,8 @@ struct EngineStats {
   std::int64_t steps = 0, rows = 0, logits_rows = 0, drawn_tokens = 0;
   std::int64_t most_rows = 0, most_sequences = 0;  // in one step
   std::int64_t running = 0, waiting = 0;           // sequences, now
-  std::int64_t pages = 0, pages_free = 0, pages_cached = 0;
+  // Reclaimable: cached, and used by no sequence. free + reclaimable == pages: nobody uses any.
+  std::int64_t pages = 0, pages_free = 0, pages_reclaimable = 0, pages_cached = 0;
   std::int64_t evictions = 0;
   SchedulerStats schedule;
 };
@@ -61,8 +62,11 @@ class Engine {
   static Result<std::unique_ptr<Engine>> create(Model& model, Backend& backend, const Tokenizer* tokenizer,
                                                 const EngineOptions& options);
 
-  // The error names the field of the request that is out of range, or says why it can never fit. An accepted
-  // request ends with n calls of sink.on_finish, until when the sink must live.
+  // The error names the field of the request that is out of range, or says why it can never fit. It depends on
+  // nothing that changes, so any thread may ask.
+  Status check(const GenerateRequest& request) const;
+  // Fails as check() does. An accepted request ends with n calls of sink.on_finish, until when the sink must
+  // live.
   Result<RequestId> submit(GenerateRequest request, TokenSink& sink);
   // Takes effect at the beginning of the next step(): every unfinished answer ends with
   // FinishReason::cancelled. Unknown and finished requests are ignored.
@@ -88,7 +92,6 @@ class Engine {
 
   Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const EngineOptions& options);
 
-  Status check(const GenerateRequest& request) const;
   void end_cancelled();
   void end_faulted(const Plan& plan, const std::vector<RowFault>& faults);
   void note(const Plan& plan);

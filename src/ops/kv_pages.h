@@ -35,6 +35,8 @@ struct KvShape {
     return key_bytes() + value_bytes() + 2 * kPageTokens * static_cast<std::int64_t>(sizeof(float));
   }
   constexpr std::int64_t page_bytes() const { return layers * kv_heads * head_bytes(); }
+  // How many pages fit into so much memory.
+  constexpr std::int64_t pages_in(std::int64_t bytes) const { return bytes / page_bytes(); }
 };
 
 // The parts of one (page, layer, KV head).

@@ -103,10 +103,10 @@ void Scheduler::admit(Budget& left, Plan& plan) {
     SequenceId id = *waiting_.begin();
     Sequence& s = sequences_.at(id);
     PrefixIndex::Match match{{}, 0, index_.root()};
-    if (s.use_prefix_index)
-      match = index_.match(
-          TokenSpan(s.tokens).first(static_cast<std::size_t>(std::min(s.first_wanted, s.size() - 1))));
+    std::int64_t sharable = s.use_prefix_index ? std::min(s.first_wanted, s.size() - 1) : 0;
+    if (sharable > 0) match = index_.match(TokenSpan(s.tokens).first(static_cast<std::size_t>(sharable)));
     if (!may_admit(s, match)) return;
+    stats_.prefix_query_tokens += sharable;
     waiting_.erase(id);
     running_.insert(id);
     start(s, match);

@@ -83,7 +83,7 @@ struct SequenceHistory {
 
 struct SchedulerStats {
   std::int64_t preemptions = 0, recomputed_tokens = 0;
-  std::int64_t prefix_hits = 0, prefix_hit_tokens = 0;
+  std::int64_t prefix_query_tokens = 0, prefix_hits = 0, prefix_hit_tokens = 0;
   std::int64_t page_copies = 0;
 };
 

@@ -1,0 +1,231 @@
+#include "server/api.h"
+
+#include <algorithm>
+#include <ctime>
+#include <iterator>
+#include <random>
+
+#include "server/call.h"
+#include "server/reply.h"
+#include "server/utility.h"
+
+namespace verbatim::server {
+
+// ---- the table of endpoints -----------------------------------------------------------------------
+
+struct Routes {
+  using Handler = void (*)(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder);
+  struct Route {
+    std::string_view method, path;
+    bool prefix;     // `path` is the beginning of the request's
+    bool on_worker;  // reads a body; else answered at once
+    Handler handler;
+  };
+
+  template <Endpoint endpoint>
+  static void generate(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    api.answer(request, endpoint, responder);
+  }
+  template <HttpResponse (*make)(const std::string& body, const ServedModel& model)>
+  static void body(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    responder->respond(make(request.body, api.model_));
+  }
+  template <HttpResponse (*make)(const ServedModel& model)>
+  static void show(Api& api, const HttpRequest&, const std::shared_ptr<Responder>& responder) {
+    responder->respond(make(api.model_));
+  }
+  static void model(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    responder->respond(show_model(request.path.substr(std::string_view("/v1/models/").size()), api.model_));
+  }
+  static void health(Api&, const HttpRequest&, const std::shared_ptr<Responder>& responder) {
+    responder->respond(json_response(R"({"status":"ok"})"));
+  }
+  static void ready(Api& api, const HttpRequest&, const std::shared_ptr<Responder>& responder);
+  static void metrics(Api& api, const HttpRequest&, const std::shared_ptr<Responder>& responder) {
+    std::string text = api.metrics_.text(api.engine_.stats(), api.model_.names.front());
+    responder->respond(
+        {200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, std::move(text)});
+  }
+
+  static const Route* find(const HttpRequest& request);
+  static HttpResponse refusal(const HttpRequest& request);
+  static const Route kTable[];
+};
+
+const Routes::Route Routes::kTable[] = {
+    {"POST", "/v1/chat/completions", false, true, generate<kChat>},
+    {"POST", "/v1/completions", false, true, generate<kCompletions>},
+    {"POST", "/v1/responses", false, true, generate<kResponses>},
+    {"POST", "/v1/score", false, true, generate<kScore>},
+    {"POST", "/tokenize", false, true, body<tokenize>},
+    {"POST", "/detokenize", false, true, body<detokenize>},
+    {"GET", "/v1/models", false, false, show<list_models>},
+    {"GET", "/v1/models/", true, false, model},
+    {"GET", "/version", false, false, show<show_version>},
+    {"GET", "/health", false, false, health},
+    {"GET", "/ready", false, false, ready},
+    {"GET", "/metrics", false, false, metrics},
+};
+
+namespace {
+
+ApiError going_down() {
+  return {503,
+          "the server is going down and takes no new requests; ask another",
+          {},
+          "shutting_down",
+          {{"Retry-After", "10"}}};
+}
+
+bool matches(const Routes::Route& route, const std::string& path) {
+  return route.prefix ? path.starts_with(route.path) && path.size() > route.path.size() : path == route.path;
+}
+
+bool is_json(const HttpRequest& request) {
+  const std::string* type = request.header("Content-Type");
+  if (type == nullptr) return true;
+  std::string_view name = std::string_view(*type).substr(0, type->find(';'));
+  while (name.ends_with(' ')) name.remove_suffix(1);
+  std::string lower;
+  for (char c : name) lower += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return lower == "application/json" || lower.ends_with("+json");
+}
+
+std::string new_nonce() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+// Names of parameters for a header: what a client sent, made harmless.
+std::string header_list(const std::vector<std::string>& names) {
+  constexpr std::size_t kMostBytes = 1000;
+  std::string list;
+  for (const std::string& name : names) {
+    if (list.size() + name.size() > kMostBytes) return list + ", ...";
+    if (!list.empty()) list += ", ";
+    for (char c : name) list += c > ' ' && c < 0x7F && c != ',' ? c : '?';
+  }
+  return list;
+}
+
+// Where the answer to a call begins: anew, or behind what the client has of it.
+struct Beginning {
+  std::string nonce = new_nonce();
+  std::int64_t created = std::time(nullptr);
+  std::int64_t first_event = 0;
+};
+
+Result<Beginning, ApiError> beginning_of(const HttpRequest& request, const Call& call) {
+  constexpr std::string_view kHeader = "Last-Event-ID";
+  const std::string* header = request.header(kHeader);
+  if (header == nullptr || header->empty()) return Beginning();
+  if (!call.show.stream)
+    return refuse(kHeader, "Last-Event-ID continues a stream; set stream to true or leave the header out");
+  auto id = parse_resume_id(*header);
+  if (!id) return refuse(kHeader, "{}", id.error().message);
+  if (id->digest != call.digest)
+    return ApiError{409,
+                    "Last-Event-ID is of another stream: the body, or the server's fingerprint or defaults, "
+                    "are not those that it began with; send the same body to a server with the same "
+                    "fingerprint, or leave the header out to start anew",
+                    std::string(kHeader),
+                    "resume_mismatch",
+                    {}};
+  return Beginning{id->nonce, id->created, id->event + 1};
+}
+
+// The engine's sentence begins with the name of the field that it is about.
+ApiError error_of_check(const Error& error, Endpoint endpoint) {
+  std::string_view text = error.message;
+  std::string_view first = text.substr(0, text.find(' '));
+  std::string_view prompt = endpoint == kChat ? "messages" : endpoint == kCompletions ? "prompt" : "input";
+  bool about_prompt = first == "prompt" || first == "the";
+  return refuse(about_prompt ? prompt : first, "{}", text);
+}
+
+}  // namespace
+
+const Routes::Route* Routes::find(const HttpRequest& request) {
+  const auto* found = std::ranges::find_if(kTable, [&](const Route& route) {
+    return route.method == request.method && matches(route, request.path);
+  });
+  return found == std::end(kTable) ? nullptr : found;
+}
+
+HttpResponse Routes::refusal(const HttpRequest& request) {
+  std::string allowed;
+  for (const Route& route : kTable) {
+    if (!matches(route, request.path)) continue;
+    if (!allowed.empty()) allowed += ", ";
+    allowed += route.method;
+  }
+  if (allowed.empty())
+    return error_response(
+        {404, fmt::format("there is no {} here; see docs/http-api.md", request.path), {}, {}, {}});
+  return error_response({405,
+                         fmt::format("{} takes {}, not {}", request.path, allowed, request.method),
+                         {},
+                         {},
+                         {{"Allow", allowed}}});
+}
+
+void Routes::ready(Api& api, const HttpRequest&, const std::shared_ptr<Responder>& responder) {
+  if (api.engine_.draining()) return responder->respond(error_response(going_down()));
+  responder->respond(json_response(R"({"status":"ready"})"));
+}
+
+// ---- the way of a request -------------------------------------------------------------------------
+
+Api::Api(ServedModel model, EngineThread& engine, ApiOptions options)
+    : model_(std::move(model)), engine_(engine), options_(std::move(options)), workers_(options_.workers) {}
+
+void Api::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
+  const Routes::Route* route = Routes::find(request);
+  if (route == nullptr) return responder->respond(Routes::refusal(request));
+  if (!route->on_worker) return route->handler(*this, request, responder);
+  if (!is_json(request))
+    return responder->respond(
+        error_response({415, "the body must be JSON; send Content-Type: application/json", {}, {}, {}}));
+  workers_.post([this, route, request = std::move(request), responder = std::move(responder)] {
+    route->handler(*this, request, responder);
+  });
+}
+
+void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::shared_ptr<Responder>& responder) {
+  Reply::Clock::time_point arrival = Reply::Clock::now();
+  if (engine_.draining()) return responder->respond(error_response(going_down()));
+  auto call = read_call(request.body, endpoint, model_);
+  if (!call) return responder->respond(error_response(call.error()));
+  for (const GenerateRequest& asked : call->requests)
+    if (Status status = engine_.engine().check(asked); !status.ok())
+      return responder->respond(error_response(error_of_check(status.error(), endpoint)));
+  auto beginning = beginning_of(request, *call);
+  if (!beginning) return responder->respond(error_response(beginning.error()));
+
+  AnswerContext context{*std::move(call), &model_, beginning->nonce, beginning->created, {}, {}};
+  std::string effective = effective_parameters(context.call);
+  if (options_.log) options_.log(fmt::format("{} {}: {}", beginning->nonce, request.path, effective));
+  context.headers = {{"X-Request-Id", beginning->nonce}, {"X-Verbatim-Effective-Parameters", effective}};
+  if (!context.call.ignored.empty())
+    context.headers.emplace_back("X-Verbatim-Ignored-Parameters", header_list(context.call.ignored));
+
+  std::size_t requests = context.call.requests.size();
+  auto reply = std::make_shared<Reply>(std::move(context), responder, beginning->first_event, engine_,
+                                       metrics_, arrival);
+  responder->on_gone([weak = std::weak_ptr(reply)] {
+    if (auto waiting = weak.lock()) waiting->cancel();
+  });
+  switch (engine_.submit(reply, requests)) {
+    case EngineThread::Admission::accepted:
+      if (beginning->first_event > 0) metrics_.resumed.fetch_add(1, std::memory_order_relaxed);
+      return;
+    case EngineThread::Admission::shutting_down:
+      return responder->respond(error_response(going_down()));
+    case EngineThread::Admission::queue_full:
+      metrics_.count_refusal();
+      return responder->respond(
+          error_response({429, "the queue is full; try again in a second", {}, {}, {{"Retry-After", "1"}}}));
+  }
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,59 @@
+// Api: everything between an HTTP request that has arrived and the engine. Start here to read the server.
+//
+//   handle()        routes a request: small ones are answered at once, the others go to a worker thread
+//   read_call()     body -> Call: parameters (parameters.cc), prompts, digest            call.h
+//   EngineThread    takes the call's requests, or refuses them: 429, 503                 engine_thread.h
+//   Reply           the engine's tokens, in an order that load cannot change             reply.h
+//   Presenter       a body or a stream of events in the endpoint's form                  presenter.h
+//
+// Promise: a body and a fingerprint have one answer, whatever else the server does. Not part of the answer:
+// the random id and the time that name it, cached_tokens, and what /metrics shows.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "server/asked.h"
+#include "server/engine_thread.h"
+#include "server/http.h"
+#include "server/metrics.h"
+#include "server/served_model.h"
+#include "server/workers.h"
+
+namespace verbatim::server {
+
+struct ApiOptions {
+  int workers = 2;
+  // Called with a line for each call: its id and the parameters in effect. Any thread.
+  std::function<void(const std::string&)> log;
+};
+
+class Api {
+ public:
+  // engine: outlives the api
+  Api(ServedModel model, EngineThread& engine, ApiOptions options);
+
+  // An HttpHandler. Thread safe; never blocks.
+  void handle(HttpRequest request, std::shared_ptr<Responder> responder);
+  HttpHandler handler() {
+    return [this](HttpRequest request, std::shared_ptr<Responder> responder) {
+      handle(std::move(request), std::move(responder));
+    };
+  }
+
+  const Metrics& metrics() const { return metrics_; }
+
+ private:
+  friend struct Routes;  // api.cc: the table
+
+  void answer(const HttpRequest& request, Endpoint endpoint, const std::shared_ptr<Responder>& responder);
+
+  const ServedModel model_;
+  EngineThread& engine_;
+  const ApiOptions options_;
+  Metrics metrics_;
+  Workers workers_;  // last: they use all of the above
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,32 @@
+// ApiError: a refusal as clients of OpenAI's API read it: {"error": {"message", "type", "param", "code"}}.
+//
+// The message is one sentence that says what to change. `param` names the parameter at fault.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "server/http.h"
+
+namespace verbatim::server {
+
+struct ApiError {
+  int status = 400;
+  std::string message;
+  std::string param;            // empty: null
+  std::string code;             // empty: the one that goes with the status
+  std::vector<Header> headers;  // Retry-After, Allow, ...
+};
+
+// refuse("top_p", "top_p is {}, must be in (0, 1]", value): status 400
+template <class... Args>
+ApiError refuse(std::string_view param, fmt::format_string<Args...> format, Args&&... args) {
+  return {400, fmt::format(format, std::forward<Args>(args)...), std::string(param), {}, {}};
+}
+
+std::string error_body(const ApiError& error);
+HttpResponse error_response(const ApiError& error);
+
+}  // namespace verbatim::server

@@ -1,0 +1,155 @@
+#include "server/call.h"
+
+#include <algorithm>
+
+#include "base/sha256.h"
+
+namespace verbatim::server {
+namespace {
+
+constexpr std::int64_t kDefaultCompletionTokens = 16;  // OpenAI's
+constexpr std::size_t kMostChoices = 4096;
+
+Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, Endpoint endpoint,
+                                                 const ServedModel& model) {
+  EncodeOptions options{asked.add_special_tokens.value_or(true), true};
+  const OrderedJson* text = endpoint == kScore ? asked.input : asked.prompt;
+  std::string_view param = endpoint == kScore ? "input" : "prompt";
+  if (endpoint == kCompletions || endpoint == kScore) {
+    if (text == nullptr) return refuse(param, "{} is missing", param);
+    return read_prompts(*text, param, model, options);
+  }
+  Asked conversation = asked;
+  OrderedJson messages;
+  if (endpoint == kResponses) {
+    auto read = messages_of_input(asked);
+    if (!read) return read.error();
+    messages = *std::move(read);
+    conversation.messages = &messages;
+  }
+  auto prompt = read_conversation(conversation, model);
+  if (!prompt) return prompt.error();
+  return std::vector{*std::move(prompt)};
+}
+
+std::string_view prompt_parameter(Endpoint endpoint) {
+  switch (endpoint) {
+    case kChat:
+      return "messages";
+    case kCompletions:
+      return "prompt";
+    default:
+      return "input";
+  }
+}
+
+// How many tokens an answer may have: as asked, or what is usual and fits.
+Result<std::int64_t, ApiError> room_for_answer(const Prompt& prompt, const Asked& asked, Endpoint endpoint,
+                                               const ServedModel& model) {
+  auto size = static_cast<std::int64_t>(prompt.tokens.size());
+  std::int64_t room = model.context - size;
+  if (endpoint == kScore) return 0;
+  std::int64_t usual = endpoint == kCompletions ? kDefaultCompletionTokens : room;
+  std::int64_t wanted = asked.max_tokens.value_or(std::max<std::int64_t>(std::min(usual, room), 1));
+  if (wanted <= room) return wanted;
+  ApiError error = refuse(prompt_parameter(endpoint),
+                          "the prompt has {} tokens and {} are asked for, together more than the context of "
+                          "{}; shorten the prompt or ask for fewer",
+                          size, wanted, model.context);
+  error.code = "context_length_exceeded";
+  return error;
+}
+
+GenerateRequest request_of(const Prompt& prompt, const Asked& asked, std::int64_t max_tokens,
+                           Endpoint endpoint) {
+  const Show& show = asked.show;
+  GenerateRequest request;
+  request.prompt = prompt.tokens;
+  request.max_tokens = max_tokens;
+  request.n = asked.n;
+  request.sampling = asked.sampling;
+  request.stop_tokens = asked.stop_token_ids;
+  request.stop_strings = asked.stop;
+  request.ignore_eos = asked.ignore_eos;
+  request.skip_special = asked.skip_special_tokens;
+  if (endpoint == kScore) {
+    request.prompt_logprobs = show.logprobs;
+    auto size = static_cast<std::int64_t>(prompt.tokens.size());
+    request.prompt_from = std::clamp<std::int64_t>(show.score_from - 1, 0, size);
+    return request;
+  }
+  request.logprobs = show.logprobs;
+  request.prompt_logprobs = show.prompt_logprobs;
+  if (show.echo && show.logprobs)
+    request.prompt_logprobs = std::max(*show.logprobs, show.prompt_logprobs.value_or(0));
+  return request;
+}
+
+std::string digest_of(const Call& call, const OrderedJson& body, const ServedModel& model) {
+  Sha256 sha;
+  auto part = [&](std::string_view bytes) {
+    sha.update(fmt::format("{}:", bytes.size()));
+    sha.update(bytes);
+  };
+  part(model.fingerprint());
+  part(fmt::format("{}", static_cast<unsigned>(call.endpoint)));
+  part(call.model);
+  part(body.dump());
+  // What comes from the server and not from the body.
+  part(effective_parameters(call));
+  for (const GenerateRequest& request : call.requests) part(fmt::format("{}", request.max_tokens));
+  return sha.hex().substr(0, 24);
+}
+
+}  // namespace
+
+std::optional<ApiError> check_model_name(const std::string& name, const ServedModel& model) {
+  if (name.empty() || std::ranges::find(model.names, name) != model.names.end()) return {};
+  return ApiError{404,
+                  fmt::format("the model '{}' is not served here; use '{}'", name, model.names.front()),
+                  "model",
+                  "model_not_found",
+                  {}};
+}
+
+Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, const ServedModel& model) {
+  auto tree = parse_body(body);
+  if (!tree) {
+    ApiError error = refuse("", "{}", tree.error().message);
+    error.code = "invalid_json";
+    return error;
+  }
+  auto read = read_parameters(*tree, endpoint, model.defaults);
+  if (!read) return read.error();
+  const Asked& asked = read->asked;
+  if (auto refusal = check_model_name(asked.model, model)) return *refusal;
+
+  auto prompts = prompts_of(asked, endpoint, model);
+  if (!prompts) return prompts.error();
+  Call call{endpoint,   asked.model.empty() ? model.names.front() : asked.model,
+            asked.show, *std::move(prompts),
+            {},         std::move(read->ignored),
+            {}};
+  if (call.prompts.size() * static_cast<std::size_t>(asked.n) > kMostChoices)
+    return refuse("n", "{} prompts with n {} are more than {} answers", call.prompts.size(), asked.n,
+                  kMostChoices);
+  for (const Prompt& prompt : call.prompts) {
+    auto max_tokens = room_for_answer(prompt, asked, endpoint, model);
+    if (!max_tokens) return max_tokens.error();
+    call.requests.push_back(request_of(prompt, asked, *max_tokens, endpoint));
+  }
+  call.digest = digest_of(call, *tree, model);
+  return call;
+}
+
+std::string effective_parameters(const Call& call) {
+  const GenerateRequest& request = call.requests.front();
+  const SamplingParams& s = request.sampling;
+  return fmt::format(
+      "max_tokens={} temperature={} top_k={} top_p={} min_p={} repetition_penalty={} frequency_penalty={} "
+      "presence_penalty={} seed={}",
+      request.max_tokens, s.temperature, s.top_k, s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty,
+      s.presence_penalty, s.seed);
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,226 @@
+// /v1/chat/completions: its body and its stream.
+#include "server/whole_answer.h"
+
+namespace verbatim::server {
+namespace {
+
+constexpr std::string_view kId = "chatcmpl-";
+
+// The text of one choice taken apart, where tools may be called; else passed through.
+class ChatText {
+ public:
+  explicit ChatText(const AnswerContext& context) {
+    if (context.call.show.tool_calls && context.model->make_answer_parser)
+      parser_ = context.model->make_answer_parser();
+  }
+
+  std::vector<AnswerPiece> push(const std::string& text) {
+    if (parser_) return counted(parser_->push(text));
+    if (text.empty()) return {};
+    return {{AnswerPiece::Kind::content, text}};
+  }
+  std::vector<AnswerPiece> finish() {
+    return parser_ ? counted(parser_->finish()) : std::vector<AnswerPiece>();
+  }
+  std::int64_t calls() const { return calls_; }
+
+ private:
+  std::vector<AnswerPiece> counted(std::vector<AnswerPiece> pieces) {
+    for (const AnswerPiece& piece : pieces)
+      if (piece.kind == AnswerPiece::Kind::call_begins) ++calls_;
+    return pieces;
+  }
+
+  std::unique_ptr<AnswerParser> parser_;
+  std::int64_t calls_ = 0;
+};
+
+std::string call_id(const AnswerContext& context, std::size_t choice, std::int64_t call) {
+  return fmt::format("call_{}_{}_{}", context.nonce, choice, call);
+}
+
+std::string_view finish_of(const Finish& finish, const ChatText& text) {
+  return finish.reason == FinishReason::stop && text.calls() > 0 ? "tool_calls" : finish_name(finish.reason);
+}
+
+void append_logprobs(std::string& out, const AnswerContext& context, std::span<const Logprobs> logprobs) {
+  out += R"({"content":[)";
+  for (const Logprobs& token : logprobs) {
+    if (&token != &logprobs.front()) out += ',';
+    append_chat_logprob(out, token, context.names());
+  }
+  out += R"(],"refusal":null})";
+}
+
+// {"role":"assistant","content":...,"refusal":null,"tool_calls":[...]}
+std::string message_json(const AnswerContext& context, std::size_t index,
+                         const std::vector<AnswerPiece>& pieces) {
+  std::string content, calls;
+  std::string arguments;
+  std::int64_t count = 0;
+  auto close_call = [&] {
+    if (count == 0) return;
+    append_json_string(calls, arguments);
+    calls += "}}";
+    arguments.clear();
+  };
+  for (const AnswerPiece& piece : pieces) {
+    if (piece.kind == AnswerPiece::Kind::content) content += piece.text;
+    if (piece.kind == AnswerPiece::Kind::arguments) arguments += piece.text;
+    if (piece.kind != AnswerPiece::Kind::call_begins) continue;
+    close_call();
+    if (count > 0) calls += ',';
+    calls += fmt::format(R"({{"id":"{}","type":"function","function":{{"name":{},"arguments":)",
+                         call_id(context, index, count++), json_string(piece.text));
+  }
+  close_call();
+  std::string out = R"({"role":"assistant","content":)";
+  content.empty() && count > 0 ? void(out += "null") : append_json_string(out, content);
+  out += R"(,"refusal":null)";
+  if (count > 0) out += R"(,"tool_calls":[)" + calls + ']';
+  return out + '}';
+}
+
+std::string choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
+  const Show& show = context.call.show;
+  ChatText text(context);
+  std::vector<AnswerPiece> pieces = text.push(answer.text);
+  for (AnswerPiece& piece : text.finish()) pieces.push_back(std::move(piece));
+  std::string out =
+      fmt::format(R"({{"index":{},"message":{},"logprobs":)", index, message_json(context, index, pieces));
+  show.logprobs ? append_logprobs(out, context, answer.logprobs) : void(out += "null");
+  out += fmt::format(R"(,"finish_reason":"{}","stop_reason":{})", finish_of(answer.finish, text),
+                     stop_reason_json(answer.finish, context.call.requests.front()));
+  if (show.token_ids) {
+    out += R"(,"token_ids":)";
+    append_json_ids(out, answer.tokens);
+  }
+  return out + '}';
+}
+
+class ChatStream final : public StreamPresenter {
+ public:
+  ChatStream(const AnswerContext& context, EventStream events)
+      : StreamPresenter(context, std::move(events)),
+        head_(context.head(kId, "chat.completion.chunk") + R"(,"choices":[)"),
+        tail_(context.call.show.usage_event ? R"(,"usage":null})" : "}") {
+    for (std::size_t i = 0; i < context.call.choices(); ++i) lanes_.push_back({ChatText(context), 0});
+  }
+
+  void start() override {
+    events_.begin(context_.headers);
+    for (std::size_t choice = 0; choice < lanes_.size(); ++choice) {
+      std::string& out = open(choice);
+      out += R"("role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}])";
+      if (choice == 0 && show().token_ids) {
+        out += R"(,"prompt_token_ids":)";
+        append_json_ids(out, context_.prompt_of(0).tokens);
+      }
+      close(out);
+    }
+  }
+
+  void token(std::size_t choice, const TokenEvent& event) override {
+    std::vector<AnswerPiece> pieces = lanes_[choice].text.push(event.text);
+    if (pieces.empty() && shows_every_token()) pieces.push_back({AnswerPiece::Kind::content, ""});
+    for (const AnswerPiece& piece : pieces) send(choice, piece, &piece == &pieces.front() ? &event : nullptr);
+  }
+
+  void finish(std::size_t choice, const Finish& finish) override {
+    ChatText& text = lanes_[choice].text;
+    for (const AnswerPiece& piece : text.push(finish.text)) send(choice, piece, nullptr);
+    for (const AnswerPiece& piece : text.finish()) send(choice, piece, nullptr);
+    std::string& out = open(choice);
+    out += fmt::format(R"(}},"logprobs":null,"finish_reason":"{}","stop_reason":{}}}])",
+                       finish_of(finish, text), stop_reason_json(finish, context_.call.requests.front()));
+    close(out);
+  }
+
+  void end(const Usage& usage) override {
+    if (show().usage_event) events_.send(head_ + R"(],"usage":)" + usage_json(usage, false) + '}');
+    events_.send("[DONE]");
+    events_.end();
+  }
+
+ private:
+  struct Lane {
+    ChatText text;
+    std::int64_t calls_begun = 0;
+  };
+
+  // token: whose log-probabilities and id the event carries, if they are wanted
+  void send(std::size_t choice, const AnswerPiece& piece, const TokenEvent* token) {
+    std::string& out = open(choice);
+    append_delta(out, choice, piece);
+    out += R"(},"logprobs":)";
+    bool scored = token != nullptr && token->logprobs;
+    scored ? append_logprobs(out, context_, std::span(&*token->logprobs, 1)) : void(out += "null");
+    out += R"(,"finish_reason":null)";
+    if (token != nullptr && show().token_ids) {
+      out += R"(,"token_ids":)";
+      append_json_ids(out, std::span(&token->token, 1));
+    }
+    out += "}]";
+    close(out);
+  }
+
+  void append_delta(std::string& out, std::size_t choice, const AnswerPiece& piece) {
+    std::int64_t& begun = lanes_[choice].calls_begun;
+    if (piece.kind == AnswerPiece::Kind::content) {
+      out += R"("content":)";
+      append_json_string(out, piece.text);
+    } else if (piece.kind == AnswerPiece::Kind::call_begins) {
+      out += fmt::format(R"("tool_calls":[{{"index":{},"id":"{}","type":"function",)"
+                         R"("function":{{"name":{},"arguments":""}}}}])",
+                         begun, call_id(context_, choice, begun), json_string(piece.text));
+      ++begun;
+    } else {
+      out += fmt::format(R"("tool_calls":[{{"index":{},"function":{{"arguments":{}}}}}])", begun - 1,
+                         json_string(piece.text));
+    }
+  }
+
+  // Into the delta.
+  std::string& open(std::size_t choice) {
+    std::string& out = events_.open();
+    out += head_;
+    out += R"({"index":)";
+    append_json_number(out, static_cast<std::int64_t>(choice));
+    return out += R"(,"delta":{)";
+  }
+  // From behind the choices.
+  void close(std::string& out) {
+    out += tail_;
+    events_.close();
+  }
+
+  std::string head_, tail_;
+  std::vector<Lane> lanes_;  // of each choice
+};
+
+}  // namespace
+
+std::string chat_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
+                      const Usage& usage) {
+  const Show& show = context.call.show;
+  std::string out = context.head(kId, "chat.completion") + R"(,"choices":[)";
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (i > 0) out += ',';
+    out += choice_json(context, i, answers[i]);
+  }
+  out += R"(],"usage":)" + usage_json(usage, true);
+  if (show.prompt_logprobs)
+    out += R"(,"prompt_logprobs":)" +
+           prompt_logprobs_json(context.scores_of(0), 1, *show.prompt_logprobs, context.names());
+  if (show.token_ids) {
+    out += R"(,"prompt_token_ids":)";
+    append_json_ids(out, context.prompt_of(0).tokens);
+  }
+  return out + '}';
+}
+
+std::unique_ptr<Presenter> make_chat_stream(const AnswerContext& context, EventStream events) {
+  return std::make_unique<ChatStream>(context, std::move(events));
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,117 @@
+#include "server/json_text.h"
+
+#include <array>
+#include <charconv>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+#include "tokenizer/utf8.h"
+
+namespace verbatim::server {
+namespace {
+
+constexpr int kMostDepth = 64;
+
+// "[json.exception.parse_error.101] parse error at line 1, column 5: ..." without the library's label.
+std::string_view without_label(std::string_view what) {
+  std::size_t end = what.find("] ");
+  return what.starts_with('[') && end != what.npos ? what.substr(end + 2) : what;
+}
+
+std::string_view escape_of(char c) {
+  switch (c) {
+    case '"':
+      return "\\\"";
+    case '\\':
+      return "\\\\";
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    default:
+      return {};
+  }
+}
+
+bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+void append_escaped(std::string& out, std::string_view text) {
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!needs_escape(text[i])) continue;
+    out.append(text.substr(from, i - from));
+    from = i + 1;
+    std::string_view escape = escape_of(text[i]);
+    escape.empty() ? void(fmt::format_to(std::back_inserter(out), "\\u{:04x}", text[i]))
+                   : void(out.append(escape));
+  }
+  out.append(text.substr(from));
+}
+
+template <class Number>
+void append_number(std::string& out, Number value) {
+  std::array<char, 32> digits;
+  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append(digits.data(), end);
+}
+
+template <class Numbers>
+void append_list(std::string& out, const Numbers& numbers) {
+  out += '[';
+  bool first = true;
+  for (auto number : numbers) {
+    if (!first) out += ',';
+    first = false;
+    append_number(out, static_cast<std::int32_t>(number));
+  }
+  out += ']';
+}
+
+}  // namespace
+
+Result<OrderedJson> parse_body(std::string_view body) {
+  std::vector<std::set<std::string, std::less<>>> keys;  // of the objects that are open
+  auto watch = [&](int depth, OrderedJson::parse_event_t event, OrderedJson& parsed) {
+    using Event = OrderedJson::parse_event_t;
+    if (depth > kMostDepth) throw std::runtime_error(fmt::format("it is nested deeper than {}", kMostDepth));
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second)
+      throw std::runtime_error(fmt::format("the key {} occurs twice in an object", shown(parsed)));
+    return true;
+  };
+  try {
+    OrderedJson tree = OrderedJson::parse(body.begin(), body.end(), watch);
+    if (!tree.is_object())
+      return fail("the body is {}, not a JSON object such as {{\"model\": ...}}", shown(tree));
+    return tree;
+  } catch (const std::exception& error) {
+    return fail("the body is not valid JSON: {}", without_label(error.what()));
+  }
+}
+
+std::string shown(const OrderedJson& value) {
+  if (value.is_array() && value.size() > 8) return fmt::format("an array of {}", value.size());
+  std::string text = value.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
+  return text.size() <= 60 ? text : text.substr(0, 57) + "...";
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  well_formed_bytes(text, 0) == text.size() ? append_escaped(out, text)
+                                            : append_escaped(out, replace_ill_formed(text));
+  out += '"';
+}
+
+void append_json_number(std::string& out, float value) { append_number(out, value); }
+void append_json_number(std::string& out, std::int64_t value) { append_number(out, value); }
+void append_json_ids(std::string& out, std::span<const std::int32_t> ids) { append_list(out, ids); }
+
+void append_json_bytes(std::string& out, std::string_view bytes) {
+  append_list(out, std::span(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,92 @@
+// Presenter: what an endpoint makes of the answers to one call: a body, or a stream of events.
+//
+// It is told of all choices in an order that does not depend on load (choice_order.h), and what it writes is
+// a function of that, of the call, and of the answer's id and time. So a stream is the same whoever makes it.
+// Two families: whole_answer.h collects and writes one body; the streams write an event for every token that
+// has text, and for every token where token ids or log-probabilities are wanted.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/call.h"
+#include "server/event_stream.h"
+#include "server/logprobs_json.h"
+
+namespace verbatim::server {
+
+struct Usage {
+  std::int64_t prompt_tokens = 0, completion_tokens = 0;
+  std::int64_t cached_tokens = 0;  // depends on load: only bodies show it, streams do not
+
+  std::int64_t total() const { return prompt_tokens + completion_tokens; }
+};
+
+// One answer being made.
+struct AnswerContext {
+  Call call;
+  const ServedModel* model = nullptr;
+  std::string nonce;                                 // the random part of ids: 16 hex digits
+  std::int64_t created = 0;                          // Unix time
+  std::vector<std::vector<Logprobs>> prompt_scores;  // of each prompt, of its tokens prompt_from + 1 ..
+  std::vector<Header> headers;                       // of the response
+
+  const Prompt& prompt_of(std::size_t choice) const {
+    return call.prompts[choice / call.choices_per_prompt()];
+  }
+  const std::vector<Logprobs>& scores_of(std::size_t choice) const {
+    return prompt_scores[choice / call.choices_per_prompt()];
+  }
+  TokenNames names() const { return {&model->tokenizer(), call.show.tokens_as_ids}; }
+  // {"id":"chatcmpl-...","object":"...","created":...,"model":"...","system_fingerprint":"..."
+  std::string head(std::string_view id_prefix, std::string_view object) const;
+};
+
+class Presenter {
+ public:
+  virtual ~Presenter() = default;
+
+  virtual void start() {}
+  virtual void prompt(std::size_t /*choice*/) {}  // first of each choice: its prompt is computed
+  virtual void token(std::size_t choice, const TokenEvent& event) = 0;
+  virtual void finish(std::size_t choice, const Finish& finish) = 0;  // stop or length
+  virtual void end(const Usage& usage) = 0;
+  virtual void keep_alive() {}
+  // Instead of end(). `own`: the request's own doing, which every server would meet.
+  virtual void fail(const ApiError& error, bool own) = 0;
+};
+
+// context: must outlive the presenter. first_event: of a stream that is continued, else 0
+std::unique_ptr<Presenter> make_presenter(const AnswerContext& context, std::shared_ptr<Responder> responder,
+                                          std::int64_t first_event);
+
+// The streams.
+std::unique_ptr<Presenter> make_chat_stream(const AnswerContext& context, EventStream events);
+std::unique_ptr<Presenter> make_completion_stream(const AnswerContext& context, EventStream events);
+std::unique_ptr<Presenter> make_response_stream(const AnswerContext& context, EventStream events);
+
+// What the streams share: errors, silence.
+class StreamPresenter : public Presenter {
+ public:
+  StreamPresenter(const AnswerContext& context, EventStream events)
+      : context_(context), events_(std::move(events)) {}
+
+  void keep_alive() override { events_.keep_alive(); }
+  void fail(const ApiError& error, bool own) override;
+
+ protected:
+  const Show& show() const { return context_.call.show; }
+  // Token events without text are shown too.
+  bool shows_every_token() const { return show().logprobs || show().token_ids; }
+
+  const AnswerContext& context_;
+  EventStream events_;
+};
+
+// "stop" or "length"
+std::string_view finish_name(FinishReason reason);
+// What ended the answer, if the request named it: a stop string, or one of its stop_token_ids; else null.
+std::string stop_reason_json(const Finish& finish, const GenerateRequest& request);
+
+}  // namespace verbatim::server

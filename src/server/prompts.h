@@ -1,0 +1,31 @@
+// Prompts: what a body gives as text, token ids or a conversation, as token ids.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/asked.h"
+#include "server/served_model.h"
+
+namespace verbatim::server {
+
+struct Prompt {
+  std::vector<std::int32_t> tokens;
+  std::string text;  // as given; of token ids: decoded
+};
+
+inline constexpr std::size_t kMostPrompts = 1024;
+
+// A string, an array of strings, an array of token ids, or an array of arrays of token ids.
+// param: the parameter's name, for errors
+Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std::string_view param,
+                                                   const ServedModel& model, EncodeOptions options);
+
+// asked.messages through the chat template.
+Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel& model);
+
+// The Responses API's input and instructions as messages.
+Result<OrderedJson, ApiError> messages_of_input(const Asked& asked);
+
+}  // namespace verbatim::server

@@ -1,0 +1,69 @@
+// Reply: one answer on its way from the engine to a client.
+//
+//   engine thread: tokens of all choices, as load has it -> ChoiceOrder: one order -> Presenter: bytes
+//
+// It measures as it goes (metrics.h), and lets the engine know when the client has gone.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <variant>
+
+#include "server/choice_order.h"
+#include "server/engine_thread.h"
+#include "server/metrics.h"
+#include "server/presenter.h"
+
+namespace verbatim::server {
+
+class Reply final : public EngineTask, public std::enable_shared_from_this<Reply> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // first_event: of a stream that is continued, else 0.  engine, metrics: outlive the reply
+  Reply(AnswerContext context, std::shared_ptr<Responder> responder, std::int64_t first_event,
+        EngineThread& engine, Metrics& metrics, Clock::time_point arrival);
+
+  const Call& call() const { return context_.call; }
+  // Any thread: nobody waits for the answer any more.
+  void cancel();
+
+  std::vector<GenerateRequest> take_requests() override;
+  void on_start() override;
+  void on_prompt_token(std::size_t request, std::int64_t position, const Logprobs& logprobs) override;
+  void on_token(std::size_t request, const TokenEvent& event) override;
+  void on_finish(std::size_t request, const Finish& finish) override;
+  void on_wait() override;
+  void on_shutdown() override;
+
+ private:
+  struct PromptDone {};
+  using Event = std::variant<PromptDone, TokenEvent, Finish>;
+  struct Progress {
+    bool started = false;          // its prompt is computed
+    Clock::time_point last_token;  // of this choice
+  };
+
+  std::size_t choice_of(std::size_t request, std::int64_t choice) const;
+  void begin_choice(std::size_t choice);
+  void show(std::size_t choice, const Event& event);
+  void show_finish(std::size_t choice, const Finish& finish);
+  void measure_token(std::size_t choice);
+  void fail(const ApiError& error, bool own);
+
+  AnswerContext context_;
+  std::shared_ptr<Responder> responder_;
+  std::unique_ptr<Presenter> presenter_;
+  EngineThread& engine_;
+  Metrics& metrics_;
+  Clock::time_point arrival_;
+
+  ChoiceOrder<Event> order_;
+  std::vector<Progress> progress_;  // of each choice
+  Usage usage_;
+  bool started_ = false;
+  bool closed_ = false;  // nothing more is shown
+  std::atomic<bool> gone_ = false;
+};
+
+}  // namespace verbatim::server

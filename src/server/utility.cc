@@ -1,0 +1,113 @@
+#include "server/utility.h"
+
+#include "server/call.h"
+#include "server/logprobs_json.h"
+#include "spec/version.h"
+
+namespace verbatim::server {
+namespace {
+
+// A body of one of these endpoints. `tree` owns what `asked` points into.
+struct Body {
+  OrderedJson tree;
+  Asked asked;
+};
+
+std::optional<ApiError> read(const std::string& text, Endpoint endpoint, const ServedModel& model,
+                             Body& body) {
+  auto tree = parse_body(text);
+  if (!tree) return refuse("", "{}", tree.error().message);
+  body.tree = *std::move(tree);
+  auto parameters = read_parameters(body.tree, endpoint, model.defaults);
+  if (!parameters) return parameters.error();
+  body.asked = std::move(parameters->asked);
+  return check_model_name(body.asked.model, model);
+}
+
+Result<Prompt, ApiError> prompt_of(const Body& body, const ServedModel& model) {
+  const Asked& asked = body.asked;
+  if ((asked.messages == nullptr) == (asked.prompt == nullptr))
+    return refuse("prompt", "give either prompt, a text, or messages, a conversation");
+  if (asked.messages != nullptr) return read_conversation(asked, model);
+  if (!asked.prompt->is_string())
+    return refuse("prompt", "prompt is {}, must be a string", shown(*asked.prompt));
+  // llama-server, whose name for the text is "content", adds no special tokens unless asked to.
+  bool add_special = asked.add_special_tokens.value_or(!body.tree.contains("content"));
+  auto prompts = read_prompts(*asked.prompt, "prompt", model, {add_special, asked.parse_special});
+  if (!prompts) return prompts.error();
+  return std::move(prompts->front());
+}
+
+std::string model_json(const std::string& name, const ServedModel& model) {
+  const SamplingParams& s = model.defaults;
+  return fmt::format(
+      R"({{"id":{},"object":"model","created":{},"owned_by":"verbatim","root":{},"parent":null,)"
+      R"("max_model_len":{},"system_fingerprint":"{}","fingerprint":"{}","effective":{{"temperature":{},)"
+      R"("top_k":{},"top_p":{},"min_p":{},"repetition_penalty":{},"frequency_penalty":{},)"
+      R"("presence_penalty":{},"seed":{},"chat_template":{}}}}})",
+      json_string(name), model.created, json_string(model.loaded->checkpoint.path), model.context,
+      model.short_fingerprint(), model.fingerprint(), s.temperature, s.top_k, s.top_p, s.min_p,
+      s.repetition_penalty, s.frequency_penalty, s.presence_penalty, s.seed, bool(model.render_chat));
+}
+
+}  // namespace
+
+HttpResponse json_response(std::string body) {
+  return {200, {{"Content-Type", "application/json"}}, std::move(body)};
+}
+
+HttpResponse tokenize(const std::string& text, const ServedModel& model) {
+  Body body;
+  if (auto refusal = read(text, kTokenize, model, body)) return error_response(*refusal);
+  auto prompt = prompt_of(body, model);
+  if (!prompt) return error_response(prompt.error());
+  std::string out =
+      fmt::format(R"({{"count":{},"max_model_len":{},"tokens":)", prompt->tokens.size(), model.context);
+  append_json_ids(out, prompt->tokens);
+  out += R"(,"token_strs":)";
+  if (!body.asked.show.token_strs) return json_response(out + "null}");
+  TokenNames names{&model.tokenizer(), false};
+  for (std::int32_t token : prompt->tokens) {
+    out += token == prompt->tokens.front() && out.back() == ':' ? '[' : ',';
+    append_json_string(out, names.name(token));
+  }
+  return json_response(out + (prompt->tokens.empty() ? "[]}" : "]}"));
+}
+
+HttpResponse detokenize(const std::string& text, const ServedModel& model) {
+  Body body;
+  if (auto refusal = read(text, kDetokenize, model, body)) return error_response(*refusal);
+  const OrderedJson* tokens = body.asked.tokens;
+  if (tokens == nullptr || !tokens->is_array())
+    return error_response(refuse("tokens", "tokens is missing, or is not an array of token ids"));
+  std::string decoded;
+  if (!tokens->empty()) {
+    auto prompts = read_prompts(OrderedJson::array({*tokens}), "tokens", model, {});
+    if (!prompts) return error_response(prompts.error());
+    decoded = model.tokenizer().decode(prompts->front().tokens, {.skip_special = false});
+  }
+  // "prompt" is vLLM's name for it, "content" llama-server's.
+  std::string quoted = json_string(decoded);
+  return json_response(fmt::format(R"({{"prompt":{},"content":{}}})", quoted, quoted));
+}
+
+HttpResponse list_models(const ServedModel& model) {
+  std::string out = R"({"object":"list","data":[)";
+  for (const std::string& name : model.names) {
+    if (&name != &model.names.front()) out += ',';
+    out += model_json(name, model);
+  }
+  return json_response(out + "]}");
+}
+
+HttpResponse show_model(const std::string& name, const ServedModel& model) {
+  if (auto refusal = check_model_name(name, model)) return error_response(*refusal);
+  return json_response(model_json(name, model));
+}
+
+HttpResponse show_version(const ServedModel& model) {
+  return json_response(fmt::format(R"({{"version":"{}","contract":{},"fingerprint":"{}"}})", model.version,
+                                   spec::kContractVersion, model.fingerprint()));
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,25 @@
+// The endpoints that need no engine: tokens and texts, and what is served here.
+#pragma once
+
+#include <string>
+
+#include "server/api_error.h"
+#include "server/served_model.h"
+
+namespace verbatim::server {
+
+// POST /tokenize: {"prompt": text} or {"messages": [...]}
+HttpResponse tokenize(const std::string& body, const ServedModel& model);
+// POST /detokenize: {"tokens": [...]}
+HttpResponse detokenize(const std::string& body, const ServedModel& model);
+
+// GET /v1/models, and one of them
+HttpResponse list_models(const ServedModel& model);
+HttpResponse show_model(const std::string& name, const ServedModel& model);
+
+// GET /version
+HttpResponse show_version(const ServedModel& model);
+
+HttpResponse json_response(std::string body);
+
+}  // namespace verbatim::server
