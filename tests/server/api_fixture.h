@@ -1,0 +1,220 @@
+// A server without a network: a tiny random model, a real engine thread, the API, and clients that wait.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "load/random_model.h"
+#include "server/api.h"
+
+namespace verbatim::server {
+
+using Json = nlohmann::json;
+
+// One request as its client sees it: it waits for what comes, and may leave.
+class Client final : public Responder {
+ public:
+  void respond(HttpResponse response) override {
+    std::lock_guard lock(mutex_);
+    EXPECT_FALSE(begun_ || complete_) << "answered twice";
+    response_ = std::move(response);
+    complete_ = true;
+    changed_.notify_all();
+  }
+  void begin_stream(HttpResponse head) override {
+    std::lock_guard lock(mutex_);
+    EXPECT_FALSE(begun_ || complete_) << "answered twice";
+    response_ = std::move(head);
+    begun_ = true;
+  }
+  void write(std::string piece) override {
+    std::lock_guard lock(mutex_);
+    EXPECT_TRUE(begun_ && !complete_) << "a piece outside of a stream";
+    response_.body += piece;
+    ++pieces_;
+    changed_.notify_all();
+  }
+  void end() override {
+    std::lock_guard lock(mutex_);
+    EXPECT_TRUE(begun_ && !complete_) << "an end without a stream";
+    complete_ = true;
+    changed_.notify_all();
+  }
+  void on_gone(std::function<void()> callback) override {
+    std::lock_guard lock(mutex_);
+    gone_ = std::move(callback);
+  }
+
+  // The whole answer.
+  const HttpResponse& wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return complete_; });
+    return response_;
+  }
+  void wait_for_pieces(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return pieces_ >= count || complete_; });
+  }
+  void leave() {
+    std::function<void()> callback;
+    {
+      std::lock_guard lock(mutex_);
+      callback = std::move(gone_);
+    }
+    if (callback) callback();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  HttpResponse response_;
+  bool begun_ = false, complete_ = false;
+  int pieces_ = 0;
+  std::function<void()> gone_;
+};
+
+// The model of all these tests, made once. Its answers are nonsense, and as long as max_tokens or its random
+// end token has it.
+inline const LoadedModel& tiny_loaded_model() {
+  static const std::unique_ptr<LoadedModel> loaded = [] {
+    auto path = std::filesystem::temp_directory_path() / fmt::format("verbatim-api-{}.gguf", getpid());
+    RandomModel random;
+    ModelConfig& c = random.config;
+    c.architecture = "llama";
+    c.layers = 2, c.dim = 48, c.hidden_dim = 80, c.heads = 4, c.kv_heads = 2, c.vocab_size = 300;
+    c.head_dim = c.rope_dim = 12;
+    c.context_length = 512;
+    ThreadPool pool(1);
+    Status written = write_random_model(path, random, pool);
+    CHECK(written.ok(), "{}", written.error().message);
+    ModelChoice choice;
+    choice.path = path;
+    choice.load.use_cache = false;
+    auto model = load_model(choice);
+    CHECK(model.ok(), "{}", model.error().message);
+    std::filesystem::remove(path);
+    return *std::move(model);
+  }();
+  return *loaded;
+}
+
+struct TestServerOptions {
+  EngineOptions engine{.schedule = {}, .kv_pages = 64};
+  EngineThread::Options thread;
+  std::int64_t context = 512;
+};
+
+class TestServer {
+ public:
+  explicit TestServer(TestServerOptions options = {}) {
+    const LoadedModel& loaded = tiny_loaded_model();
+    ServedModel model;
+    model.loaded = &loaded;
+    model.names = {"tiny", "alias"};
+    model.context = options.context;
+    model.created = 1700000000;
+    model.version = "test";
+    model.render_chat = [](const ChatRequest& chat) -> Result<std::string> {
+      std::string text;
+      for (const OrderedJson& message : chat.messages) {
+        if (message["role"] == "tool") return fail("no tools in this template");
+        text += fmt::format("<{}> {}\n", message["role"].get<std::string>(),
+                            message["content"].is_null() ? "" : message["content"].get<std::string>());
+      }
+      for (const auto& [key, value] : chat.kwargs.items())
+        text += fmt::format("[{}={}]\n", key, value.dump());
+      return text + (chat.add_generation_prompt ? "<assistant>" : "");
+    };
+    auto engine = Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), options.engine);
+    CHECK(engine.ok(), "{}", engine.error().message);
+    thread_ = std::make_unique<EngineThread>(*std::move(engine), options.thread);
+    api_ = std::make_unique<Api>(std::move(model), *thread_, ApiOptions{});
+  }
+
+  // Sends a request and does not wait.
+  std::shared_ptr<Client> send(const std::string& method, const std::string& path, std::string body = {},
+                               std::vector<Header> headers = {}) {
+    auto client = std::make_shared<Client>();
+    api_->handle({method, path, {}, std::move(headers), std::move(body), "test"}, client);
+    return client;
+  }
+  std::shared_ptr<Client> post(const std::string& path, const Json& body, std::vector<Header> headers = {}) {
+    return send("POST", path, body.dump(), std::move(headers));
+  }
+  HttpResponse ask(const std::string& path, const Json& body, std::vector<Header> headers = {}) {
+    return post(path, body, std::move(headers))->wait();
+  }
+  HttpResponse get(const std::string& path) { return send("GET", path)->wait(); }
+  // A body that must be answered with 200.
+  Json answer(const std::string& path, const Json& body) {
+    HttpResponse response = ask(path, body);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return Json::parse(response.body);
+  }
+  // A body that must be refused: {"status", "message", "param", "code", "type"}
+  Json refusal(const std::string& path, const Json& body, std::vector<Header> headers = {}) {
+    HttpResponse response = ask(path, body, std::move(headers));
+    Json error = Json::parse(response.body).value("error", Json::object());
+    error["status"] = response.status;
+    return error;
+  }
+  void wait_idle() {
+    ASSERT_TRUE(thread_->wait_idle(std::chrono::steady_clock::now() + std::chrono::minutes(5)));
+  }
+  std::int64_t pages_used() {
+    EngineStats stats = thread_->stats();
+    return stats.pages - stats.pages_free - stats.pages_reclaimable;
+  }
+
+  EngineThread& engine() { return *thread_; }
+  Api& api() { return *api_; }
+
+ private:
+  std::unique_ptr<EngineThread> thread_;
+  std::unique_ptr<Api> api_;
+};
+
+struct Event {
+  std::string id, name, data;
+  Json json() const { return data == "[DONE]" ? Json() : Json::parse(data); }
+};
+
+// A stream's body cut into its events; comments are left out.
+inline std::vector<Event> events_of(const std::string& body) {
+  std::vector<Event> events;
+  Event event;
+  std::size_t at = 0;
+  while (at < body.size()) {
+    std::size_t end = body.find('\n', at);
+    EXPECT_NE(end, body.npos) << "a line without an end";
+    std::string line = body.substr(at, end - at);
+    at = end + 1;
+    auto value = [&](std::string_view name) { return line.substr(name.size() + 2); };
+    if (line.starts_with("id: ")) event.id = value("id");
+    if (line.starts_with("event: ")) event.name = value("event");
+    if (line.starts_with("data: ")) event.data = value("data");
+    if (!line.empty()) continue;
+    if (!event.data.empty()) events.push_back(event);
+    event = {};
+  }
+  return events;
+}
+
+inline const std::string* header_of(const HttpResponse& response, std::string_view name) {
+  return find_header(response.headers, name);
+}
+
+// Without what is not part of the answer: its id and time, and how much came from the cache.
+inline Json bits_of_answer(Json body) {
+  body.erase("id");
+  body.erase("created");
+  if (body.contains("usage") && body["usage"].is_object()) body["usage"].erase("prompt_tokens_details");
+  return body;
+}
+
+}  // namespace verbatim::server

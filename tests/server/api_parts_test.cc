@@ -1,0 +1,109 @@
+// The small parts of the API, each alone.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "server/api_error.h"
+#include "server/choice_order.h"
+#include "server/json_text.h"
+#include "server/metrics.h"
+#include "server/resume_id.h"
+
+namespace verbatim::server {
+namespace {
+
+// Whatever way events of several choices come, they leave by (number, choice).
+TEST(ChoiceOrder, IsTheSameForEveryArrival) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 300; ++round) {
+    std::size_t choices = 1 + random() % 6;
+    std::vector<std::size_t> lengths(choices), sent(choices);
+    for (std::size_t& length : lengths) length = 1 + random() % 9;
+    std::vector<std::pair<std::size_t, std::size_t>> expected, seen;
+    for (std::size_t number = 0; number < 9; ++number)
+      for (std::size_t choice = 0; choice < choices; ++choice)
+        if (number < lengths[choice]) expected.emplace_back(number, choice);
+    ChoiceOrder<std::size_t> order(
+        choices, [&](std::size_t choice, std::size_t number) { seen.emplace_back(number, choice); });
+    while (seen.size() < expected.size()) {
+      EXPECT_FALSE(order.done());
+      std::size_t choice = random() % choices;
+      if (sent[choice] == lengths[choice]) continue;
+      std::size_t number = sent[choice]++;
+      order.push(choice, number, sent[choice] == lengths[choice]);
+    }
+    EXPECT_EQ(seen, expected);
+    EXPECT_TRUE(order.done());
+  }
+}
+
+TEST(ChoiceOrder, OneChoiceIsNeverHeldBack) {
+  int seen = 0;
+  ChoiceOrder<int> order(1, [&](std::size_t, int) { ++seen; });
+  for (int i = 1; i <= 5; ++i) {
+    order.push(0, i, i == 5);
+    EXPECT_EQ(seen, i);
+  }
+}
+
+TEST(ResumeId, ReadsWhatItWrote) {
+  ResumeId id{"0123456789abcdef", 1700000000, std::string(24, 'a'), 42};
+  EXPECT_EQ(id.text(), "0123456789abcdef.6553f100.aaaaaaaaaaaaaaaaaaaaaaaa.42");
+  auto read = parse_resume_id(id.text());
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(*read, id);
+}
+
+TEST(ResumeId, RefusesEverythingElse) {
+  std::string good = ResumeId{"0123456789abcdef", 1700000000, std::string(24, 'a'), 42}.text();
+  for (std::string bad :
+       {std::string(), std::string("..."), good + " ", " " + good, good + ".1", good.substr(1),
+        good.substr(0, good.rfind('.')), good.substr(0, good.size() - 2),
+        std::string("0123456789ABCDEF.6553f100.aaaaaaaaaaaaaaaaaaaaaaaa.42"),
+        std::string("0123456789abcdef.06553f100.aaaaaaaaaaaaaaaaaaaaaaaa.42"),
+        std::string("0123456789abcdef.6553f100.aaaaaaaaaaaaaaaaaaaaaaaa.042"),
+        std::string("0123456789abcdef.6553f100.aaaaaaaaaaaaaaaaaaaaaaaa.-1"),
+        std::string("0123456789abcdef.6553f100.aaaaaaaaaaaaaaaaaaaaaaaa.99999999999999999999"),
+        std::string(10000, 'a')})
+    EXPECT_FALSE(parse_resume_id(bad).ok()) << bad;
+}
+
+TEST(JsonText, ReadsBackAsItWas) {
+  std::string text = "quote \" backslash \\ newline \n tab \t bell \x07 nul ";
+  text += '\0';
+  text += " umlaut ü smile 😀";
+  EXPECT_EQ(nlohmann::json::parse(json_string(text)).get<std::string>(), text);
+  EXPECT_EQ(nlohmann::json::parse(json_string("cut \xe2\x82")).get<std::string>(), "cut \xef\xbf\xbd");
+  std::mt19937 random(2);
+  for (int i = 0; i < 20000; ++i) {
+    float value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+    if (!std::isfinite(value)) continue;
+    std::string written;
+    append_json_number(written, value);
+    auto read = static_cast<float>(nlohmann::json::parse(written).get<double>());
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(read), std::bit_cast<std::uint32_t>(value)) << written;
+  }
+}
+
+TEST(ApiError, IsNestedAsClientsExpect) {
+  auto error = nlohmann::json::parse(error_body(refuse("top_p", "top_p is {}", 2)))["error"];
+  EXPECT_EQ(error["message"], "top_p is 2");
+  EXPECT_EQ(error["type"], "invalid_request_error");
+  EXPECT_EQ(error["param"], "top_p");
+  EXPECT_EQ(error["code"], "invalid_value");
+  EXPECT_TRUE(nlohmann::json::parse(error_body({503, "later", {}, {}, {}}))["error"]["param"].is_null());
+}
+
+TEST(Metrics, HistogramsCountAndSum) {
+  constexpr double kBounds[] = {1, 2};
+  Histogram histogram(kBounds);
+  for (double value : {0.5, 1.0, 1.5, 7.0}) histogram.observe(value);
+  std::string text;
+  histogram.append(text, "h", "m=\"x\"");
+  EXPECT_EQ(text,
+            "h_bucket{m=\"x\",le=\"1\"} 2\nh_bucket{m=\"x\",le=\"2\"} 3\nh_bucket{m=\"x\",le=\"+Inf\"} 4\n"
+            "h_sum{m=\"x\"} 10\nh_count{m=\"x\"} 4\n");
+}
+
+}  // namespace
+}  // namespace verbatim::server
