@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -40,6 +41,22 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
   add_compute_flags(app, flags);
 }
 
+void add_chat_flags(CLI::App& app, ModelFlags& flags) {
+  flag(app, "--chat-template", flags.chat_template, "File with a Jinja template in place of the model's");
+  flag(app, "--date", flags.date,
+       "Date that templates print as today's, so that no answer depends on the day")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            std::tm parsed{};
+            const char* end = strptime(text.c_str(), "%Y-%m-%d", &parsed);
+            return end != nullptr && *end == '\0' ? "" : "not a date such as 2024-07-26";
+          },
+          "YYYY-MM-DD"));
+  flag(app, "--generation-config", flags.generation_config,
+       "Defaults of temperature, top_p, ...: the model file's suggestions, or OpenAI's")
+      ->check(CLI::IsMember({"model", "openai"}));
+}
+
 int thread_count(int asked) {
   return asked > 0 ? asked : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
@@ -52,6 +69,16 @@ std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags) {
   choice.widths = {flags.activations / 8, flags.kv / 8};
   choice.load.policy = *weight_policy_named(flags.weights);
   choice.load.use_cache = !flags.no_cache;
+  choice.date = flags.date;
+  choice.model_sampling = flags.generation_config == "model";
+  if (!flags.chat_template.empty()) {
+    auto text = read_text({.text = {}, .file = flags.chat_template});
+    if (!text) {
+      complain(text.error());
+      return nullptr;
+    }
+    choice.chat_template = *std::move(text);
+  }
   bool show = !flags.quiet && isatty(STDERR_FILENO) == 1;
   if (show) {
     choice.load.progress = [](const LoadProgress& p) {

@@ -30,6 +30,7 @@ void add_bench_serve(CLI::App& app, std::function<int()>& action);  // a subcomm
 void add_tokenize(CLI::App& app, std::function<int()>& action);
 void add_inspect(CLI::App& app, std::function<int()>& action);
 void add_convert(CLI::App& app, std::function<int()>& action);
+void add_serve(CLI::App& app, std::function<int()>& action);
 void add_demo(CLI::App& app, std::function<int()>& action);
 
 // The model of a command that is given none.
@@ -45,11 +46,18 @@ struct ModelFlags {
   int kv = 16;
   bool no_cache = false;
   bool quiet = false;
+
+  std::string chat_template;  // file; empty: the model's own
+  std::string date = ModelChoice().date;
+  std::string generation_config = "model";
 };
 
 void add_model_flag(CLI::App& app, std::string& model);    // -m alone
 void add_compute_flags(CLI::App& app, ModelFlags& flags);  // all but -m
 void add_model_flags(CLI::App& app, ModelFlags& flags);    // both
+
+// The flags of commands that hold conversations.
+void add_chat_flags(CLI::App& app, ModelFlags& flags);
 
 // "-n,--max-tokens" -> "VERBATIM_MAX_TOKENS"
 std::string environment_of(const std::string& names);

@@ -10,6 +10,7 @@ using verbatim::app::Command;
 
 constexpr Command kCommands[] = {
     {"run", "Continue a text with a model", verbatim::app::add_run},
+    {"serve", "Answer requests over HTTP as OpenAI's API does", verbatim::app::add_serve},
     {"score", "Log-probabilities of a text, and the SHA-256 of every logit", verbatim::app::add_score},
     {"bench", "Measure prefill and decode beside what this machine can do", verbatim::app::add_bench},
     {"tokenize", "Turn a text into token ids", verbatim::app::add_tokenize},

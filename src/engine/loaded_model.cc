@@ -7,11 +7,30 @@
 namespace verbatim {
 namespace {
 
+Result<SamplingParams> sampling_of(const Checkpoint& checkpoint, bool model_sampling) {
+  SamplingParams params;
+  if (!model_sampling) return params;
+  const SamplingDefaults& suggested = checkpoint.sampling;
+  auto take = [](float& value, const std::optional<double>& suggestion) {
+    if (suggestion) value = static_cast<float>(*suggestion);
+  };
+  take(params.temperature, suggested.temperature);
+  take(params.top_p, suggested.top_p);
+  take(params.min_p, suggested.min_p);
+  take(params.repetition_penalty, suggested.repetition_penalty);
+  params.top_k = suggested.top_k.value_or(0);
+  if (Status status = check_sampling(params, checkpoint.config.vocab_size); !status)
+    return fail("{}: suggests for drawing: {}", checkpoint.path, status.error().message);
+  return params;
+}
+
 // Everything an answer depends on besides the request: the weights' integers and configuration (which carry
-// the contract's version), the tokenizer, the chat template, and the widths of activations and cache. Each
-// part is preceded by its length, so that no two different lists of parts give the same bytes.
-std::string fingerprint_of(const std::string& weights, const TokenizerData& tokenizer,
+// the contract's version), the tokenizer, the chat template and its date, the widths of activations and cache,
+// and what drawing starts from. Each part is preceded by its length, so that no two different lists of parts
+// give the same bytes.
+std::string fingerprint_of(const std::string& weights, const LoadedModel& loaded,
                            const ModelOptions& widths) {
+  const TokenizerData& tokenizer = loaded.checkpoint.tokenizer;
   Sha256 sha;
   auto part = [&](std::string_view bytes) {
     sha.update(fmt::format("{}:", bytes.size()));
@@ -44,6 +63,10 @@ std::string fingerprint_of(const std::string& weights, const TokenizerData& toke
     flag(added.id), flag(added.special), flag(added.lstrip), flag(added.rstrip);
   }
   part(tokenizer.chat_template);
+  part(loaded.date);
+  const SamplingParams& s = loaded.sampling;
+  for (float value : {s.temperature, s.top_p, s.min_p, s.repetition_penalty}) part(fmt::format("{}", value));
+  flag(s.top_k);
   return sha.hex();
 }
 
@@ -63,6 +86,12 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
     return fail("{}: holds a vocabulary and no model; it serves `verbatim tokenize` only", choice.path);
   }
 
+  if (choice.chat_template) loaded->checkpoint.tokenizer.chat_template = *choice.chat_template;
+  loaded->date = choice.date;
+  auto sampling = sampling_of(loaded->checkpoint, choice.model_sampling);
+  if (!sampling) return sampling.error();
+  loaded->sampling = *std::move(sampling);
+
   auto tokenizer = Tokenizer::create(loaded->checkpoint.tokenizer);
   if (!tokenizer) return fail("{}: {}", choice.path, tokenizer.error().message);
   loaded->tokenizer = std::make_unique<Tokenizer>(*std::move(tokenizer));
@@ -73,8 +102,7 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
   loaded->tensors = weights->weights.report;
   loaded->notes = weights->notes;
   loaded->from_cache = weights->from_cache;
-  loaded->fingerprint =
-      fingerprint_of(weights->weights.fingerprint, loaded->checkpoint.tokenizer, choice.widths);
+  loaded->fingerprint = fingerprint_of(weights->weights.fingerprint, *loaded, choice.widths);
 
   auto model =
       Model::create(loaded->checkpoint.config, std::move(weights->weights), choice.widths, *loaded->backend);

@@ -4,12 +4,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "load/load_weights.h"
 #include "model/model.h"
 #include "ops/ops.h"
+#include "sample/sampler.h"
 #include "tokenizer/tokenizer.h"
 
 namespace verbatim {
@@ -20,6 +22,9 @@ struct ModelChoice {
   int threads = 1;
   ModelOptions widths;
   LoadOptions load;
+  std::optional<std::string> chat_template;  // in place of the file's: its source
+  std::string date = "2024-07-26";           // that chat templates print as today's
+  bool model_sampling = true;                // take over what the file suggests for drawing
 };
 
 struct LoadedModel {
@@ -27,6 +32,8 @@ struct LoadedModel {
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;  // uses *backend
+  std::string date;              // that chat templates print as today's
+  SamplingParams sampling;  // where a request gives no value: the file's suggestions over OpenAI's defaults
   std::vector<TensorReport> tensors;
   std::vector<std::string> notes;  // about the weight cache
   bool from_cache = false;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,13 @@ struct CheckpointTensor {
   void read_row(std::int64_t row, float* out) const;
 };
 
+// What the model's author suggests for drawing tokens: general.sampling.* of a GGUF file, generation_config.json
+// of a folder. Absent: nothing is suggested.
+struct SamplingDefaults {
+  std::optional<double> temperature, top_p, min_p, repetition_penalty;
+  std::optional<std::int64_t> top_k;
+};
+
 struct Checkpoint {
   std::string path;    // as given
   std::string format;  // "GGUF v3", "Hugging Face safetensors"
@@ -59,6 +67,7 @@ struct Checkpoint {
   std::string identity;
   ModelConfig config;  // empty (architecture == "") for a vocabulary-only file
   TokenizerData tokenizer;
+  SamplingDefaults sampling;
   std::map<std::string, CheckpointTensor, std::less<>> tensors;
   std::vector<std::pair<std::string, std::string>> metadata;  // for `inspect`: key, printable value
   std::shared_ptr<const void> storage;                        // keeps the mappings alive

@@ -143,6 +143,16 @@ Result<ModelConfig> gguf_config(const GgufFile& file) {
   return c;
 }
 
+// llama.cpp's keys (src/llama-arch.cpp, LLM_KV_GENERAL_SAMPLING_*).
+Result<SamplingDefaults> gguf_sampling(const GgufFile& file) {
+  GgufKeys keys(file);
+  SamplingDefaults sampling{keys.real("general.sampling.temp"), keys.real("general.sampling.top_p"),
+                            keys.real("general.sampling.min_p"), keys.real("general.sampling.penalty_repeat"),
+                            keys.integer("general.sampling.top_k")};
+  if (!keys.ok()) return keys.status().error();
+  return sampling;
+}
+
 Result<Checkpoint> gguf_checkpoint(const GgufFile& file) {
   Checkpoint out;
   out.path = file.path;
@@ -156,6 +166,9 @@ Result<Checkpoint> gguf_checkpoint(const GgufFile& file) {
   Result<ModelConfig> config = gguf_config(file);
   if (!config) return config.error();
   out.config = *std::move(config);
+  Result<SamplingDefaults> sampling = gguf_sampling(file);
+  if (!sampling) return sampling.error();
+  out.sampling = *sampling;
   for (const auto& [name, tensor] : file.tensors) {
     if (name != kFrequencyFactors) out.tensors.emplace(name, tensor);  // those are in the config now
   }

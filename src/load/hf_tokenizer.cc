@@ -8,11 +8,6 @@
 namespace verbatim {
 namespace {
 
-Result<Json> read_if_present(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return Json(Json::object());
-  return read_json_file(path.string());
-}
-
 // "bos_token": "<s>" or {"content": "<s>", ...} -> its id
 std::optional<std::int32_t> special_token(JsonKeys& keys, std::string_view key, const TokenizerData& data) {
   const Json* value = keys.find(key);
@@ -78,9 +73,9 @@ Result<TokenizerData> hugging_face_tokenizer(const std::string& folder, const Js
   data.tokens.resize(std::max(data.tokens.size(), static_cast<std::size_t>(vocab_size)));
   data.types.resize(data.tokens.size(), TokenType::unused);
 
-  Result<Json> settings = read_if_present(base / "tokenizer_config.json");
+  Result<Json> settings = read_json_if_present((base / "tokenizer_config.json").string());
   if (!settings) return settings.error();
-  Result<Json> generation = read_if_present(base / "generation_config.json");
+  Result<Json> generation = read_json_if_present((base / "generation_config.json").string());
   if (!generation) return generation.error();
   Status status;
   JsonKeys keys(*settings, (base / "tokenizer_config.json").string(), "", status);

@@ -118,6 +118,17 @@ Status open_weights(const std::filesystem::path& folder, Checkpoint& out) {
   return check_tensors(out);
 }
 
+Status read_sampling(const std::filesystem::path& folder, Checkpoint& out) {
+  std::string path = (folder / "generation_config.json").string();
+  Result<Json> json = read_json_if_present(path);
+  if (!json) return json.error();
+  Status status;
+  JsonKeys keys(*json, path, "", status);
+  out.sampling = {keys.real("temperature"), keys.real("top_p"), keys.real("min_p"),
+                  keys.real("repetition_penalty"), keys.integer("top_k")};
+  return status;
+}
+
 }  // namespace
 
 std::string gguf_tensor_name(std::string_view name) {
@@ -158,6 +169,7 @@ Result<Checkpoint> open_hugging_face(const std::string& path) {
   if (!tokenizer) return tokenizer.error();
   out.tokenizer = *std::move(tokenizer);
   if (!has_model) return out;
+  if (Status status = read_sampling(folder, out); !status) return status.error();
   if (Status status = open_weights(folder, out); !status) return status.error();
   return out;
 }

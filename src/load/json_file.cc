@@ -49,6 +49,11 @@ Result<Json> read_json_file(const std::string& path) {
   return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
 }
 
+Result<Json> read_json_if_present(const std::string& path) {
+  if (!std::filesystem::exists(path)) return Json(Json::object());
+  return read_json_file(path);
+}
+
 const Json* JsonKeys::typed(std::string_view key, bool (Json::*is)() const noexcept,
                             std::string_view wanted) {
   const Json* value = find(key);

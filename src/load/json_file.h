@@ -20,6 +20,8 @@ Result<Json> parse_json(std::string_view text, const std::string& where);
 
 // A file of at most 256 MiB.
 Result<Json> read_json_file(const std::string& path);
+// Likewise; no file is an empty object.
+Result<Json> read_json_if_present(const std::string& path);
 
 // An object and where it stands, e.g. "model/config.json" and "rope_scaling.".
 class JsonKeys {

@@ -25,12 +25,14 @@ constexpr StatusNames kNames[] = {
     {422, "invalid_request_error", "unprocessable"},
     {429, "rate_limit_error", "queue_full"},
     {500, "server_error", "internal_error"},
-    {503, "service_unavailable_error", "unavailable"},
+    {503, "server_error", "unavailable"},
 };
 
 StatusNames names_of(int status) {
   const auto* found = std::ranges::find(kNames, status, &StatusNames::status);
-  return found != std::end(kNames) ? *found : StatusNames{status, "server_error", "internal_error"};
+  return found != std::end(kNames)
+             ? *found
+             : StatusNames{status, status < 500 ? "invalid_request_error" : "server_error", ""};
 }
 
 void append_string_or_null(std::string& out, std::string_view text) {

@@ -28,5 +28,8 @@ ApiError refuse(std::string_view param, fmt::format_string<Args...> format, Args
 
 std::string error_body(const ApiError& error);
 HttpResponse error_response(const ApiError& error);
+inline HttpResponse error_response(int status, std::string_view message, std::string_view code = {}) {
+  return error_response(ApiError{status, std::string(message), {}, std::string(code), {}});
+}
 
 }  // namespace verbatim::server

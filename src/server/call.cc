@@ -119,7 +119,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
     error.code = "invalid_json";
     return error;
   }
-  auto read = read_parameters(*tree, endpoint, model.defaults);
+  auto read = read_parameters(*tree, endpoint, model.defaults());
   if (!read) return read.error();
   const Asked& asked = read->asked;
   if (auto refusal = check_model_name(asked.model, model)) return *refusal;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/response_head.h"
+#include "server/api_error.h"
 
 namespace verbatim::server {
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "server/api_error.h"
 
 namespace verbatim::server {
 

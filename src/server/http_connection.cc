@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "server/api_error.h"
 #include "server/response_head.h"
 
 namespace verbatim::server {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "server/response_head.h"
+#include "server/api_error.h"
 
 namespace verbatim::server {
 namespace {

@@ -6,7 +6,6 @@
 #include <array>
 #include <boost/beast/http/status.hpp>
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 #include "base/check.h"
 
@@ -67,20 +66,6 @@ std::string response_head(const HttpResponse& response, std::optional<std::size_
   }
   if (!framing.keep_alive) add(head, "Connection", "close");
   return head += "\r\n";
-}
-
-HttpResponse error_response(int status, std::string_view message, std::string_view code) {
-  nlohmann::json error = {{"message", message},
-                          {"type", status < 500 ? "invalid_request_error" : "server_error"},
-                          {"param", nullptr},
-                          {"code", code.empty() ? nlohmann::json() : nlohmann::json(code)}};
-  HttpResponse response;
-  response.status = status;
-  response.headers = {{"Content-Type", "application/json"}};
-  // A message may quote what the client sent, which need not be UTF-8.
-  response.body = nlohmann::json{{"error", std::move(error)}}.dump(-1, ' ', false,
-                                                                   nlohmann::json::error_handler_t::replace);
-  return response;
 }
 
 }  // namespace verbatim::server

@@ -29,7 +29,4 @@ std::string response_head(const HttpResponse& response, std::optional<std::size_
 // Whether a response with this status has a body at all (RFC 9110, section 6.4.1).
 bool has_body(int status);
 
-// An error in the form of the OpenAI API: {"error": {"message", "type", "param", "code"}}.
-HttpResponse error_response(int status, std::string_view message, std::string_view code = {});
-
 }  // namespace verbatim::server

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "engine/loaded_model.h"
-#include "sample/sampler.h"
 #include "server/json_text.h"
 
 namespace verbatim::server {
@@ -44,7 +43,7 @@ struct ServedModel {
   std::vector<std::string> names;  // that a body's "model" may give; the first is shown. Not empty
   std::int64_t context = 0;        // most tokens of prompt and answer
   std::int64_t created = 0;        // Unix time
-  SamplingParams defaults;         // where a body gives no value
+
   // Conversation -> prompt text. Empty: the model has no chat template.
   std::function<Result<std::string>(const ChatRequest&)> render_chat;
   std::string version;  // of the program
@@ -53,6 +52,7 @@ struct ServedModel {
 
   const Tokenizer& tokenizer() const { return *loaded->tokenizer; }
   const std::string& fingerprint() const { return loaded->fingerprint; }
+  const SamplingParams& defaults() const { return loaded->sampling; }  // where a body gives no value
   // The form that every response carries: "fp_" and 16 of the 64 digits.
   std::string short_fingerprint() const { return "fp_" + fingerprint().substr(0, 16); }
 };

@@ -18,7 +18,7 @@ std::optional<ApiError> read(const std::string& text, Endpoint endpoint, const S
   auto tree = parse_body(text);
   if (!tree) return refuse("", "{}", tree.error().message);
   body.tree = *std::move(tree);
-  auto parameters = read_parameters(body.tree, endpoint, model.defaults);
+  auto parameters = read_parameters(body.tree, endpoint, model.defaults());
   if (!parameters) return parameters.error();
   body.asked = std::move(parameters->asked);
   return check_model_name(body.asked.model, model);
@@ -39,7 +39,7 @@ Result<Prompt, ApiError> prompt_of(const Body& body, const ServedModel& model) {
 }
 
 std::string model_json(const std::string& name, const ServedModel& model) {
-  const SamplingParams& s = model.defaults;
+  const SamplingParams& s = model.defaults();
   return fmt::format(
       R"({{"id":{},"object":"model","created":{},"owned_by":"verbatim","root":{},"parent":null,)"
       R"("max_model_len":{},"system_fingerprint":"{}","fingerprint":"{}","effective":{{"temperature":{},)"

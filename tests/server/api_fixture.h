@@ -2,15 +2,13 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <condition_variable>
-#include <filesystem>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "load/random_model.h"
 #include "server/api.h"
+#include "server/tiny_served_model.h"
 
 namespace verbatim::server {
 
@@ -78,31 +76,6 @@ class Client final : public Responder {
   std::function<void()> gone_;
 };
 
-// The model of all these tests, made once. Its answers are nonsense, and as long as max_tokens or its random
-// end token has it.
-inline const LoadedModel& tiny_loaded_model() {
-  static const std::unique_ptr<LoadedModel> loaded = [] {
-    auto path = std::filesystem::temp_directory_path() / fmt::format("verbatim-api-{}.gguf", getpid());
-    RandomModel random;
-    ModelConfig& c = random.config;
-    c.architecture = "llama";
-    c.layers = 2, c.dim = 48, c.hidden_dim = 80, c.heads = 4, c.kv_heads = 2, c.vocab_size = 300;
-    c.head_dim = c.rope_dim = 12;
-    c.context_length = 512;
-    ThreadPool pool(1);
-    Status written = write_random_model(path, random, pool);
-    CHECK(written.ok(), "{}", written.error().message);
-    ModelChoice choice;
-    choice.path = path;
-    choice.load.use_cache = false;
-    auto model = load_model(choice);
-    CHECK(model.ok(), "{}", model.error().message);
-    std::filesystem::remove(path);
-    return *std::move(model);
-  }();
-  return *loaded;
-}
-
 struct TestServerOptions {
   EngineOptions engine{.schedule = {}, .kv_pages = 64};
   EngineThread::Options thread;
@@ -113,23 +86,8 @@ class TestServer {
  public:
   explicit TestServer(TestServerOptions options = {}) {
     const LoadedModel& loaded = tiny_loaded_model();
-    ServedModel model;
-    model.loaded = &loaded;
-    model.names = {"tiny", "alias"};
+    ServedModel model = tiny_served_model();
     model.context = options.context;
-    model.created = 1700000000;
-    model.version = "test";
-    model.render_chat = [](const ChatRequest& chat) -> Result<std::string> {
-      std::string text;
-      for (const OrderedJson& message : chat.messages) {
-        if (message["role"] == "tool") return fail("no tools in this template");
-        text += fmt::format("<{}> {}\n", message["role"].get<std::string>(),
-                            message["content"].is_null() ? "" : message["content"].get<std::string>());
-      }
-      for (const auto& [key, value] : chat.kwargs.items())
-        text += fmt::format("[{}={}]\n", key, value.dump());
-      return text + (chat.add_generation_prompt ? "<assistant>" : "");
-    };
     auto engine = Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), options.engine);
     CHECK(engine.ok(), "{}", engine.error().message);
     thread_ = std::make_unique<EngineThread>(*std::move(engine), options.thread);

@@ -1,0 +1,220 @@
+// verbatim serve: an OpenAI-compatible server (docs/http-api.md) whose answers do not depend on its load.
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+
+#include "command.h"
+#include "server/api.h"
+#include "server/http_server.h"
+
+namespace verbatim::app {
+namespace {
+
+struct Options {
+  ModelFlags model;
+  std::vector<std::string> names;
+  std::string host = "127.0.0.1";
+  int port = 8000, http_threads = 1;
+  std::string tls_certificate, tls_key, access_log;
+  std::vector<std::string> api_keys, cors_origins;
+  std::size_t max_connections = 4096;
+  std::int64_t max_step_tokens = 512, max_sequences = 64, max_model_len = 0, max_queue = 1024;
+  std::uint64_t kv_cache_bytes = 0;
+  int drain_seconds = 30;
+  bool verbose = false;
+};
+
+// MemAvailable of /proc/meminfo; 0: not known.
+std::int64_t available_bytes() {
+  std::ifstream in("/proc/meminfo");
+  std::string key, unit;
+  for (std::int64_t kib = 0; in >> key >> kib; std::getline(in, unit))
+    if (key == "MemAvailable:") return kib * 1024;
+  return 0;
+}
+
+// What the KV cache holds: as asked, or what all sequences at their longest need, within a quarter of the memory
+// that is left; and at least one sequence of some length.
+std::int64_t kv_pages(const Options& options, const Model& model) {
+  KvShape shape = model.kv_shape();
+  if (options.kv_cache_bytes > 0)
+    return shape.pages_in(static_cast<std::int64_t>(
+        std::min<std::uint64_t>(options.kv_cache_bytes, std::numeric_limits<std::int64_t>::max())));
+  std::int64_t most = options.max_sequences * Scheduler::pages_needed(model.config().context_length);
+  std::int64_t fit = shape.pages_in(available_bytes() / 4);
+  return std::max<std::int64_t>(std::min(most, fit), 16);
+}
+
+Result<std::unique_ptr<Engine>> make_engine(const Options& options, const LoadedModel& loaded) {
+  EngineOptions engine;
+  engine.schedule.max_step_tokens = options.max_step_tokens;
+  engine.schedule.max_sequences = options.max_sequences;
+  engine.schedule.max_logits_rows = std::max(options.max_sequences, engine.schedule.max_logits_rows);
+  engine.kv_pages = kv_pages(options, *loaded.model);
+  if (engine.kv_pages < 1)
+    return fail("--kv-cache-bytes {} holds no page of the cache; a page of {} tokens has {} bytes",
+                options.kv_cache_bytes, kPageTokens, loaded.model->kv_shape().page_bytes());
+  return Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), engine);
+}
+
+// The context that is offered: no more than the model has, and the cache holds.
+Result<std::int64_t> context_of(const Options& options, const LoadedModel& loaded, const Engine& engine) {
+  std::int64_t model = loaded.model->config().context_length, cache = engine.stats().pages * kPageTokens;
+  if (options.max_model_len == 0) return std::min(model, cache);
+  if (options.max_model_len > model)
+    return fail("--max-model-len {} is more than the model's context of {} tokens", options.max_model_len,
+                model);
+  if (options.max_model_len > cache)
+    return fail("--max-model-len {} is more than the KV cache of {} tokens; raise --kv-cache-bytes",
+                options.max_model_len, cache);
+  return options.max_model_len;
+}
+
+server::HttpServerOptions http_options(const Options& options) {
+  server::HttpServerOptions http;
+  http.host = options.host;
+  http.port = options.port;
+  http.threads = options.http_threads;
+  http.tls_certificate = options.tls_certificate;
+  http.tls_key = options.tls_key;
+  http.api_keys = options.api_keys;
+  http.cors_origins = options.cors_origins;
+  http.access_log = options.access_log;
+  http.max_connections = options.max_connections;
+  return http;
+}
+
+std::string url_of(const Options& options, int port) {
+  bool ipv6 = options.host.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", options.tls_certificate.empty() ? "http" : "https", ipv6 ? "[" : "",
+                     options.host, ipv6 ? "]" : "", port);
+}
+
+std::string default_name(const std::string& path) {
+  std::filesystem::path file(path);
+  if (!file.has_filename()) file = file.parent_path();  // a folder with a slash at its end
+  return file.extension() == ".gguf" ? file.stem().string() : file.filename().string();
+}
+
+void announce(const Options& options, const server::ServedModel& model, const Engine& engine, int port) {
+  const LoadedModel& loaded = *model.loaded;
+  EngineStats stats = engine.stats();
+  fmt::print(
+      "model        {}, served as {}\nfingerprint  {}\nbackend      {}, {} threads\n"
+      "widths       activations {}, KV {} bits\nKV cache     {} tokens in {} pages, {} MiB\n"
+      "context      {} tokens; at most {} sequences, {} tokens a step\nlistening    {}\n",
+      loaded.checkpoint.path, fmt::join(model.names, ", "), loaded.fingerprint, loaded.backend->name(),
+      loaded.backend->threads(), options.model.activations, options.model.kv, stats.pages * kPageTokens,
+      stats.pages, stats.pages * loaded.model->kv_shape().page_bytes() >> 20, model.context,
+      options.max_sequences, options.max_step_tokens, url_of(options, port));
+  std::fflush(stdout);
+}
+
+// SIGTERM and SIGINT: to be waited for, by this thread and those that it starts.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// Runs until a signal; then new requests get 503 and those that run may finish. A second signal ends at once.
+void serve_until_signal(const Options& options, const sigset_t& signals, server::EngineThread& engine,
+                        server::HttpServer& http) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  fmt::print(stderr, "verbatim: {}: finishing what runs, for at most {} s; again: at once\n",
+             strsignal(signal), options.drain_seconds);
+  engine.drain();
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(options.drain_seconds);
+  if (!engine.wait_idle(deadline)) fmt::print(stderr, "verbatim: ending what did not finish\n");
+  engine.stop();
+  http.stop_accepting();
+  http.wait_until_idle(std::chrono::seconds(2));
+  http.stop();
+}
+
+int serve(const Options& options) {
+  auto loaded = open_model(options.model);
+  if (loaded == nullptr) return 1;
+  auto engine = make_engine(options, *loaded);
+  if (!engine) return complain(engine.error());
+  auto context = context_of(options, *loaded, **engine);
+  if (!context) return complain(context.error());
+
+  server::ServedModel model;
+  model.loaded = loaded.get();
+  model.names = options.names.empty() ? std::vector{default_name(options.model.model)} : options.names;
+  model.context = *context;
+  model.created = std::time(nullptr);
+  model.version = VERBATIM_VERSION;
+
+  sigset_t signals = block_signals();
+  server::EngineThread thread(*std::move(engine), {.max_queue = options.max_queue});
+  server::ApiOptions api_options;
+  if (options.verbose) api_options.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  server::Api api(model, thread, std::move(api_options));
+  auto http = server::HttpServer::create(http_options(options), api.handler());
+  if (!http) return complain(http.error());
+  announce(options, model, thread.engine(), (*http)->port());
+  serve_until_signal(options, signals, thread, **http);
+  return 0;
+}
+
+void add_http_flags(CLI::App& app, Options& options) {
+  flag(app, "--host", options.host, "Address to listen on; 0.0.0.0 is every interface");
+  flag(app, "--port", options.port, "Port; 0 is a free one")->check(CLI::Range(0, 65535));
+  flag(app, "--api-key", options.api_keys, "Key that clients must show; may be repeated");
+  flag(app, "--tls-cert", options.tls_certificate, "PEM file of the certificate and its chain");
+  flag(app, "--tls-key", options.tls_key, "PEM file of the certificate's key");
+  flag(app, "--cors-origin", options.cors_origins,
+       "Web page that may call from a browser; * is any; may be repeated");
+  flag(app, "--access-log", options.access_log, "File for a line a request; - is stderr");
+  flag(app, "--http-threads", options.http_threads, "Threads that serve connections")
+      ->check(CLI::Range(1, 64));
+  flag(app, "--max-connections", options.max_connections, "Connections at the same time");
+  flag(app, "--drain-seconds", options.drain_seconds, "How long running requests may go on after SIGTERM")
+      ->check(CLI::NonNegativeNumber);
+}
+
+void add_engine_flags(CLI::App& app, Options& options) {
+  flag(app, "--max-num-seqs", options.max_sequences, "Sequences computed at the same time")
+      ->check(CLI::Range(1, 4096));
+  flag(app, "--max-step-tokens", options.max_step_tokens, "Tokens computed in one step")
+      ->check(CLI::Range(1, 1 << 20));
+  flag(app, "--max-model-len", options.max_model_len,
+       "Tokens of a prompt and its answer; 0 is what model and cache allow")
+      ->check(CLI::NonNegativeNumber);
+  flag(app, "--kv-cache-bytes", options.kv_cache_bytes,
+       "Memory of the KV cache, such as 4GiB; 0 is what all sequences need, within a quarter of free memory")
+      ->transform(CLI::AsSizeValue(false));
+  flag(app, "--max-queue", options.max_queue, "Sequences that may wait; one more is told 429")
+      ->check(CLI::PositiveNumber);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<Options>();
+  add_model_flags(app, options->model);
+  add_chat_flags(app, options->model);
+  flag(app, "--served-model-name", options->names,
+       "Name that requests give; may be repeated, the first is shown");
+  add_http_flags(app, *options);
+  add_engine_flags(app, *options);
+  boolean(app, "-v,--verbose", options->verbose, "Print the parameters in effect of every request");
+  app.footer(
+      "Examples:\n"
+      "  verbatim serve -m model.gguf\n"
+      "  verbatim serve -m model.gguf --host 0.0.0.0 --port 443 --tls-cert cert.pem --tls-key key.pem "
+      "--api-key KEY\n"
+      "  curl localhost:8000/v1/completions -d '{\"prompt\": \"Once upon a time\"}' -H 'Content-Type: "
+      "application/json'");
+  app.callback([options, &action] { action = [options] { return serve(*options); }; });
+}
+
+}  // namespace verbatim::app
