@@ -148,6 +148,7 @@ int serve(const Options& options) {
 
   server::ServedModel model;
   model.loaded = loaded.get();
+  model.formats = std::make_shared<server::ResponseFormats>(*loaded->tokenizer);
   model.names = options.names.empty() ? std::vector{default_name(options.model.model)} : options.names;
   model.context = *context;
   model.created = std::time(nullptr);

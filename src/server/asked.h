@@ -37,7 +37,6 @@ struct Show {
   bool token_ids = false;
   bool tokens_as_ids = false;  // "token_id:15043" in place of a token's text
   bool token_strs = false;
-  bool tool_calls = false;  // tools were given, and may be called
   bool stream = false;
   bool usage_event = false;
 };

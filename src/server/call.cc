@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/sha256.h"
+#include "server/tool_use.h"
 
 namespace verbatim::server {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 constexpr std::int64_t kDefaultCompletionTokens = 16;  // OpenAI's
 constexpr std::size_t kMostChoices = 4096;
 
-Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, Endpoint endpoint,
+Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, const ToolUse& tools, Endpoint endpoint,
                                                  const ServedModel& model) {
   EncodeOptions options{asked.add_special_tokens.value_or(true), true};
   const OrderedJson* text = endpoint == kScore ? asked.input : asked.prompt;
@@ -20,6 +21,7 @@ Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, Endpoint en
     return read_prompts(*text, param, model, options);
   }
   Asked conversation = asked;
+  conversation.tools = tools.shown;
   OrderedJson messages;
   if (endpoint == kResponses) {
     auto read = messages_of_input(asked);
@@ -58,6 +60,18 @@ Result<std::int64_t, ApiError> room_for_answer(const Prompt& prompt, const Asked
                           size, wanted, model.context);
   error.code = "context_length_exceeded";
   return error;
+}
+
+Result<std::shared_ptr<const Constraint>, ApiError> constraint_of(const Asked& asked, const ToolUse& tools,
+                                                                  Endpoint endpoint,
+                                                                  const ServedModel& model) {
+  if (!tools.answer_schema.is_null()) return model.formats->schema(tools.answer_schema, "tools");
+  if (asked.response_format == nullptr) return std::shared_ptr<const Constraint>();
+  auto format =
+      model.formats->read(*asked.response_format, endpoint == kResponses ? "text" : "response_format");
+  if (format && *format != nullptr && tools.make_parser)
+    return refuse("response_format", "response_format forbids calls of tools; set tool_choice to none");
+  return format;
 }
 
 GenerateRequest request_of(const Prompt& prompt, const Asked& asked, std::int64_t max_tokens,
@@ -124,12 +138,19 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
   const Asked& asked = read->asked;
   if (auto refusal = check_model_name(asked.model, model)) return *refusal;
 
-  auto prompts = prompts_of(asked, endpoint, model);
+  auto tools = read_tools(asked, model);
+  if (!tools) return tools.error();
+  auto prompts = prompts_of(asked, *tools, endpoint, model);
   if (!prompts) return prompts.error();
-  Call call{endpoint,   asked.model.empty() ? model.names.front() : asked.model,
-            asked.show, *std::move(prompts),
-            {},         std::move(read->ignored),
-            {}};
+  Call call;
+  call.endpoint = endpoint;
+  call.model = asked.model.empty() ? model.names.front() : asked.model;
+  call.show = asked.show;
+  call.prompts = *std::move(prompts);
+  call.make_parser = std::move(tools->make_parser);
+  call.ignored = std::move(read->ignored);
+  auto constraint = constraint_of(asked, *tools, endpoint, model);
+  if (!constraint) return constraint.error();
   if (call.prompts.size() * static_cast<std::size_t>(asked.n) > kMostChoices)
     return refuse("n", "{} prompts with n {} are more than {} answers", call.prompts.size(), asked.n,
                   kMostChoices);
@@ -137,6 +158,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
     auto max_tokens = room_for_answer(prompt, asked, endpoint, model);
     if (!max_tokens) return max_tokens.error();
     call.requests.push_back(request_of(prompt, asked, *max_tokens, endpoint));
+    call.requests.back().constraint = *constraint;
   }
   call.digest = digest_of(call, *tree, model);
   return call;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "server/answer_parser.h"
 #include "server/prompts.h"
 
 namespace verbatim::server {
@@ -18,6 +19,7 @@ struct Call {
   std::string model;  // the name that the answer shows
   Show show;
   std::vector<Prompt> prompts;
+  MakeAnswerParser make_parser;           // empty: the text is shown as it is
   std::vector<GenerateRequest> requests;  // one a prompt; all have the same n and parameters
   std::vector<std::string> ignored;       // parameters that are not known
   std::string digest;                     // 24 hex digits

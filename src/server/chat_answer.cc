@@ -10,14 +10,13 @@ constexpr std::string_view kId = "chatcmpl-";
 class ChatText {
  public:
   explicit ChatText(const AnswerContext& context) {
-    if (context.call.show.tool_calls && context.model->make_answer_parser)
-      parser_ = context.model->make_answer_parser();
+    if (context.call.make_parser) parser_ = context.call.make_parser();
   }
 
   std::vector<AnswerPiece> push(const std::string& text) {
     if (parser_) return counted(parser_->push(text));
     if (text.empty()) return {};
-    return {{AnswerPiece::Kind::content, text}};
+    return {text};
   }
   std::vector<AnswerPiece> finish() {
     return parser_ ? counted(parser_->finish()) : std::vector<AnswerPiece>();
@@ -26,18 +25,13 @@ class ChatText {
 
  private:
   std::vector<AnswerPiece> counted(std::vector<AnswerPiece> pieces) {
-    for (const AnswerPiece& piece : pieces)
-      if (piece.kind == AnswerPiece::Kind::call_begins) ++calls_;
+    for (const AnswerPiece& piece : pieces) calls_ += std::holds_alternative<ToolCall>(piece) ? 1 : 0;
     return pieces;
   }
 
   std::unique_ptr<AnswerParser> parser_;
   std::int64_t calls_ = 0;
 };
-
-std::string call_id(const AnswerContext& context, std::size_t choice, std::int64_t call) {
-  return fmt::format("call_{}_{}_{}", context.nonce, choice, call);
-}
 
 std::string_view finish_of(const Finish& finish, const ChatText& text) {
   return finish.reason == FinishReason::stop && text.calls() > 0 ? "tool_calls" : finish_name(finish.reason);
@@ -52,28 +46,25 @@ void append_logprobs(std::string& out, const AnswerContext& context, std::span<c
   out += R"(],"refusal":null})";
 }
 
+// "id":"...","type":"function","function":{"name":"...","arguments":"..."}
+std::string call_json(const AnswerContext& context, std::size_t choice, std::int64_t number,
+                      const ToolCall& call) {
+  return fmt::format(R"("id":"call_{}_{}_{}","type":"function","function":{{"name":{},"arguments":{}}})",
+                     context.nonce, choice, number, json_string(call.name), json_string(call.arguments));
+}
+
 // {"role":"assistant","content":...,"refusal":null,"tool_calls":[...]}
 std::string message_json(const AnswerContext& context, std::size_t index,
                          const std::vector<AnswerPiece>& pieces) {
   std::string content, calls;
-  std::string arguments;
   std::int64_t count = 0;
-  auto close_call = [&] {
-    if (count == 0) return;
-    append_json_string(calls, arguments);
-    calls += "}}";
-    arguments.clear();
-  };
   for (const AnswerPiece& piece : pieces) {
-    if (piece.kind == AnswerPiece::Kind::content) content += piece.text;
-    if (piece.kind == AnswerPiece::Kind::arguments) arguments += piece.text;
-    if (piece.kind != AnswerPiece::Kind::call_begins) continue;
-    close_call();
-    if (count > 0) calls += ',';
-    calls += fmt::format(R"({{"id":"{}","type":"function","function":{{"name":{},"arguments":)",
-                         call_id(context, index, count++), json_string(piece.text));
+    if (const auto* text = std::get_if<std::string>(&piece)) content += *text;
+    const auto* call = std::get_if<ToolCall>(&piece);
+    if (call == nullptr) continue;
+    calls += count == 0 ? "{" : ",{";
+    calls += call_json(context, index, count++, *call) + '}';
   }
-  close_call();
   std::string out = R"({"role":"assistant","content":)";
   content.empty() && count > 0 ? void(out += "null") : append_json_string(out, content);
   out += R"(,"refusal":null)";
@@ -122,7 +113,7 @@ class ChatStream final : public StreamPresenter {
 
   void token(std::size_t choice, const TokenEvent& event) override {
     std::vector<AnswerPiece> pieces = lanes_[choice].text.push(event.text);
-    if (pieces.empty() && shows_every_token()) pieces.push_back({AnswerPiece::Kind::content, ""});
+    if (pieces.empty() && shows_every_token()) pieces.emplace_back("");
     for (const AnswerPiece& piece : pieces) send(choice, piece, &piece == &pieces.front() ? &event : nullptr);
   }
 
@@ -145,7 +136,7 @@ class ChatStream final : public StreamPresenter {
  private:
   struct Lane {
     ChatText text;
-    std::int64_t calls_begun = 0;
+    std::int64_t calls_sent = 0;
   };
 
   // token: whose log-probabilities and id the event carries, if they are wanted
@@ -165,19 +156,14 @@ class ChatStream final : public StreamPresenter {
   }
 
   void append_delta(std::string& out, std::size_t choice, const AnswerPiece& piece) {
-    std::int64_t& begun = lanes_[choice].calls_begun;
-    if (piece.kind == AnswerPiece::Kind::content) {
+    if (const auto* text = std::get_if<std::string>(&piece)) {
       out += R"("content":)";
-      append_json_string(out, piece.text);
-    } else if (piece.kind == AnswerPiece::Kind::call_begins) {
-      out += fmt::format(R"("tool_calls":[{{"index":{},"id":"{}","type":"function",)"
-                         R"("function":{{"name":{},"arguments":""}}}}])",
-                         begun, call_id(context_, choice, begun), json_string(piece.text));
-      ++begun;
-    } else {
-      out += fmt::format(R"("tool_calls":[{{"index":{},"function":{{"arguments":{}}}}}])", begun - 1,
-                         json_string(piece.text));
+      append_json_string(out, *text);
+      return;
     }
+    std::int64_t number = lanes_[choice].calls_sent++;
+    out += fmt::format(R"("tool_calls":[{{"index":{},{}}}])", number,
+                       call_json(context_, choice, number, std::get<ToolCall>(piece)));
   }
 
   // Into the delta.

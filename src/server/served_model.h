@@ -2,41 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "chat/chat_template.h"
 #include "engine/loaded_model.h"
-#include "server/json_text.h"
+#include "server/response_formats.h"
 
 namespace verbatim::server {
-
-struct ChatRequest {
-  OrderedJson messages;  // array; every content is a string or null
-  OrderedJson tools;     // array, or null
-  OrderedJson kwargs;    // object: further variables of the template
-  bool add_generation_prompt = true;
-};
-
-// One part of an answer that may hold calls of tools.
-struct AnswerPiece {
-  enum class Kind : std::uint8_t {
-    content,      // text
-    call_begins,  // text: the function's name
-    arguments,    // text: more of the JSON that the last call's arguments are
-  };
-  Kind kind = Kind::content;
-  std::string text;
-};
-
-// Takes the text of an answer apart as it grows. However it is cut, the pieces say the same in the end.
-class AnswerParser {
- public:
-  virtual ~AnswerParser() = default;
-  virtual std::vector<AnswerPiece> push(std::string_view text) = 0;
-  virtual std::vector<AnswerPiece> finish() = 0;
-};
 
 struct ServedModel {
   const LoadedModel* loaded = nullptr;
@@ -44,11 +18,10 @@ struct ServedModel {
   std::int64_t context = 0;        // most tokens of prompt and answer
   std::int64_t created = 0;        // Unix time
 
-  // Conversation -> prompt text. Empty: the model has no chat template.
-  std::function<Result<std::string>(const ChatRequest&)> render_chat;
-  std::string version;  // of the program
-  // For answers to requests with tools. Empty: calls stay text.
-  std::function<std::unique_ptr<AnswerParser>()> make_answer_parser;
+  std::shared_ptr<const ChatTemplate> chat;  // nullptr: the model has no template
+  ChatOptions chat_options;
+  std::shared_ptr<ResponseFormats> formats;  // never nullptr
+  std::string version;                       // of the program
 
   const Tokenizer& tokenizer() const { return *loaded->tokenizer; }
   const std::string& fingerprint() const { return loaded->fingerprint; }

@@ -47,7 +47,7 @@ std::string model_json(const std::string& name, const ServedModel& model) {
       R"("presence_penalty":{},"seed":{},"chat_template":{}}}}})",
       json_string(name), model.created, json_string(model.loaded->checkpoint.path), model.context,
       model.short_fingerprint(), model.fingerprint(), s.temperature, s.top_k, s.top_p, s.min_p,
-      s.repetition_penalty, s.frequency_penalty, s.presence_penalty, s.seed, bool(model.render_chat));
+      s.repetition_penalty, s.frequency_penalty, s.presence_penalty, s.seed, model.chat != nullptr);
 }
 
 }  // namespace

@@ -346,10 +346,54 @@ TEST_F(ApiEndpoints, BadMessages) {
         Json::array({{{"role", "user"}, {"content", {{{"type", "image_url"}, {"image_url", "x"}}}}}}),
         Json::array({{{"role", "assistant"}, {"tool_calls", 5}}}),
         Json::array({{{"role", "assistant"}, {"tool_calls", {{{"function", {{"arguments", "{"}}}}}}}}),
-        Json::array({{{"role", "tool"}, {"content", "the template refuses this"}}})}) {
+        Json::array({{{"role", "developer"}, {"content", "the template refuses this"}}})}) {
     Json error = server.refusal("/v1/chat/completions", {{"messages", messages}, {"max_tokens", 1}});
     EXPECT_EQ(error["status"], 400);
     EXPECT_EQ(error["param"], "messages") << messages.dump();
+  }
+}
+
+// ---- response formats -----------------------------------------------------------------------------
+
+TEST_F(ApiEndpoints, AnswersAreTheJsonThatWasAskedFor) {
+  Json schema = {{"type", "object"},
+                 {"properties",
+                  {{"name", {{"enum", {"x", "yy"}}}},
+                   {"count", {{"type", "integer"}, {"minimum", 3}, {"maximum", 88}}}}},
+                 {"required", {"name", "count"}},
+                 {"additionalProperties", false}};
+  Json chat_format = {{"type", "json_schema"},
+                      {"json_schema", {{"name", "thing"}, {"strict", true}, {"schema", schema}}}};
+  Json asked = {{"messages", kMessages}, {"max_tokens", 200}, {"response_format", chat_format}, {"n", 4}};
+  Json chat = server.answer("/v1/chat/completions", asked);
+  for (const Json& choice : chat["choices"]) {
+    EXPECT_EQ(choice["finish_reason"], "stop");
+    Json value = Json::parse(choice["message"]["content"].get<std::string>());
+    EXPECT_TRUE(value["name"] == "x" || value["name"] == "yy");
+    EXPECT_GE(value["count"], 3);
+    EXPECT_LE(value["count"], 88);
+    EXPECT_EQ(value.size(), 2u);
+  }
+  EXPECT_EQ(bits_of_answer(server.answer("/v1/chat/completions", asked)), bits_of_answer(chat));
+  Json response = server.answer(
+      "/v1/responses",
+      {{"input", "Hello there"},
+       {"max_output_tokens", 200},
+       {"text", {{"format", {{"type", "json_schema"}, {"name", "thing"}, {"schema", schema}}}}}});
+  EXPECT_EQ(response["output"][0]["content"][0]["text"], chat["choices"][0]["message"]["content"]);
+  asked["response_format"] = {{"type", "text"}};
+  EXPECT_EQ(server.ask("/v1/chat/completions", asked).status, 200);
+}
+
+TEST_F(ApiEndpoints, BadResponseFormats) {
+  for (const Json& format :
+       {Json::object(), Json{{"type", 5}}, Json{{"type", "yaml"}}, Json{{"type", "json_schema"}},
+        Json{{"type", "json_schema"}, {"json_schema", 5}},
+        Json{{"type", "json_schema"}, {"json_schema", {{"schema", {{"type", "nothing"}}}}}}}) {
+    Json error =
+        server.refusal("/v1/chat/completions", {{"messages", kMessages}, {"response_format", format}});
+    EXPECT_EQ(error["status"], 400);
+    EXPECT_EQ(error["param"], "response_format") << format.dump();
   }
 }
 

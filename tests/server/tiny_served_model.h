@@ -36,23 +36,27 @@ inline const LoadedModel& tiny_loaded_model() {
   return *loaded;
 }
 
+// Writes calls as Hermes does.
+inline constexpr const char* kTinyTemplate =
+    "{% if tools %}<tools> {{ tools | tojson }}\n{% endif %}"
+    "{% for m in messages %}{% if m.role == 'developer' %}{{ raise_exception('no developers here') }}{% "
+    "endif %}"
+    "<{{ m.role }}> {{ m.content or '' }}"
+    "{% for c in m.tool_calls or [] %}<tool_call>\n{{ c.function | tojson }}\n</tool_call>{% endfor %}\n"
+    "{% endfor %}{% if mood is defined %}[mood={{ mood }}]\n{% endif %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}";
+
 inline ServedModel tiny_served_model() {
   ServedModel model;
   model.loaded = &tiny_loaded_model();
+  model.formats = std::make_shared<ResponseFormats>(model.tokenizer());
   model.names = {"tiny", "alias"};
   model.context = 512;
   model.created = 1700000000;
   model.version = "test";
-  model.render_chat = [](const ChatRequest& chat) -> Result<std::string> {
-    std::string text;
-    for (const OrderedJson& message : chat.messages) {
-      if (message["role"] == "tool") return fail("no tools in this template");
-      text += fmt::format("<{}> {}\n", message["role"].get<std::string>(),
-                          message["content"].is_null() ? "" : message["content"].get<std::string>());
-    }
-    for (const auto& [key, value] : chat.kwargs.items()) text += fmt::format("[{}={}]\n", key, value.dump());
-    return text + (chat.add_generation_prompt ? "<assistant>" : "");
-  };
+  auto chat = ChatTemplate::create(kTinyTemplate);
+  CHECK(chat.ok(), "{}", chat.error().message);
+  model.chat = std::make_shared<const ChatTemplate>(*std::move(chat));
   return model;
 }
 
