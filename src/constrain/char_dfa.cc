@@ -5,8 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "base/utf8.h"
 #include "constrain/grammar.h"
-#include "tokenizer/utf8.h"
 
 namespace verbatim {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "tokenizer/utf8.h"
+#include "base/utf8.h"
 
 namespace verbatim {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "server/json_text.h"
-#include "tokenizer/utf8.h"
 
 namespace verbatim::server {
 namespace {
