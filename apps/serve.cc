@@ -97,6 +97,37 @@ std::string default_name(const std::string& path) {
   return file.extension() == ".gguf" ? file.stem().string() : file.filename().string();
 }
 
+// What the template is given besides a conversation.
+ChatOptions chat_options(const LoadedModel& loaded) {
+  ChatOptions options;
+  const Tokenizer& tokenizer = *loaded.tokenizer;
+  if (tokenizer.bos()) options.bos_token = tokenizer.token_bytes(*tokenizer.bos());
+  if (tokenizer.eos()) options.eos_token = tokenizer.token_bytes(*tokenizer.eos());
+  jinja::Date& date = options.date;
+  std::sscanf(loaded.date.c_str(), "%d-%d-%d", &date.year, &date.month, &date.day);
+  return options;
+}
+
+Result<server::ServedModel> served_model(const Options& options, const LoadedModel& loaded,
+                                         std::int64_t context) {
+  server::ServedModel model;
+  model.loaded = &loaded;
+  model.names = options.names.empty() ? std::vector{default_name(options.model.model)} : options.names;
+  model.context = context;
+  model.created = std::time(nullptr);
+  model.version = VERBATIM_VERSION;
+  model.formats = std::make_shared<server::ResponseFormats>(*loaded.tokenizer);
+  const std::string& source = loaded.checkpoint.tokenizer.chat_template;
+  if (source.empty()) return model;
+  auto chat = ChatTemplate::create(source);
+  if (!chat)
+    return fail("the chat template cannot be used: {}; give another by --chat-template FILE",
+                chat.error().message);
+  model.chat = std::make_shared<const ChatTemplate>(*std::move(chat));
+  model.chat_options = chat_options(loaded);
+  return model;
+}
+
 void announce(const Options& options, const server::ServedModel& model, const Engine& engine, int port) {
   const LoadedModel& loaded = *model.loaded;
   EngineStats stats = engine.stats();
@@ -146,22 +177,17 @@ int serve(const Options& options) {
   auto context = context_of(options, *loaded, **engine);
   if (!context) return complain(context.error());
 
-  server::ServedModel model;
-  model.loaded = loaded.get();
-  model.formats = std::make_shared<server::ResponseFormats>(*loaded->tokenizer);
-  model.names = options.names.empty() ? std::vector{default_name(options.model.model)} : options.names;
-  model.context = *context;
-  model.created = std::time(nullptr);
-  model.version = VERBATIM_VERSION;
+  auto model = served_model(options, *loaded, *context);
+  if (!model) return complain(model.error());
 
   sigset_t signals = block_signals();
   server::EngineThread thread(*std::move(engine), {.max_queue = options.max_queue});
   server::ApiOptions api_options;
   if (options.verbose) api_options.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-  server::Api api(model, thread, std::move(api_options));
+  server::Api api(*model, thread, std::move(api_options));
   auto http = server::HttpServer::create(http_options(options), api.handler());
   if (!http) return complain(http.error());
-  announce(options, model, thread.engine(), (*http)->port());
+  announce(options, *model, thread.engine(), (*http)->port());
   serve_until_signal(options, signals, thread, **http);
   return 0;
 }
