@@ -6,6 +6,7 @@
 #include <set>
 
 #include "server/asked.h"
+#include "server/unsupported_parameters.h"
 
 namespace verbatim::server {
 namespace {
@@ -271,83 +272,11 @@ const Parameter kParameters[] = {
     {"user", kAnswers, read_user},  // has no effect, as in every engine of this kind
 };
 
-// Known and unsupported. `harmless`: values, as JSON, that ask for nothing; null always does.
-struct Unsupported {
-  std::string_view name, harmless, instead;
-};
-
-constexpr std::string_view kUseResponseFormat = "use response_format";
-constexpr std::string_view kStateless = "this server keeps no state; send the whole conversation";
-
-const Unsupported kUnsupported[] = {
-    {"audio", "", "answers are text"},
-    {"modalities", R"(["text"])", "answers are text"},
-    {"prediction", "", "leave it out"},
-    {"web_search_options", "", "leave it out"},
-    {"functions", "", "use tools"},
-    {"function_call", "", "use tool_choice"},
-    {"parallel_tool_calls", "true", "leave it out"},
-    {"reasoning_effort", "", "pass what the chat template knows in chat_template_kwargs"},
-    {"reasoning", "", "pass what the chat template knows in chat_template_kwargs"},
-    {"verbosity", R"("medium")", "leave it out"},
-    {"suffix", R"("")", "leave it out"},
-    {"best_of", "1", "use n and choose among the answers"},
-    {"background", "false", "leave it out"},
-    {"conversation", "", kStateless},
-    {"previous_response_id", "", kStateless},
-    {"include", "[]", "leave it out"},
-    {"max_tool_calls", "", "leave it out"},
-    {"truncation", R"("disabled")", "shorten the input"},
-    {"truncate_prompt_tokens", "", "shorten the prompt"},
-    {"use_beam_search", "false", "leave it out"},
-    {"length_penalty", "1.0", "leave it out"},
-    {"early_stopping", "false", "leave it out"},
-    {"min_tokens", "0", "use ignore_eos"},
-    {"include_stop_str_in_output", "false", "add stop_reason to the text yourself"},
-    {"spaces_between_special_tokens", "true", "leave it out"},
-    {"allowed_token_ids", "", kUseResponseFormat},
-    {"bad_words", "[]", "use logit_bias"},
-    {"guided_json", "", kUseResponseFormat},
-    {"guided_regex", "", kUseResponseFormat},
-    {"guided_choice", "", kUseResponseFormat},
-    {"guided_grammar", "", kUseResponseFormat},
-    {"structured_outputs", "", kUseResponseFormat},
-    {"json_schema", "", kUseResponseFormat},
-    {"grammar", R"("")", kUseResponseFormat},
-    {"logits_processors", "[]", "use logit_bias"},
-    {"continue_final_message", "false", "use /v1/completions with the text so far"},
-    {"chat_template", "", "start the server with --chat-template FILE"},
-    {"documents", "[]", "put them into a message"},
-    {"prompt_embeds", "", "send a prompt"},
-    {"repeat_penalty", "1.0", "use repetition_penalty"},
-    {"repeat_last_n", "", "penalties look at all tokens"},
-    {"n_predict", "", "use max_tokens"},
-    {"typical_p", "1.0", "use top_p or min_p"},
-    {"tfs_z", "1.0", "use top_p or min_p"},
-    {"top_a", "0", "use top_p or min_p"},
-    {"mirostat", "0", "use temperature and top_p"},
-    {"mirostat_tau", "", "use temperature and top_p"},
-    {"mirostat_eta", "", "use temperature and top_p"},
-    {"dynatemp_range", "0", "use temperature"},
-    {"xtc_probability", "0", "leave it out"},
-    {"dry_multiplier", "0", "use frequency_penalty"},
-    {"samplers", "", "the order of filters is top_k, min_p, top_p"},
-    {"n_probs", "0", "use logprobs"},
-    {"cache_salt", "", "leave it out"},
-    {"priority", "0", "requests are served in the order of their arrival"},
-};
-
 const Parameter* find_parameter(std::string_view name, Endpoint endpoint) {
   const auto* found = std::ranges::find_if(kParameters, [&](const Parameter& parameter) {
     return parameter.name == name && (parameter.endpoints & endpoint) != 0;
   });
   return found == std::end(kParameters) ? nullptr : found;
-}
-
-bool asks_for_nothing(const OrderedJson& value, std::string_view harmless) {
-  if (harmless.empty()) return false;
-  OrderedJson nothing = OrderedJson::parse(harmless);
-  return value == nothing || (value.is_array() && value.empty());
 }
 
 // Parameters that only make sense together.
@@ -374,12 +303,12 @@ Refusal read_one(const std::string& name, const OrderedJson& value, Endpoint end
   if (value.is_null()) return {};
   if (const Parameter* parameter = find_parameter(name, endpoint))
     return parameter->read(value, *parameter, reading);
-  const auto* unsupported = std::ranges::find(kUnsupported, name, &Unsupported::name);
-  if (unsupported == std::end(kUnsupported)) {
+  const UnsupportedParameter* unsupported = find_unsupported(name);
+  if (unsupported == nullptr) {
     ignored.push_back(name);
     return {};
   }
-  if (asks_for_nothing(value, unsupported->harmless)) return {};
+  if (unsupported->asks_for_nothing(value)) return {};
   ApiError error = refuse(name, "{} is not supported; {}", name, unsupported->instead);
   error.code = "unsupported_parameter";
   return error;
@@ -402,7 +331,8 @@ Result<ReadBody, ApiError> read_parameters(const OrderedJson& body, Endpoint end
 std::vector<ParameterInfo> known_parameters() {
   std::vector<ParameterInfo> all;
   for (const Parameter& parameter : kParameters) all.push_back({parameter.name, parameter.endpoints, true});
-  for (const Unsupported& unsupported : kUnsupported) all.push_back({unsupported.name, kAnswers, false});
+  for (const UnsupportedParameter& unsupported : unsupported_parameters())
+    all.push_back({unsupported.name, kAnswers, false});
   return all;
 }
 
