@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "tokenizer/utf8.h"
+#include "base/utf8.h"
 
 namespace verbatim::server {
 namespace {
