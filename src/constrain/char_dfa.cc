@@ -124,43 +124,47 @@ void CharNfa::read(std::uint32_t from, const CharSet& chars, std::uint32_t to) {
   for (CharRange range : chars.ranges()) states_[from].edges.push_back({range, to});
 }
 
-// Sorted.
-std::vector<std::uint32_t> CharNfa::closure(std::vector<std::uint32_t> members) const {
-  std::set<std::uint32_t> reached(members.begin(), members.end());
-  while (!members.empty()) {
-    const std::uint32_t state = members.back();
-    members.pop_back();
-    for (std::uint32_t to : states_[state].empty)
-      if (reached.insert(to).second) members.push_back(to);
+CharNfa::Members CharNfa::closure(Members members, bool at_end) const {
+  std::set<std::uint32_t> reached(members.states.begin(), members.states.end());
+  while (!members.states.empty()) {
+    const std::uint32_t state = members.states.back();
+    members.states.pop_back();
+    for (const Skip& skip : states_[state].skips) {
+      if (skip.where == Where::before_the_text && !members.first) continue;
+      if (skip.where == Where::after_the_text && !at_end) continue;
+      if (reached.insert(skip.to).second) members.states.push_back(skip.to);
+    }
   }
-  return {reached.begin(), reached.end()};
+  members.states.assign(reached.begin(), reached.end());
+  return members;
 }
 
 // The subset construction. The edges of the members of a set are swept from left to right: between two places
 // where a range begins or ends, all characters lead to the same members.
 Result<CharDfa> CharNfa::determinise(std::uint32_t start, std::uint32_t accepting, std::size_t& steps) const {
   CharDfa dfa;
-  Numbering<std::vector<std::uint32_t>> sets;
-  sets[closure({start})];
+  Numbering<Members> sets;
+  sets[closure({true, {start}})];
   for (std::size_t i = 0; i < sets.size(); ++i) {
-    const std::vector<std::uint32_t> members = sets.value(i);
-    CharDfa::State state{.accepts = std::ranges::binary_search(members, accepting), .edges = {}};
+    const Members members = sets.value(i);
+    CharDfa::State state{.accepts = std::ranges::binary_search(closure(members, true).states, accepting),
+                         .edges = {}};
     std::vector<CharDfa::Edge> edges;
     std::set<char32_t> cuts;
-    for (std::uint32_t member : members) {
+    for (std::uint32_t member : members.states) {
       for (const CharDfa::Edge& edge : states_[member].edges) {
         edges.push_back(edge);
         cuts.insert({edge.range.first, edge.range.last + 1});
       }
     }
     for (auto cut = cuts.begin(); cut != cuts.end() && std::next(cut) != cuts.end(); ++cut) {
-      std::vector<std::uint32_t> targets;
+      Members targets;
       for (const CharDfa::Edge& edge : edges)
-        if (edge.range.first <= *cut && *cut <= edge.range.last) targets.push_back(edge.to);
+        if (edge.range.first <= *cut && *cut <= edge.range.last) targets.states.push_back(edge.to);
       if (!take(edges.size(), steps)) return too_large();
-      if (targets.empty()) continue;
+      if (targets.states.empty()) continue;
       targets = closure(std::move(targets));
-      if (!take(targets.size(), steps)) return too_large();
+      if (!take(targets.states.size(), steps)) return too_large();
       const std::uint32_t to = sets[targets];
       const CharRange range{*cut, *std::next(cut) - 1};
       if (!state.edges.empty() && state.edges.back().to == to &&

@@ -5,6 +5,7 @@
 // steps than the caller has left. `steps` are those left; what is done is taken off.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -40,19 +41,34 @@ class CharNfa {
  public:
   static constexpr std::size_t kMostStates = 20'000;
 
+  // When a step that reads nothing may be taken.
+  enum class Where : std::uint8_t { anywhere, before_the_text, after_the_text };
+
   std::uint32_t add();
   void read(std::uint32_t from, const CharSet& chars, std::uint32_t to);
-  void skip(std::uint32_t from, std::uint32_t to) { states_[from].empty.push_back(to); }
+  void skip(std::uint32_t from, std::uint32_t to, Where where = Where::anywhere) {
+    states_[from].skips.push_back({where, to});
+  }
   std::size_t size() const { return states_.size(); }
 
   Result<CharDfa> determinise(std::uint32_t start, std::uint32_t accepting, std::size_t& steps) const;
 
  private:
+  struct Skip {
+    Where where = Where::anywhere;
+    std::uint32_t to = 0;
+  };
   struct State {
     std::vector<CharDfa::Edge> edges;
-    std::vector<std::uint32_t> empty;
+    std::vector<Skip> skips;
   };
-  std::vector<std::uint32_t> closure(std::vector<std::uint32_t> members) const;
+  // A set of states, and whether nothing is read yet.
+  struct Members {
+    bool first = false;
+    std::vector<std::uint32_t> states;  // sorted
+    friend auto operator<=>(const Members&, const Members&) = default;
+  };
+  Members closure(Members members, bool at_end = false) const;
 
   std::vector<State> states_;
 };

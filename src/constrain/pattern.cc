@@ -7,10 +7,6 @@
 namespace verbatim {
 namespace {
 
-// Before and after the string stand two symbols that are no characters, which ^ and $ read. So anchors may
-// stand anywhere, and "matches somewhere" is: anything, then the expression, then anything.
-constexpr char32_t kTextBegins = kLastChar + 1, kTextEnds = kLastChar + 2;
-
 class Compiler {
  public:
   // Makes states for the expression after `from`; the state that follows it. Over the limit it stops early.
@@ -19,9 +15,9 @@ class Compiler {
       case Expression::Kind::characters:
         return read(from, e.characters);
       case Expression::Kind::text_begins:
-        return read(from, {{kTextBegins, kTextBegins}});
+        return fresh(from, CharNfa::Where::before_the_text);
       case Expression::Kind::text_ends:
-        return read(from, {{kTextEnds, kTextEnds}});
+        return fresh(from, CharNfa::Where::after_the_text);
       case Expression::Kind::sequence:
         for (const Expression& part : e.parts) from = emit(part, from);
         return from;
@@ -36,10 +32,10 @@ class Compiler {
     return from;
   }
 
-  // Anything, with one more symbol, any number of times.
-  std::uint32_t loop(std::uint32_t from, char32_t symbol) {
+  // Any characters.
+  std::uint32_t anything(std::uint32_t from) {
     const std::uint32_t state = fresh(from);
-    nfa.read(state, CharSet::all().united({{symbol, symbol}}), state);
+    nfa.read(state, CharSet::all(), state);
     return state;
   }
 
@@ -48,9 +44,9 @@ class Compiler {
   CharNfa nfa;
 
  private:
-  std::uint32_t fresh(std::uint32_t from) {
+  std::uint32_t fresh(std::uint32_t from, CharNfa::Where where = CharNfa::Where::anywhere) {
     const std::uint32_t state = nfa.add();
-    nfa.skip(from, state);
+    nfa.skip(from, state, where);
     return state;
   }
 
@@ -77,30 +73,6 @@ class Compiler {
   }
 };
 
-// Takes the two symbols out again: the first is read at the start, the second where a string is accepted.
-CharDfa without_symbols(CharDfa dfa) {
-  auto target = [&](const CharDfa::State& state, char32_t symbol) -> const std::uint32_t* {
-    for (const CharDfa::Edge& edge : state.edges)
-      if (edge.range.first <= symbol && symbol <= edge.range.last) return &edge.to;
-    return nullptr;
-  };
-  CharDfa plain;
-  const std::uint32_t* start = target(dfa.states[0], kTextBegins);
-  plain.states.resize(dfa.states.size() + 1);
-  for (std::size_t i = 0; i < dfa.states.size(); ++i) {
-    const CharDfa::State& from = dfa.states[i];
-    CharDfa::State& to = plain.states[i + 1];
-    const std::uint32_t* end = target(from, kTextEnds);
-    to.accepts = end != nullptr && dfa.states[*end].accepts;
-    for (CharDfa::Edge edge : from.edges) {
-      edge.range.last = std::min(edge.range.last, kLastChar);
-      if (edge.range.first <= kLastChar) to.edges.push_back({edge.range, edge.to + 1});
-    }
-  }
-  if (start != nullptr) plain.states[0] = plain.states[*start + 1];
-  return plain;
-}
-
 }  // namespace
 
 Result<CharDfa> compile_pattern(std::string_view pattern, std::size_t& steps) {
@@ -108,12 +80,9 @@ Result<CharDfa> compile_pattern(std::string_view pattern, std::size_t& steps) {
   if (!expression.ok()) return expression.error();
   Compiler compiler;
   const std::uint32_t start = compiler.nfa.add();
-  const std::uint32_t end =
-      compiler.loop(compiler.emit(*expression, compiler.loop(start, kTextBegins)), kTextEnds);
+  const std::uint32_t end = compiler.anything(compiler.emit(*expression, compiler.anything(start)));
   if (compiler.full()) return fail("it needs an automaton that is too large");
-  Result<CharDfa> dfa = compiler.nfa.determinise(start, end, steps);
-  if (!dfa.ok()) return dfa.error();
-  return without_symbols(std::move(*dfa));
+  return compiler.nfa.determinise(start, end, steps);
 }
 
 }  // namespace verbatim

@@ -4,12 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
 #include <thread>
 
 #include "constrain/random_schema.h"
 #include "constrain/texts.h"
 #include "constrain/validator.h"
+#include "load/checkpoint.h"
 
 namespace verbatim {
 namespace {
@@ -114,6 +116,35 @@ TEST(Constraint, MasksAreWhatTryingEveryTokenGives) {
     }
   }
   EXPECT_GT(states, 5000);
+}
+
+// Real vocabularies: at every place of a text, every token. Special tokens are never allowed.
+TEST(Constraint, MasksOfRealVocabularies) {
+  for (const char* name : {"llama-spm", "gpt-2"}) {
+    const std::string path =
+        fmt::format("{}/../shared/tokenizers/ggml-vocab-{}.gguf", VERBATIM_SOURCE_DIR, name);
+    if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
+    const auto checkpoint = open_checkpoint(path);
+    const auto tokenizer = Tokenizer::create(checkpoint->tokenizer);
+    const auto constraint = Constraint::json_schema(
+        ordered_json::parse(R"({"properties":{"name":{"type":"string","maxLength":9},"n":{"type":"integer"},
+            "code":{"pattern":"^[A-Z]{2,3}-.+$"}},"required":["name"],"additionalProperties":true})"),
+        std::make_shared<const TokenTrie>(*tokenizer));
+    const std::string text = R"({"name": "Ada é日\n", "n": 12, "code": "AB-é", "x": [null]})";
+    ConstraintState state(*constraint);
+    for (std::size_t at = 0; at <= text.size(); ++at) {
+      const auto mask = state.allowed();
+      for (std::int32_t token = 0; token < tokenizer->vocab_size(); ++token) {
+        const std::string_view bytes = tokenizer->token_bytes(token);
+        const bool fits =
+            !tokenizer->is_special(token) && !bytes.empty() && ConstraintState(state).advance(bytes);
+        ASSERT_EQ(is_allowed(*mask, static_cast<std::size_t>(token)), fits)
+            << name << " after " << text.substr(0, at) << " token " << token << " '" << bytes << "'";
+      }
+      ASSERT_TRUE(state.advance(text.substr(at, 1))) << text.substr(0, at + 1);  // nothing, at the end
+    }
+    EXPECT_TRUE(state.must_end());
+  }
 }
 
 TEST(Constraint, HowBytesAreCutIntoTokensMakesNoDifference) {
