@@ -173,7 +173,7 @@ class GrammarMaker {
     return grammar_.byte('[', spelling_.space(single == 0 ? close : rest));
   }
 
-  // { "name": value, ... }: properties in their order, those that are not required may be left out, then others.
+  // { "name": value, ... }: properties in their order, where those not required may be left out, then others.
   // From the last to the first, with two nodes each: nothing written yet, and something written.
   NodeId object(const Requirements& r) {
     const NodeId close = grammar_.byte('}', Grammar::kEnd), spaced_close = spelling_.space(close);
