@@ -10,6 +10,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -33,7 +34,7 @@ constexpr std::size_t kOtherFiles = 256;
 
 constexpr std::string_view kUnix = "unix:";
 
-// A file that a killed server left behind is taken away; one that a server listens on is not.
+// A socket that a killed server left behind is taken away; one that a server listens on is not, nor another file.
 Result<Protocol::endpoint> unix_endpoint(const std::string& path) {
   if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
     return fail("host unix:{}: the path must have from 1 to {} bytes", path,
@@ -45,7 +46,8 @@ Result<Protocol::endpoint> unix_endpoint(const std::string& path) {
   ErrorCode error;
   probe.connect(endpoint, error);
   if (!error) return fail("host unix:{}: another server listens there", path);
-  if (error == net::error::connection_refused) ::unlink(path.c_str());
+  std::error_code ignored;
+  if (std::filesystem::is_socket(path, ignored)) ::unlink(path.c_str());
   return Protocol::endpoint(endpoint);
 }
 

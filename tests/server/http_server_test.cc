@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -322,6 +323,10 @@ TEST(HttpServer, ListensOnAFile) {
   EXPECT_TRUE(response.ends_with("\r\n\r\nGET /x  ")) << response;
   server.reset();
   EXPECT_FALSE(std::filesystem::exists(path));
+
+  std::ofstream(path) << "a file of the user's";
+  EXPECT_FALSE(HttpServer::create(options, echo).ok());
+  EXPECT_TRUE(std::filesystem::remove(path)) << "the file was deleted";
 }
 
 TEST(HttpServer, OptionsThatCannotWorkAreNamed) {
