@@ -68,7 +68,7 @@ std::optional<Value> character(Runtime& runtime, const Text& text, std::int64_t 
   if (index < 0 || index >= text.characters) return std::nullopt;
   std::size_t at = static_cast<std::size_t>(index);
   if (!text.ascii()) {
-    runtime.heap.read(text.bytes.size());
+    runtime.heap.read(kDecodingCost * text.bytes.size());
     at = byte_offset(text.bytes, index);
   }
   return runtime.heap.text(text.bytes.substr(at, next_character(text.bytes, at) - at), text.markup);
@@ -160,7 +160,7 @@ Value get_slice(Runtime& runtime, const Value& value, const Value* start, const 
     raise("'{}' object cannot be sliced", value.type_name());
   const SliceRange range = adjusted(*size, start, stop, step);
   if (const Text* text = value.text()) {
-    runtime.heap.read(text->bytes.size());
+    runtime.heap.read(kDecodingCost * text->bytes.size());
     return runtime.heap.text(sliced_text(*text, range), text->markup);
   }
   runtime.heap.require_room(range.count, sizeof(Value));

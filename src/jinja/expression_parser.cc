@@ -361,9 +361,9 @@ Target ExpressionParser::target(std::string_view end_name) {
 }
 
 NameId Names::id(std::string_view name) {
-  const auto found = std::find(all.begin(), all.end(), name);
-  if (found == all.end()) all.emplace_back(name);
-  return static_cast<NameId>(std::find(all.begin(), all.end(), name) - all.begin());
+  const auto known = static_cast<NameId>(std::find(all.begin(), all.end(), name) - all.begin());
+  if (known == all.size()) all.emplace_back(name);
+  return known;
 }
 
 NameId Names::used(std::string_view name) {

@@ -207,7 +207,7 @@ std::size_t find_text(std::string_view text, std::string_view wanted, std::size_
   const void* found = memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
   const std::size_t at =
       found ? static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) : std::string::npos;
-  heap.read(std::min(at, text.size()) - from + wanted.size());
+  heap.read(kDecodingCost * (std::min(at, text.size()) - from + wanted.size()));
   return at;
 }
 

@@ -11,6 +11,9 @@ namespace verbatim::jinja {
 
 class Heap;
 
+// Reading text by code point, or searching it, takes about this many times as long as copying it: Heap::read is told so.
+inline constexpr std::size_t kDecodingCost = 4;
+
 std::size_t next_character(std::string_view text, std::size_t at);  // where the one at `at` ends
 char32_t character_at(std::string_view text, std::size_t at);
 std::size_t byte_offset(std::string_view text, std::int64_t character);  // text.size() beyond the end

@@ -20,6 +20,7 @@ Value made(const Call& call, std::string_view text) { return made(call, std::str
 template <std::string (*change)(std::string_view)>
 Value changed(const Call& call) {
   call.heap().require_room(8, self(call).size());
+  call.heap().read(kDecodingCost * self(call).size());
   return made(call, change(self(call)));
 }
 

@@ -1,20 +1,10 @@
 #include "jinja/value.h"
 
-#include "base/check.h"
-#include "base/utf8.h"
 #include "jinja/compare.h"
 #include "jinja/heap.h"
+#include "jinja/text.h"
 
 namespace verbatim::jinja {
-namespace {
-
-std::int64_t count_characters(std::string_view bytes) {
-  std::int64_t count = 0;
-  for (char c : bytes) count += (c & 0xC0) != 0x80;
-  return count;
-}
-
-}  // namespace
 
 Charge::Charge(Heap& heap, std::size_t bytes) : heap_(&heap), bytes_(bytes) { heap.hold(bytes); }
 Charge::~Charge() {
