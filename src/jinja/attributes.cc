@@ -13,7 +13,7 @@ namespace {
 
 // What Python has and this engine lacks, as " name name ".
 constexpr std::string_view kMissingTextMethods =
-    " encode expandtabs isidentifier maketrans translate format_map unescape striptags escape ";
+    " casefold encode expandtabs isidentifier maketrans translate format_map unescape striptags escape ";
 constexpr std::string_view kMissingDictMethods = " fromkeys ";
 constexpr std::string_view kMissingNumberMethods =
     " as_integer_ratio bit_count bit_length conjugate denominator from_bytes fromhex hex imag is_integer "
