@@ -15,7 +15,7 @@ namespace verbatim::server {
 using Json = nlohmann::json;
 
 // One request as its client sees it: it waits for what comes, and may leave.
-class Client final : public Responder {
+class ApiClient final : public Responder {
  public:
   void respond(HttpResponse response) override {
     std::lock_guard lock(mutex_);
@@ -95,13 +95,14 @@ class TestServer {
   }
 
   // Sends a request and does not wait.
-  std::shared_ptr<Client> send(const std::string& method, const std::string& path, std::string body = {},
-                               std::vector<Header> headers = {}) {
-    auto client = std::make_shared<Client>();
+  std::shared_ptr<ApiClient> send(const std::string& method, const std::string& path, std::string body = {},
+                                  std::vector<Header> headers = {}) {
+    auto client = std::make_shared<ApiClient>();
     api_->handle({method, path, {}, std::move(headers), std::move(body), "test"}, client);
     return client;
   }
-  std::shared_ptr<Client> post(const std::string& path, const Json& body, std::vector<Header> headers = {}) {
+  std::shared_ptr<ApiClient> post(const std::string& path, const Json& body,
+                                  std::vector<Header> headers = {}) {
     return send("POST", path, body.dump(), std::move(headers));
   }
   HttpResponse ask(const std::string& path, const Json& body, std::vector<Header> headers = {}) {
@@ -137,15 +138,15 @@ class TestServer {
   std::unique_ptr<Api> api_;
 };
 
-struct Event {
+struct StreamEvent {
   std::string id, name, data;
   Json json() const { return data == "[DONE]" ? Json() : Json::parse(data); }
 };
 
 // A stream's body cut into its events; comments are left out.
-inline std::vector<Event> events_of(const std::string& body) {
-  std::vector<Event> events;
-  Event event;
+inline std::vector<StreamEvent> events_of(const std::string& body) {
+  std::vector<StreamEvent> events;
+  StreamEvent event;
   std::size_t at = 0;
   while (at < body.size()) {
     std::size_t end = body.find('\n', at);

@@ -47,7 +47,7 @@ TEST(ApiLoad, ACrowdChangesNoBit) {
   options.engine.schedule.max_sequences = 64;
   options.engine.schedule.max_step_tokens = 96;
   TestServer busy(options);
-  std::vector<std::shared_ptr<Client>> clients;
+  std::vector<std::shared_ptr<ApiClient>> clients;
   for (const Json& request : requests) clients.push_back(busy.post(path_of(request), request));
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const HttpResponse& response = clients[i]->wait();
@@ -91,7 +91,7 @@ TEST(ApiLoad, ManyLeaveAndTheOthersDoNotNotice) {
   Json expected = bits_of_answer(server.answer("/v1/completions", staying));
   std::mt19937 random(5);
   for (int round = 0; round < 5; ++round) {
-    std::vector<std::shared_ptr<Client>> stay, leave;
+    std::vector<std::shared_ptr<ApiClient>> stay, leave;
     for (int i = 0; i < 40; ++i) {
       bool stays = i % 8 == 0;
       Json body = staying;
@@ -112,7 +112,7 @@ TEST(ApiLoad, AFullQueueRefuses) {
   options.thread.max_queue = 3;
   TestServer server(options);
   Json body = {{"prompt", "Once"}, {"max_tokens", 200}, {"ignore_eos", true}, {"stream", true}};
-  std::vector<std::shared_ptr<Client>> clients;
+  std::vector<std::shared_ptr<ApiClient>> clients;
   for (int i = 0; i < 40; ++i) clients.push_back(server.post("/v1/completions", body));
   int refused = 0, answered = 0;
   for (const auto& client : clients) {
@@ -145,7 +145,7 @@ TEST(ApiLoad, StoppingTellsThoseWhoWait) {
   TestServerOptions options;
   options.engine.schedule.max_sequences = 1;
   Json body = {{"prompt", "Once"}, {"max_tokens", 400}, {"ignore_eos", true}, {"stream", true}};
-  std::shared_ptr<Client> stream, whole, waiting;
+  std::shared_ptr<ApiClient> stream, whole, waiting;
   {
     TestServer server(options);
     stream = server.post("/v1/completions", body);
@@ -157,18 +157,18 @@ TEST(ApiLoad, StoppingTellsThoseWhoWait) {
     EXPECT_EQ(whole->wait().status, 503);
   }
   EXPECT_EQ(waiting->wait().status, 503);
-  std::vector<Event> events = events_of(stream->wait().body);
+  std::vector<StreamEvent> events = events_of(stream->wait().body);
   EXPECT_EQ(events.back().json()["error"]["code"], "shutting_down");
   EXPECT_TRUE(events.back().id.empty());
   body["stream"] = true;
   TestServer replica;
   std::string rest =
-      replica.ask("/v1/completions", body, {{"Last-Event-ID", events[events.size() - 2].id}}).body;
+      replica.ask("/v1/completions", body, {{"Last-StreamEvent-ID", events[events.size() - 2].id}}).body;
   std::string seen = stream->wait().body;
   seen.resize(seen.rfind("data: {\"error\""));
   std::string id = events.front().id;
   std::string before_first = id.substr(0, id.rfind('.')) + ".0";
-  std::string all = replica.ask("/v1/completions", body, {{"Last-Event-ID", before_first}}).body;
+  std::string all = replica.ask("/v1/completions", body, {{"Last-StreamEvent-ID", before_first}}).body;
   EXPECT_EQ(seen.substr(seen.find("\n\n") + 2) + rest, all);
 }
 

@@ -9,7 +9,7 @@ namespace {
 class ApiStreams : public ::testing::Test {
  protected:
   // Events of a stream that must be answered with 200.
-  std::vector<Event> stream(const std::string& path, Json body) {
+  std::vector<StreamEvent> stream(const std::string& path, Json body) {
     body["stream"] = true;
     HttpResponse response = server.ask(path, body);
     EXPECT_EQ(response.status, 200) << response.body;
@@ -27,9 +27,9 @@ struct Joined {
   bool operator==(const Joined&) const = default;
 };
 
-std::map<int, Joined> join_chat(const std::vector<Event>& events) {
+std::map<int, Joined> join_chat(const std::vector<StreamEvent>& events) {
   std::map<int, Joined> joined;
-  for (const Event& event : events) {
+  for (const StreamEvent& event : events) {
     if (event.data == "[DONE]") continue;
     Json chunk = event.json();
     EXPECT_EQ(chunk["object"], "chat.completion.chunk");
@@ -61,7 +61,7 @@ TEST_F(ApiStreams, ChatSaysWhatTheBodySays) {
     SCOPED_TRACE(asked.dump());
     asked["messages"] = kMessages;
     Json body = server.answer("/v1/chat/completions", asked);
-    std::vector<Event> events = stream("/v1/chat/completions", asked);
+    std::vector<StreamEvent> events = stream("/v1/chat/completions", asked);
     ASSERT_GE(events.size(), 3u);
     EXPECT_EQ(events.back().data, "[DONE]");
     EXPECT_EQ(events.front().json()["choices"][0]["delta"]["role"], "assistant");
@@ -90,7 +90,7 @@ TEST_F(ApiStreams, CompletionsSayWhatTheBodySays) {
     asked["prompt"] = {"Once upon a time", "In"};
     Json body = server.answer("/v1/completions", asked);
     std::map<int, Json> joined;
-    for (const Event& event : stream("/v1/completions", asked)) {
+    for (const StreamEvent& event : stream("/v1/completions", asked)) {
       if (event.data == "[DONE]") continue;
       Json chunk = event.json();
       EXPECT_EQ(chunk["object"], "text_completion");
@@ -115,7 +115,7 @@ TEST_F(ApiStreams, CompletionsSayWhatTheBodySays) {
 TEST_F(ApiStreams, ResponsesSayWhatTheBodySays) {
   Json asked = {{"input", "Hello there"}, {"max_output_tokens", 20}};
   Json body = server.answer("/v1/responses", asked);
-  std::vector<Event> events = stream("/v1/responses", asked);
+  std::vector<StreamEvent> events = stream("/v1/responses", asked);
   std::string text;
   for (std::size_t i = 0; i < events.size(); ++i) {
     Json event = events[i].json();
@@ -135,7 +135,7 @@ TEST_F(ApiStreams, UsageComesLastWhenAskedFor) {
                 {"max_tokens", 5},
                 {"ignore_eos", true},
                 {"stream_options", {{"include_usage", true}}}};
-  std::vector<Event> events = stream("/v1/chat/completions", asked);
+  std::vector<StreamEvent> events = stream("/v1/chat/completions", asked);
   Json usage = events[events.size() - 2].json();
   EXPECT_TRUE(usage["choices"].empty());
   EXPECT_EQ(usage["usage"]["completion_tokens"], 5);
@@ -149,7 +149,7 @@ TEST_F(ApiStreams, UsageComesLastWhenAskedFor) {
 class ApiResume : public ApiStreams {
  protected:
   std::string body_of(TestServer& at, const std::string& path, const Json& body, const std::string& last_id) {
-    HttpResponse response = at.ask(path, body, {{"Last-Event-ID", last_id}});
+    HttpResponse response = at.ask(path, body, {{"Last-StreamEvent-ID", last_id}});
     EXPECT_EQ(response.status, 200) << response.body;
     return response.body;
   }
@@ -171,7 +171,7 @@ TEST_F(ApiResume, FromEveryEvent) {
     SCOPED_TRACE(path);
     asked["stream"] = true;
     std::string whole = server.ask(path, asked).body;
-    std::vector<Event> events = events_of(whole);
+    std::vector<StreamEvent> events = events_of(whole);
     std::size_t at = 0;
     for (std::size_t i = 0; i < events.size(); ++i) {
       at = whole.find("\n\n", at) + 2;
@@ -193,15 +193,16 @@ TEST_F(ApiResume, UnderLoad) {
   Json asked = {
       {"messages", kMessages}, {"max_tokens", 150}, {"ignore_eos", true}, {"n", 3}, {"stream", true}};
   std::string whole = server.ask("/v1/chat/completions", asked).body;
-  std::vector<Event> events = events_of(whole);
-  std::vector<std::shared_ptr<Client>> crowd;
+  std::vector<StreamEvent> events = events_of(whole);
+  std::vector<std::shared_ptr<ApiClient>> crowd;
   for (int i = 0; i < 30; ++i)
     crowd.push_back(busy.post(
         "/v1/completions",
         {{"prompt", fmt::format("Crowd {}", i)}, {"seed", i}, {"max_tokens", 150}, {"ignore_eos", true}}));
-  std::vector<std::pair<std::size_t, std::shared_ptr<Client>>> resumed;
+  std::vector<std::pair<std::size_t, std::shared_ptr<ApiClient>>> resumed;
   for (std::size_t i = 0; i < events.size(); i += events.size() / 5)
-    resumed.emplace_back(i, busy.post("/v1/chat/completions", asked, {{"Last-Event-ID", events[i].id}}));
+    resumed.emplace_back(i,
+                         busy.post("/v1/chat/completions", asked, {{"Last-StreamEvent-ID", events[i].id}}));
   for (const auto& [from, client] : resumed) {
     std::size_t at = whole.find(events[from].id);
     at = whole.find("\n\n", at) + 2;
@@ -217,17 +218,17 @@ TEST_F(ApiResume, UnderLoad) {
 
 TEST_F(ApiResume, RefusesWhatDoesNotFit) {
   Json asked = {{"messages", kMessages}, {"max_tokens", 5}, {"stream", true}};
-  std::vector<Event> events = events_of(server.ask("/v1/chat/completions", asked).body);
+  std::vector<StreamEvent> events = events_of(server.ask("/v1/chat/completions", asked).body);
   const std::string id = events[1].id;
   auto refused = [&](const Json& body, const std::string& last) {
-    return server.refusal("/v1/chat/completions", body, {{"Last-Event-ID", last}});
+    return server.refusal("/v1/chat/completions", body, {{"Last-StreamEvent-ID", last}});
   };
   for (auto [key, value] : {std::pair<const char*, Json>{"max_tokens", 6}, {"seed", 1}, {"model", "alias"}}) {
     Json changed = asked;
     changed[key] = value;
     Json error = refused(changed, id);
     EXPECT_EQ(error["status"], 409) << key;
-    EXPECT_EQ(error["param"], "Last-Event-ID");
+    EXPECT_EQ(error["param"], "Last-StreamEvent-ID");
   }
   EXPECT_EQ(refused(asked, "17")["status"], 400);
   Json whole = asked;
@@ -235,16 +236,17 @@ TEST_F(ApiResume, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refused(whole, id)["status"], 400);
   // Another endpoint's stream of the same body.
   Json responses = {{"input", "x"}, {"stream", true}, {"max_output_tokens", 2}};
-  EXPECT_EQ(server.refusal("/v1/responses", responses, {{"Last-Event-ID", id}})["status"], 409);
+  EXPECT_EQ(server.refusal("/v1/responses", responses, {{"Last-StreamEvent-ID", id}})["status"], 409);
   // An event that the stream never had.
   std::string beyond = id.substr(0, id.rfind('.')) + ".4000";
-  HttpResponse response = server.ask("/v1/chat/completions", asked, {{"Last-Event-ID", beyond}});
-  std::vector<Event> rest = events_of(response.body);
+  HttpResponse response = server.ask("/v1/chat/completions", asked, {{"Last-StreamEvent-ID", beyond}});
+  std::vector<StreamEvent> rest = events_of(response.body);
   ASSERT_EQ(rest.size(), 1u);
-  EXPECT_EQ(rest[0].json()["error"]["param"], "Last-Event-ID");
+  EXPECT_EQ(rest[0].json()["error"]["param"], "Last-StreamEvent-ID");
   // Spaces and the order of lines do not matter to a body, the order of its keys does: templates see it.
   std::string spaced = asked.dump(2);
-  HttpResponse same = server.send("POST", "/v1/chat/completions", spaced, {{"Last-Event-ID", id}})->wait();
+  HttpResponse same =
+      server.send("POST", "/v1/chat/completions", spaced, {{"Last-StreamEvent-ID", id}})->wait();
   EXPECT_EQ(same.status, 200);
 }
 

@@ -31,10 +31,10 @@ Json asked(const Json& choice, const Json& tools) {
 }
 
 // What a client joins from the deltas of a stream: of each choice the calls, and the finish reason.
-Json joined_calls(const std::vector<Event>& events, int choices) {
+Json joined_calls(const std::vector<StreamEvent>& events, int choices) {
   Json all = Json::array();
   for (int i = 0; i < choices; ++i) all.push_back({{"calls", Json::array()}, {"finish", nullptr}});
-  for (const Event& event : events) {
+  for (const StreamEvent& event : events) {
     if (event.data == "[DONE]") continue;
     for (const Json& choice : event.json()["choices"]) {
       Json& entry = all[choice["index"].get<std::size_t>()];

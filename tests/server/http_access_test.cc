@@ -149,7 +149,7 @@ TEST(AccessLog, OneLineForEachRequestWithoutSecrets) {
   {
     Client client(server->port());
     client.get("/health");
-    Call call = inbox.next();
+    ReceivedCall call = inbox.next();
     client.close();
     EXPECT_TRUE(server->wait_until_idle(std::chrono::minutes(1)));
   }

@@ -16,9 +16,9 @@ TEST(HttpDrain, RunningRequestsFinishAndConnectionsClose) {
   inbox.next().responder->respond(text("once"));
   EXPECT_EQ(idle.read().body, "once");
   waiting.get("/");
-  Call call = inbox.next();
+  ReceivedCall call = inbox.next();
   streaming.get("/");
-  Call stream = inbox.next();
+  ReceivedCall stream = inbox.next();
   stream.responder->begin_stream(kEvents);
   ClientResponse response;
   ASSERT_TRUE(streaming.read_head(response));
@@ -63,7 +63,7 @@ TEST(HttpDrain, StopEndsEverythingAndTellsTheApi) {
   Event gone;
   auto server = start(on_free_port(), inbox.handler());
   std::vector<Client> clients;
-  std::vector<Call> calls;
+  std::vector<ReceivedCall> calls;
   for (int i = 0; i < 20; ++i) {
     clients.emplace_back(server->port());
     clients.back().get("/");
@@ -93,7 +93,7 @@ TEST(HttpDrain, StopWhileTheApiWrites) {
     Inbox inbox;
     auto server = start(on_free_port(), inbox.handler());
     std::vector<Client> clients;
-    std::vector<Call> calls;
+    std::vector<ReceivedCall> calls;
     for (int i = 0; i < 10; ++i) {
       clients.emplace_back(server->port());
       clients.back().get("/");
@@ -103,10 +103,10 @@ TEST(HttpDrain, StopWhileTheApiWrites) {
     Event started;
     std::thread api([&] {
       for (int piece = 0; piece < 200; ++piece) {
-        for (Call& call : calls) call.responder->write("data: x\n\n");
+        for (ReceivedCall& call : calls) call.responder->write("data: x\n\n");
         started.happen();
       }
-      for (Call& call : calls) call.responder->end();
+      for (ReceivedCall& call : calls) call.responder->end();
     });
     started.wait();
     server.reset();

@@ -43,7 +43,7 @@ class Event {
   int count_ = 0;
 };
 
-struct Call {
+struct ReceivedCall {
   HttpRequest request;
   std::shared_ptr<Responder> responder;
 };
@@ -58,12 +58,12 @@ class Inbox {
       arrived_.notify_all();
     };
   }
-  Call next() {
+  ReceivedCall next() {
     std::unique_lock lock(mutex_);
     bool arrived =
         arrived_.wait_for(lock, std::chrono::seconds(kPatience.tv_sec), [&] { return !calls_.empty(); });
     CHECK(arrived, "no request reached the handler");
-    Call call = std::move(calls_.front());
+    ReceivedCall call = std::move(calls_.front());
     calls_.pop_front();
     return call;
   }
@@ -75,7 +75,7 @@ class Inbox {
  private:
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<Call> calls_;
+  std::deque<ReceivedCall> calls_;
 };
 
 // Predicates of a text, for EXPECT_PRED2.

@@ -43,7 +43,7 @@ TEST(HttpServer, PipelinedRequestsAreHandledOneAtATimeInTheirOrder) {
   for (int i = 0; i < kRequests; ++i) requests += fmt::format("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", i);
   std::thread sender([&] { EXPECT_TRUE(client.send(requests)); });
   for (int i = 0; i < kRequests; ++i) {
-    Call call = inbox.next();
+    ReceivedCall call = inbox.next();
     EXPECT_EQ(call.request.path, fmt::format("/{}", i));
     EXPECT_TRUE(inbox.empty()) << "a second request while one is unanswered";
     call.responder->respond(text(call.request.path));
@@ -80,7 +80,7 @@ TEST(HttpServer, AnswersMayComeLaterFromAnyThread) {
   auto server = start(on_free_port(), inbox.handler());
   std::thread api([&] {
     for (int i = 0; i < 50; ++i) {
-      Call call = inbox.next();
+      ReceivedCall call = inbox.next();
       call.responder->respond(text(call.request.body));
     }
   });

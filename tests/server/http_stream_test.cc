@@ -30,7 +30,7 @@ TEST(HttpStream, PiecesAreChunksAndTheConnectionLivesOn) {
   Client client(server->port());
   for (int round = 0; round < 3; ++round) {
     client.get("/");
-    Call call = inbox.next();
+    ReceivedCall call = inbox.next();
     call.responder->begin_stream(kEvents);
     ClientResponse response;
     ASSERT_TRUE(client.read_head(response));
@@ -120,7 +120,7 @@ TEST_P(HttpStreamDeparture, IsNoticedWhileNothingIsSentAndToldOnce) {
   for (int streams = 0; streams < 2; ++streams) {
     Client client(server->port());
     client.get("/");
-    Call call = inbox.next();
+    ReceivedCall call = inbox.next();
     call.responder->on_gone([&] { gone.happen(); });
     if (streams == 1) {
       call.responder->begin_stream(kEvents);
@@ -145,7 +145,7 @@ TEST(HttpStream, ACallbackSetAfterTheClientHasGoneIsCalledAtOnce) {
   auto server = start(on_free_port(), inbox.handler());
   Client client(server->port());
   client.get("/");
-  Call call = inbox.next();
+  ReceivedCall call = inbox.next();
   client.close();
   ASSERT_TRUE(server->wait_until_idle(std::chrono::minutes(1)));
   int calls = 0;
@@ -160,7 +160,7 @@ TEST(HttpStream, NoCallbackAfterTheAnswerIsComplete) {
   auto server = start(on_free_port(), inbox.handler());
   Client client(server->port());
   client.get("/");
-  Call call = inbox.next();
+  ReceivedCall call = inbox.next();
   call.responder->on_gone([&gone, held] { gone.happen(); });
   call.responder->respond(text("done"));
   EXPECT_EQ(held.use_count(), 1) << "what the callback holds is let go";
@@ -208,7 +208,7 @@ TEST(HttpStream, SlowReadersAreShedAndOthersAreNot) {
   Event slow_gone, quick_gone;
   auto server = start(options, inbox.handler());
   std::vector<Client> slow, quick;
-  std::vector<Call> calls;
+  std::vector<ReceivedCall> calls;
   for (int i = 0; i < kSlow + kQuick; ++i) {
     Client& client =
         i < kSlow ? slow.emplace_back(server->port(), nullptr, 16 << 10) : quick.emplace_back(server->port());
@@ -227,11 +227,11 @@ TEST(HttpStream, SlowReadersAreShedAndOthersAreNot) {
   int pieces = 0;
   for (; slow_gone.count() < kSlow; ++pieces) {
     ASSERT_LT(pieces, 10'000) << "clients that read nothing were never shed";
-    for (Call& call : calls) call.responder->write(piece);
+    for (ReceivedCall& call : calls) call.responder->write(piece);
     for (Client& client : quick) ASSERT_EQ(client.read_chunk(), piece);
   }
   EXPECT_LT(pieces, 1000) << "more than the queue and the kernel's buffers should hold";
-  for (Call& call : calls) call.responder->end();
+  for (ReceivedCall& call : calls) call.responder->end();
   for (Client& client : quick) EXPECT_EQ(client.read_chunk(), "");
   EXPECT_EQ(slow_gone.count(), kSlow);
   EXPECT_EQ(quick_gone.count(), 0);
@@ -260,7 +260,7 @@ TEST(HttpStream, AThousandStreams) {
   Inbox inbox;
   auto server = start(options, inbox.handler());
   std::vector<Client> clients;
-  std::vector<Call> calls;
+  std::vector<ReceivedCall> calls;
   for (int i = 0; i < kStreams; ++i) {
     clients.emplace_back(server->port());
     ASSERT_TRUE(clients.back().get(fmt::format("/{}", i)));

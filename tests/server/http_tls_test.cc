@@ -70,7 +70,7 @@ TEST(HttpTls, RequestsAndStreamsAreServed) {
   ASSERT_TRUE(client.connected());
   for (int i = 0; i < 3; ++i) {
     client.post("/", std::string(100'000, 'b'));
-    Call call = inbox.next();
+    ReceivedCall call = inbox.next();
     EXPECT_EQ(call.request.body.size(), 100'000u);
     call.responder->respond(text(std::string(1'000'000, 'r')));
     EXPECT_EQ(client.read().body.size(), 1'000'000u);
@@ -93,7 +93,7 @@ TEST(HttpTls, AClientThatGoesIsNoticed) {
   for (int way = 0; way < 3; ++way) {
     Client client(server->port(), identity.client());
     client.get("/");
-    Call call = inbox.next();
+    ReceivedCall call = inbox.next();
     call.responder->on_gone([&] { gone.happen(); });
     if (way == 0) client.reset();
     if (way == 1) client.close();
