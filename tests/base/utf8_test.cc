@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "tokenizer/byte_alphabet.h"
-
 namespace verbatim {
 namespace {
 
@@ -56,21 +54,6 @@ TEST(Utf8, CutShortBytes) {
   EXPECT_EQ(cut_short_bytes("\x98\x98"), 0u);      // no lead byte: already certain to be ill-formed
   EXPECT_EQ(cut_short_bytes("\xE0\x80"), 0u);      // overlong
   EXPECT_EQ(cut_short_bytes("\xE2\x82\xE2"), 1u);  // the first one is over
-}
-
-TEST(ByteAlphabet, RoundTripsEveryByte) {
-  std::string all;
-  for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
-  EXPECT_EQ(bytes_of_spelling(spell_bytes(all)), all);
-  EXPECT_EQ(spell_bytes(" a\n\xC3"), "\u0120a\u010A\u00C3");  // as vocab.json of GPT-2 spells them
-}
-
-TEST(ByteAlphabet, RefusesOtherCharacters) {
-  EXPECT_EQ(bytes_of_spelling(" "), std::nullopt);
-  EXPECT_EQ(bytes_of_spelling("\u0144"), std::nullopt);  // one past the last letter
-  EXPECT_EQ(bytes_of_spelling("\u0143"), "\xAD");        // the last letter
-  EXPECT_EQ(bytes_of_spelling("\u2581"), std::nullopt);
-  EXPECT_EQ(bytes_of_spelling("\xFF"), std::nullopt);
 }
 
 }  // namespace
