@@ -32,7 +32,7 @@ inline constexpr std::u32string_view kUpperExpansions =
 // Empty where upper case is one character.
 constexpr std::u32string_view upper_expansion(char32_t c) {
   if (c < 0xDF || (c > 0x1FFC && c < 0xFB00) || c > 0xFB17) return {};  // where all of them lie
-  for (std::size_t at = 0; at < kUpperExpansions.size();) {
+  for (std::size_t at = 0; at < kUpperExpansions.size() && kUpperExpansions[at] <= c;) {  // in order
     const std::size_t end = kUpperExpansions.find(U' ', at);
     if (kUpperExpansions[at] == c) return kUpperExpansions.substr(at + 1, end - at - 1);
     at = end + 1;
