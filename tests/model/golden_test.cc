@@ -83,7 +83,10 @@ class Runner {
  public:
   static Result<std::unique_ptr<Runner>> open(const std::string& path, const Widths& widths,
                                               std::int64_t positions) {
-    ModelChoice choice{.path = path, .threads = kThreads, .widths = widths.options, .load = {}};
+    ModelChoice choice;
+    choice.path = path;
+    choice.threads = kThreads;
+    choice.widths = widths.options;
     choice.load.policy = widths.weights;
     choice.load.use_cache = false;
     auto loaded = load_model(choice);
