@@ -150,7 +150,10 @@ inline std::vector<StreamEvent> events_of(const std::string& body) {
   std::size_t at = 0;
   while (at < body.size()) {
     std::size_t end = body.find('\n', at);
-    EXPECT_NE(end, body.npos) << "a line without an end";
+    if (end == body.npos) {
+      ADD_FAILURE() << "not a stream: " << body;
+      return events;
+    }
     std::string line = body.substr(at, end - at);
     at = end + 1;
     auto value = [&](std::string_view name) { return line.substr(name.size() + 2); };

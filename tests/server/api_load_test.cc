@@ -163,12 +163,12 @@ TEST(ApiLoad, StoppingTellsThoseWhoWait) {
   body["stream"] = true;
   TestServer replica;
   std::string rest =
-      replica.ask("/v1/completions", body, {{"Last-StreamEvent-ID", events[events.size() - 2].id}}).body;
+      replica.ask("/v1/completions", body, {{"Last-Event-ID", events[events.size() - 2].id}}).body;
   std::string seen = stream->wait().body;
   seen.resize(seen.rfind("data: {\"error\""));
   std::string id = events.front().id;
   std::string before_first = id.substr(0, id.rfind('.')) + ".0";
-  std::string all = replica.ask("/v1/completions", body, {{"Last-StreamEvent-ID", before_first}}).body;
+  std::string all = replica.ask("/v1/completions", body, {{"Last-Event-ID", before_first}}).body;
   EXPECT_EQ(seen.substr(seen.find("\n\n") + 2) + rest, all);
 }
 

@@ -149,7 +149,7 @@ TEST_F(ApiStreams, UsageComesLastWhenAskedFor) {
 class ApiResume : public ApiStreams {
  protected:
   std::string body_of(TestServer& at, const std::string& path, const Json& body, const std::string& last_id) {
-    HttpResponse response = at.ask(path, body, {{"Last-StreamEvent-ID", last_id}});
+    HttpResponse response = at.ask(path, body, {{"Last-Event-ID", last_id}});
     EXPECT_EQ(response.status, 200) << response.body;
     return response.body;
   }
@@ -201,8 +201,7 @@ TEST_F(ApiResume, UnderLoad) {
         {{"prompt", fmt::format("Crowd {}", i)}, {"seed", i}, {"max_tokens", 150}, {"ignore_eos", true}}));
   std::vector<std::pair<std::size_t, std::shared_ptr<ApiClient>>> resumed;
   for (std::size_t i = 0; i < events.size(); i += events.size() / 5)
-    resumed.emplace_back(i,
-                         busy.post("/v1/chat/completions", asked, {{"Last-StreamEvent-ID", events[i].id}}));
+    resumed.emplace_back(i, busy.post("/v1/chat/completions", asked, {{"Last-Event-ID", events[i].id}}));
   for (const auto& [from, client] : resumed) {
     std::size_t at = whole.find(events[from].id);
     at = whole.find("\n\n", at) + 2;
@@ -221,14 +220,14 @@ TEST_F(ApiResume, RefusesWhatDoesNotFit) {
   std::vector<StreamEvent> events = events_of(server.ask("/v1/chat/completions", asked).body);
   const std::string id = events[1].id;
   auto refused = [&](const Json& body, const std::string& last) {
-    return server.refusal("/v1/chat/completions", body, {{"Last-StreamEvent-ID", last}});
+    return server.refusal("/v1/chat/completions", body, {{"Last-Event-ID", last}});
   };
   for (auto [key, value] : {std::pair<const char*, Json>{"max_tokens", 6}, {"seed", 1}, {"model", "alias"}}) {
     Json changed = asked;
     changed[key] = value;
     Json error = refused(changed, id);
     EXPECT_EQ(error["status"], 409) << key;
-    EXPECT_EQ(error["param"], "Last-StreamEvent-ID");
+    EXPECT_EQ(error["param"], "Last-Event-ID");
   }
   EXPECT_EQ(refused(asked, "17")["status"], 400);
   Json whole = asked;
@@ -236,17 +235,16 @@ TEST_F(ApiResume, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refused(whole, id)["status"], 400);
   // Another endpoint's stream of the same body.
   Json responses = {{"input", "x"}, {"stream", true}, {"max_output_tokens", 2}};
-  EXPECT_EQ(server.refusal("/v1/responses", responses, {{"Last-StreamEvent-ID", id}})["status"], 409);
+  EXPECT_EQ(server.refusal("/v1/responses", responses, {{"Last-Event-ID", id}})["status"], 409);
   // An event that the stream never had.
   std::string beyond = id.substr(0, id.rfind('.')) + ".4000";
-  HttpResponse response = server.ask("/v1/chat/completions", asked, {{"Last-StreamEvent-ID", beyond}});
+  HttpResponse response = server.ask("/v1/chat/completions", asked, {{"Last-Event-ID", beyond}});
   std::vector<StreamEvent> rest = events_of(response.body);
   ASSERT_EQ(rest.size(), 1u);
-  EXPECT_EQ(rest[0].json()["error"]["param"], "Last-StreamEvent-ID");
+  EXPECT_EQ(rest[0].json()["error"]["param"], "Last-Event-ID");
   // Spaces and the order of lines do not matter to a body, the order of its keys does: templates see it.
   std::string spaced = asked.dump(2);
-  HttpResponse same =
-      server.send("POST", "/v1/chat/completions", spaced, {{"Last-StreamEvent-ID", id}})->wait();
+  HttpResponse same = server.send("POST", "/v1/chat/completions", spaced, {{"Last-Event-ID", id}})->wait();
   EXPECT_EQ(same.status, 200);
 }
 

@@ -1,5 +1,6 @@
 // Tools: what is refused, what the template sees, and calls that decoding was made to spell.
 #include "server/api_fixture.h"
+#include "server/call.h"
 
 namespace verbatim::server {
 namespace {
@@ -36,7 +37,8 @@ Json joined_calls(const std::vector<StreamEvent>& events, int choices) {
   for (int i = 0; i < choices; ++i) all.push_back({{"calls", Json::array()}, {"finish", nullptr}});
   for (const StreamEvent& event : events) {
     if (event.data == "[DONE]") continue;
-    for (const Json& choice : event.json()["choices"]) {
+    Json chunk = event.json();
+    for (const Json& choice : chunk["choices"]) {
       Json& entry = all[choice["index"].get<std::size_t>()];
       if (choice["finish_reason"].is_string()) entry["finish"] = choice["finish_reason"];
       for (const Json& delta : choice["delta"].value("tool_calls", Json::array())) {
@@ -79,7 +81,7 @@ TEST(ApiTools, ANamedFunctionIsCalled) {
 
 TEST(ApiTools, RequiredCallsOneOfThem) {
   TestServer server;
-  for (const Json& tools : {Json{weather_tool()}, Json{weather_tool(), clock_tool()}}) {
+  for (const Json& tools : {Json::array({weather_tool()}), Json::array({weather_tool(), clock_tool()})}) {
     Json answer = server.answer("/v1/chat/completions", asked("required", tools));
     for (const Json& choice : answer["choices"]) {
       EXPECT_EQ(choice["finish_reason"], "tool_calls");
@@ -111,6 +113,32 @@ TEST(ApiTools, StreamsSayWhatBodiesSay) {
   }
 }
 
+// With auto the template sees the tools, and calls are found as it writes them.
+TEST(ApiTools, AutoFindsWhatTheTemplateWrites) {
+  ServedModel model = tiny_served_model();
+  auto call = read_call(asked("auto", Json::array({weather_tool()})).dump(), kChat, model);
+  ASSERT_TRUE(call.ok()) << call.error().message;
+  EXPECT_TRUE(call->prompts[0].text.starts_with("<tools> weather ")) << call->prompts[0].text;
+  EXPECT_EQ(call->requests[0].constraint, nullptr);
+  ASSERT_TRUE(call->make_parser);
+  auto parser = call->make_parser();
+  std::string text =
+      "Let me see.<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Oslo\"}}\n</tool_call>";
+  std::vector<AnswerPiece> pieces;
+  for (char c : text)
+    for (AnswerPiece& piece : parser->push(std::string_view(&c, 1))) pieces.push_back(std::move(piece));
+  for (AnswerPiece& piece : parser->finish()) pieces.push_back(std::move(piece));
+  ASSERT_FALSE(pieces.empty());
+  const auto* found = std::get_if<ToolCall>(&pieces.back());
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->name, "weather");
+  EXPECT_EQ(Json::parse(found->arguments), (Json{{"city", "Oslo"}}));
+  call = read_call(asked("none", Json::array({weather_tool()})).dump(), kChat, model);
+  ASSERT_TRUE(call.ok());
+  EXPECT_FALSE(call->make_parser);
+  EXPECT_EQ(call->prompts[0].text.find("<tools>"), std::string::npos);
+}
+
 TEST(ApiTools, WrongToolsAreRefused) {
   TestServer server;
   auto refused = [&](const Json& choice, const Json& tools) {
@@ -125,12 +153,12 @@ TEST(ApiTools, WrongToolsAreRefused) {
                     Json::array({{{"type", "function"}, {"function", {{"name", "f"}, {"parameters", 5}}}}})),
             "tools");
   EXPECT_EQ(refused("required", Json::array()), "tool_choice");
-  EXPECT_EQ(refused("sometimes", Json{weather_tool()}), "tool_choice");
-  EXPECT_EQ(refused({{"type", "function"}, {"function", {{"name", "other"}}}}, Json{weather_tool()}),
+  EXPECT_EQ(refused("sometimes", Json::array({weather_tool()})), "tool_choice");
+  EXPECT_EQ(refused({{"type", "function"}, {"function", {{"name", "other"}}}}, Json::array({weather_tool()})),
             "tool_choice");
   Json broken = weather_tool();
   broken["function"]["parameters"]["type"] = "nothing";
-  EXPECT_EQ(refused("required", Json{broken}), "tools");
+  EXPECT_EQ(refused("required", Json::array({broken})), "tools");
 }
 
 }  // namespace

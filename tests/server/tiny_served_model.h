@@ -38,12 +38,12 @@ inline const LoadedModel& tiny_loaded_model() {
 
 // Writes calls as Hermes does.
 inline constexpr const char* kTinyTemplate =
-    "{% if tools %}<tools> {{ tools | tojson }}\n{% endif %}"
+    "{% if tools %}<tools>{% for t in tools %} {{ t.function.name }}{% endfor %} {% endif %}"
     "{% for m in messages %}{% if m.role == 'developer' %}{{ raise_exception('no developers here') }}{% "
     "endif %}"
     "<{{ m.role }}> {{ m.content or '' }}"
-    "{% for c in m.tool_calls or [] %}<tool_call>\n{{ c.function | tojson }}\n</tool_call>{% endfor %}\n"
-    "{% endfor %}{% if mood is defined %}[mood={{ mood }}]\n{% endif %}"
+    "{% for c in m.tool_calls or [] %}<tool_call>\n{{ c.function | tojson }}\n</tool_call>{% endfor %}"
+    "{{ '\\n' }}{% endfor %}{% if mood is defined %}[mood={{ mood }}]\n{% endif %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}";
 
 inline ServedModel tiny_served_model() {
