@@ -53,7 +53,7 @@ async function complete(url, body, { leaveAfter } = {}) {
 }
 
 test("1,000 copies among 1,000 others have one answer a temperature", { timeout: 600_000 }, async (t) => {
-  const server = await Server.start("--max-num-seqs", "128", "--max-step-tokens", "256", "--kv-cache-bytes", "16MiB",
+  const server = await Server.start("--max-num-seqs", "128", "--max-step-tokens", "256", "--kv-cache-bytes", "48MiB",
     "--max-queue", "4000");
   try {
     const { data } = await (await fetch(`${server.url}/v1/models`)).json();
@@ -69,7 +69,7 @@ test("1,000 copies among 1,000 others have one answer a temperature", { timeout:
         }));
     for (let i = 0; i < 2 * copies; ++i)
       tasks.push(async () => {
-        const length = 1 + random(60);
+        const length = 1 + random(110);
         const text = Array.from({ length }, () => words[random(words.length)]).join(" ");
         const body = { model: common.model, prompt: text, max_tokens: 1 + random(60), temperature: 1, seed: i, stream: true };
         await complete(server.url, body, random(10) === 0 ? { leaveAfter: 1 } : {});
@@ -79,7 +79,7 @@ test("1,000 copies among 1,000 others have one answer a temperature", { timeout:
       const j = random(i + 1);
       [tasks[i], tasks[j]] = [tasks[j], tasks[i]];
     }
-    const results = await inParallel(tasks, 200);
+    const results = await inParallel(tasks, 300);
 
     for (const temperature of [0, 1]) {
       const answers = results.filter((result) => result.temperature === temperature).map((result) => result.answer);
