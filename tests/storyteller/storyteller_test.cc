@@ -14,6 +14,7 @@
 #include "engine/loaded_model.h"
 #include "sample/logprobs.h"
 #include "schedules.h"
+#include "thinning.h"
 
 namespace verbatim {
 namespace {
@@ -150,7 +151,9 @@ constexpr Expectation kSchedules[] = {
 TEST(Storyteller, SaysTheSameUnderEverySchedule) {
   auto loaded = load("auto");
   std::string text = std::string(kText) + std::string(kRest);
+  std::int64_t member = 0;
   for (const Expectation& expected : kSchedules) {
+    if (!kept(member++)) continue;
     SCOPED_TRACE(expected.schedule);
     Score scored = score(*loaded, text, expected.schedule);
     EXPECT_EQ(scored.logits_sha256, "4013f7c993864e62200a86f5827a57150f8d8ab82dd7e3f8ef790c904a6a4c4e");
