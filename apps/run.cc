@@ -1,90 +1,15 @@
-// verbatim run: continues a text, streaming it as it becomes certain.
+// verbatim run: continues a text, streaming it as it becomes certain; or holds a conversation (chat.cc).
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "command.h"
+#include "generation.h"
 
 namespace verbatim::app {
 namespace {
 
-struct Options {
-  ModelFlags model;
-  TextFlags text;
-  std::int64_t max_tokens = 256;
-  bool max_tokens_given = false;
-  SamplingParams sampling;
-  std::int64_t n = 1;
-  std::vector<std::string> stop, logit_bias;
-  bool ignore_eos = false, no_special = false, parse_special = false, json = false;
-};
-
-// Collects answers; with one answer, prints it as it comes.
-class Printer final : public TokenSink {
- public:
-  Printer(std::int64_t n, bool stream)
-      : texts_(static_cast<std::size_t>(n)), finishes_(texts_.size()), stream_(stream) {}
-
-  void on_token(const TokenEvent& event) override { add(event.choice, event.text); }
-  void on_finish(const Finish& finish) override {
-    add(finish.choice, finish.text);
-    finishes_[static_cast<std::size_t>(finish.choice)] = finish;
-  }
-  const std::vector<std::string>& texts() const { return texts_; }
-  const std::vector<Finish>& finishes() const { return finishes_; }
-
- private:
-  void add(std::int64_t choice, const std::string& text) {
-    texts_[static_cast<std::size_t>(choice)] += text;
-    if (!stream_) return;
-    std::fputs(text.c_str(), stdout);
-    std::fflush(stdout);
-  }
-
-  std::vector<std::string> texts_;
-  std::vector<Finish> finishes_;
-  bool stream_;
-};
-
 std::string_view name_of(FinishReason reason) {
   constexpr std::string_view names[] = {"stop", "length", "cancelled", "error"};
   return names[static_cast<int>(reason)];
-}
-
-// "15043:-100" -> (15043, -100)
-Result<std::pair<std::int32_t, float>> parse_bias(const std::string& text) {
-  std::int32_t token = 0;
-  float bias = 0;
-  int used = 0;
-  if (std::sscanf(text.c_str(), "%d:%f%n", &token, &bias, &used) != 2 ||
-      static_cast<std::size_t>(used) != text.size()) {
-    return fail("--logit-bias '{}' is not TOKEN:BIAS, such as 15043:-100", text);
-  }
-  return std::pair(token, bias);
-}
-
-Result<GenerateRequest> make_request(const LoadedModel& loaded, const Options& options,
-                                     const std::string& text) {
-  auto prompt = loaded.tokenizer->encode(text, {!options.no_special, options.parse_special});
-  if (!prompt) return prompt.error();
-  if (prompt->empty())
-    return fail("the text is empty and the model adds no token of its own: nothing to continue");
-  GenerateRequest request;
-  request.prompt = *std::move(prompt);
-  request.max_tokens = options.max_tokens;
-  if (!options.max_tokens_given) {  // the default ends where the model's context ends
-    auto room = loaded.model->config().context_length - static_cast<std::int64_t>(request.prompt.size());
-    request.max_tokens = std::min(request.max_tokens, std::max<std::int64_t>(room, 1));
-  }
-  request.n = options.n;
-  request.sampling = options.sampling;
-  for (const std::string& bias : options.logit_bias) {
-    auto parsed = parse_bias(bias);
-    if (!parsed) return parsed.error();
-    request.sampling.logit_bias.push_back(*parsed);
-  }
-  request.stop_strings = options.stop;
-  request.ignore_eos = options.ignore_eos;
-  return request;
 }
 
 void print_json(const LoadedModel& loaded, const GenerateRequest& request, const Printer& printer) {
@@ -111,46 +36,49 @@ void print_json(const LoadedModel& loaded, const GenerateRequest& request, const
   std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
-int run(const Options& options) {
-  auto text = read_text(options.text);
-  if (!text) return complain(text.error());
-  auto loaded = open_model(options.model);
-  if (loaded == nullptr) return 1;
-  auto request = make_request(*loaded, options, *text);
+int continue_text(const GenerationFlags& flags, LoadedModel& loaded, const std::string& text) {
+  auto request = make_request(loaded, flags, text, {!flags.no_special, flags.parse_special});
   if (!request) return complain(request.error());
-
   auto tokens = static_cast<std::int64_t>(request->prompt.size()) + request->max_tokens;
-  EngineOptions engine_options;
-  engine_options.schedule.max_sequences = std::min(options.n, engine_options.schedule.max_sequences);
-  engine_options.kv_pages = options.n * (tokens / kPageTokens + 2);
-  auto engine = Engine::create(*loaded->model, *loaded->backend, loaded->tokenizer.get(), engine_options);
+  auto engine = make_engine(loaded, flags.n, tokens);
   if (!engine) return complain(engine.error());
 
-  bool stream = !options.json && options.n == 1;
-  Printer printer(options.n, stream);
-  if (auto id = (*engine)->submit(*request, printer); !id) return complain(id.error());
-  if (stream) std::fputs(text->c_str(), stdout);
-  while (!(*engine)->idle()) (*engine)->step();
+  if (Status fits = (*engine)->check(*request); !fits.ok()) return complain(fits.error());
 
-  if (options.json) {
-    print_json(*loaded, *request, printer);
+  bool stream = !flags.json && flags.n == 1;
+  Printer printer(flags.n, stream);
+  if (stream) std::fputs(text.c_str(), stdout);
+  Status status = generate(**engine, *request, printer);
+  if (flags.json) {
+    print_json(loaded, *request, printer);
   } else if (stream) {
     std::puts("");
   } else {
     for (std::size_t i = 0; i < printer.texts().size(); ++i) {
-      fmt::print("--- {} ({})\n{}{}\n", i, name_of(printer.finishes()[i].reason), *text, printer.texts()[i]);
+      fmt::print("--- {} ({})\n{}{}\n", i, name_of(printer.finishes()[i].reason), text, printer.texts()[i]);
     }
   }
-  for (const Finish& finish : printer.finishes()) {
-    if (finish.reason == FinishReason::error) return complain(Error{finish.message});
+  return status.ok() ? 0 : complain(status.error());
+}
+
+int run(const GenerationFlags& flags) {
+  if (flags.chat && (flags.n != 1 || flags.json))
+    return complain(fail("--chat holds one conversation: leave -N and --json out"));
+  std::string text;
+  if (!flags.chat) {
+    auto read = read_text(flags.text);
+    if (!read) return complain(read.error());
+    text = *std::move(read);
   }
-  return 0;
+  auto loaded = open_model(flags.model);
+  if (loaded == nullptr) return 1;
+  return flags.chat ? chat(flags, *loaded) : continue_text(flags, *loaded, text);
 }
 
 }  // namespace
 
 void add_run(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GenerationFlags>();
   SamplingParams& s = options->sampling;
   s.temperature = 0.7f;
   add_model_flags(app, options->model);
@@ -176,11 +104,17 @@ void add_run(CLI::App& app, std::function<int()>& action) {
   boolean(app, "--no-special", options->no_special, "Do not put the BOS token before the text");
   boolean(app, "--parse-special", options->parse_special,
           "Special tokens spelled out in the text become tokens");
+  boolean(app, "--chat", options->chat,
+          "The text is a message, and the model answers by its chat template; without -p and -f each line of "
+          "standard input is one");
+  flag(app, "--system", options->system, "System message of the conversation");
+  add_chat_flags(app, options->model);
   boolean(app, "--json", options->json, "Answers, parameters in effect and fingerprint as JSON");
   app.footer(
       "Examples:\n"
       "  verbatim run -p \"Once upon a time\"\n"
       "  verbatim run -m model.gguf -f prompt.txt -n 64 --temperature 0.8 --top-p 0.95 --seed 7\n"
+      "  verbatim run -m model.gguf --chat --system \"Answer in one sentence.\"\n"
       "  verbatim run -m model.gguf -p \"Dear diary\" -N 3 --temperature 1 --json");
   app.callback([options, max_tokens, &action] {
     options->max_tokens_given = max_tokens->count() > 0;

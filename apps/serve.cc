@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "command.h"
+#include "conversation.h"
 #include "server/api.h"
 #include "server/http_server.h"
 
@@ -97,17 +98,6 @@ std::string default_name(const std::string& path) {
   return file.extension() == ".gguf" ? file.stem().string() : file.filename().string();
 }
 
-// What the template is given besides a conversation.
-ChatOptions chat_options(const LoadedModel& loaded) {
-  ChatOptions options;
-  const Tokenizer& tokenizer = *loaded.tokenizer;
-  if (tokenizer.bos()) options.bos_token = tokenizer.token_bytes(*tokenizer.bos());
-  if (tokenizer.eos()) options.eos_token = tokenizer.token_bytes(*tokenizer.eos());
-  jinja::Date& date = options.date;
-  std::sscanf(loaded.date.c_str(), "%d-%d-%d", &date.year, &date.month, &date.day);
-  return options;
-}
-
 Result<server::ServedModel> served_model(const Options& options, const LoadedModel& loaded,
                                          std::int64_t context) {
   server::ServedModel model;
@@ -117,14 +107,10 @@ Result<server::ServedModel> served_model(const Options& options, const LoadedMod
   model.created = std::time(nullptr);
   model.version = VERBATIM_VERSION;
   model.formats = std::make_shared<server::ResponseFormats>(*loaded.tokenizer);
-  const std::string& source = loaded.checkpoint.tokenizer.chat_template;
-  if (source.empty()) return model;
-  auto chat = ChatTemplate::create(source);
-  if (!chat)
-    return fail("the chat template cannot be used: {}; give another by --chat-template FILE",
-                chat.error().message);
-  model.chat = std::make_shared<const ChatTemplate>(*std::move(chat));
-  model.chat_options = chat_options(loaded);
+  auto conversation = conversation_template(loaded);
+  if (!conversation) return conversation.error();
+  model.chat = conversation->chat;
+  model.chat_options = conversation->options;
   return model;
 }
 
