@@ -29,7 +29,10 @@ Engine::Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const
       vocab_(model.config().vocab_size),
       scheduler_(options.schedule, options.kv_pages),
       pages_(model.kv_shape(), options.kv_pages),
-      logits_(static_cast<std::size_t>(options.schedule.max_logits_rows * vocab_)) {}
+      logits_(static_cast<std::size_t>(options.schedule.max_logits_rows * vocab_)),
+      sampler_([&backend](std::span<const float> v, float best, float temperature, float* e) {
+        backend.exp_of_logits(v.data(), best, temperature, static_cast<std::int64_t>(v.size()), e);
+      }) {}
 
 Status Engine::check(const GenerateRequest& r) const {
   auto prompt = static_cast<std::int64_t>(r.prompt.size());

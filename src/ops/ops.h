@@ -121,6 +121,10 @@ class Backend {
     float max = 0, log_sum = 0;
   };
   virtual void log_normalise(const float* z, std::int64_t rows, std::int64_t vocab, Normaliser* out) = 0;
+
+  // spec/sampling.h R5, R6: e[i] = exp((v[i] - best) / temperature)       v, e: (count)
+  // REQUIRES: v[i] finite, v[i] <= best, temperature > 0
+  virtual void exp_of_logits(const float* v, float best, float temperature, std::int64_t count, float* e) = 0;
 };
 
 }  // namespace verbatim

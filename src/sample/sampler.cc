@@ -9,9 +9,6 @@ namespace verbatim {
 
 namespace {
 
-// exp(-28) * 2^40 = 0.76: every t below has weight 0.
-constexpr float kWeightless = -28;
-
 // The lowest key of the shortest beginning of the ranking whose weight reaches `wanted`, one candidate at least.
 // Candidates are reordered. Each round halves the range in which the cut lies, so the work is linear.
 // REQUIRES: candidates is not empty and weighs `wanted` or more
@@ -117,16 +114,19 @@ std::int32_t Sampler::choose(const SamplingParams& params, DrawPlace place) {
 // F1, R5 .. R7, F2. A weight of 0 changes no sum and is never drawn, so its token is no candidate.
 void Sampler::weigh(float best, const SamplingParams& params) {
   RankKey cut = params.top_k > 0 ? best_keys(values_, static_cast<std::size_t>(params.top_k)).back() : 0;
+  e_.resize(values_.size());
+  exp_(values_, best, params.temperature, e_.data());
   candidates_.clear();
   for (std::size_t i = 0; i < values_.size(); ++i) {
+    std::uint64_t weight = spec::weight_of(e_[i]);
+    if (weight == 0 || e_[i] < params.min_p) continue;
     RankKey key = rank_key(values_[i], static_cast<std::int32_t>(i));
-    if (key < cut) continue;
-    float t = spec::relative_logit(values_[i], best, params.temperature);
-    if (t < kWeightless) continue;
-    float e = spec::exp(t);
-    std::uint64_t weight = spec::weight_of(e);
-    if (weight > 0 && e >= params.min_p) candidates_.push_back({key, weight});
+    if (key >= cut) candidates_.push_back({key, weight});
   }
+}
+
+void Sampler::exp_of_logits(std::span<const float> v, float best, float temperature, float* e) {
+  for (std::size_t i = 0; i < v.size(); ++i) e[i] = spec::exp(spec::relative_logit(v[i], best, temperature));
 }
 
 std::uint64_t Sampler::total_weight() const {

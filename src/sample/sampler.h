@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -22,8 +23,14 @@ using spec::TokenCounts;
 // Whether the parameters are in the ranges that SamplingParams states; errors name the field.
 Status check_sampling(const SamplingParams& params, std::int64_t vocab);
 
+// R5 and R6 of a row: e[i] = exp((v[i] - best) / temperature).   e: (v.size())
+using ExpOfLogits = std::function<void(std::span<const float> v, float best, float temperature, float* e)>;
+
 class Sampler {
  public:
+  // exp: equal to the page's on bits, such as a backend's (ops.h)
+  explicit Sampler(ExpOfLogits exp = exp_of_logits) : exp_(std::move(exp)) {}
+
   // logits: (vocab).  Error: a logit, or a logit after bias and penalties,
   // is not finite (the token is named).
   // REQUIRES: check_sampling(params, vocab) is ok; every token in counts < vocab; some token is allowed
@@ -42,6 +49,11 @@ class Sampler {
   std::uint64_t total_weight() const;
   std::int32_t draw(const SamplingParams& params, DrawPlace place) const;
 
+  // As the page has it.
+  static void exp_of_logits(std::span<const float> v, float best, float temperature, float* e);
+
+  ExpOfLogits exp_;
+  std::vector<float> e_;              // of values_
   std::vector<float> values_;         // logits after bias and penalties: (vocab), then of allowed tokens only
   std::vector<std::int32_t> tokens_;  // the allowed tokens, where not all are
   std::vector<Candidate> candidates_;  // by increasing place in values_, each of weight > 0

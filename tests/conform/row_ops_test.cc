@@ -226,6 +226,21 @@ TEST_P(RowOps, LogNormalise) {
   }
 }
 
+TEST_P(RowOps, ExpOfLogits) {
+  for (float temperature : {1.0f, 0.7f, 1e-3f, 1e-40f, 3e38f}) {
+    for (std::int64_t count : {1, 2, 15, 16, 17, 100, 1023, 32000}) {
+      std::vector<float> v(static_cast<std::size_t>(count));
+      for (float& x : v) x = uniform(random(), -40, 8);
+      v[0] = -3e38f;
+      float best = *std::max_element(v.begin(), v.end());
+      std::vector<float> expected(v.size()), actual(v.size());
+      reference().exp_of_logits(v.data(), best, temperature, count, expected.data());
+      backend().exp_of_logits(v.data(), best, temperature, count, actual.data());
+      EXPECT_TRUE(same_bits("exp_of_logits", expected, actual, count)) << "temperature " << temperature;
+    }
+  }
+}
+
 TEST_P(RowOps, LogNormaliseOfZerosOfBothSignsHasOneMaximum) {
   std::vector<float> z = {-0.0f, 0.0f, -0.0f};
   for (std::int64_t first : {0, 1}) {

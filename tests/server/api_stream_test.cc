@@ -69,8 +69,8 @@ TEST_F(ApiStreams, ChatSaysWhatTheBodySays) {
     ASSERT_EQ(joined.size(), body["choices"].size());
     for (const Json& choice : body["choices"]) {
       const Joined& j = joined[choice["index"]];
-      EXPECT_EQ(j.text, choice["message"]["content"]);
-      EXPECT_EQ(j.finish, choice["finish_reason"]);
+      EXPECT_EQ(Json(j.text), choice["message"]["content"]);
+      EXPECT_EQ(Json(j.finish), choice["finish_reason"]);
       if (choice["logprobs"].is_object()) {
         EXPECT_EQ(j.logprobs, choice["logprobs"]["content"]);
       }

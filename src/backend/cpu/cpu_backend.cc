@@ -170,6 +170,12 @@ class CpuBackend final : public Backend {
     }
   }
 
+  void exp_of_logits(const float* v, float best, float temperature, std::int64_t count, float* e) override {
+    pool_.for_range(count, kGrainElements, [&](std::int64_t begin, std::int64_t end, int) {
+      kernels_.ops.exp_of_logits(v + begin, best, temperature, end - begin, e + begin);
+    });
+  }
+
  private:
   RowLayout layout(std::int64_t k, int limbs) const { return RowLayout::of(kernels_.gemm.form, k, limbs); }
 

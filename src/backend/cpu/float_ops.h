@@ -55,6 +55,8 @@ struct FloatOps {
   float (*max)(const float* z, std::int64_t n);
   // lanes64 of exp(z[i] - m)   REQUIRES: no NaN, z[i] <= m < infinity
   float (*sum_of_exp)(const float* z, std::int64_t n, float m);
+  // e[i] = exp((v[i] - best) / temperature)   v, e: (n)   REQUIRES: no NaN, v[i] <= best < infinity
+  void (*exp_of_logits)(const float* v, float best, float temperature, std::int64_t n, float* e);
 
   // spec/attention.h R3 to R6 of one row and one block.
   //   a: (128) scores, of which [begin, end) are visible; what lies elsewhere is overwritten

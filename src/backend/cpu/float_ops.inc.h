@@ -235,6 +235,13 @@ float sum_of_exp(const float* z, std::int64_t n, float m) {
   });
 }
 
+void exp_of_logits(const float* v, float best, float temperature, std::int64_t n, float* e) {
+  Vec shift = broadcast(best), divisor = broadcast(temperature);
+  each16(n, [&](std::int64_t i, auto extent) {
+    store(e + i, exp_of_nonpositive((load(v + i, extent) - shift) / divisor), extent);  // R5, R6
+  });
+}
+
 // ---- attention ----
 
 BlockShare attend_block(float* a, const float* value_scale, std::int64_t begin, std::int64_t end, int limbs,
@@ -287,8 +294,8 @@ void divide(const float* o, float l, std::int64_t d, float* y) {
   each16(d, [&](std::int64_t j, auto extent) { store(y + j, load(o + j, extent) / divisor, extent); });
 }
 
-constexpr FloatOps kFloatOps = {quantise, rms_norm,   swiglu,       rope,  add,
-                                max,      sum_of_exp, attend_block, merge, divide};
+constexpr FloatOps kFloatOps = {quantise,   rms_norm,      swiglu,       rope,  add,   max,
+                                sum_of_exp, exp_of_logits, attend_block, merge, divide};
 
 }  // namespace
 }  // namespace verbatim::cpu

@@ -11,6 +11,7 @@
 #include "spec/log_softmax.h"
 #include "spec/rms_norm.h"
 #include "spec/rope.h"
+#include "spec/sampling.h"
 #include "spec/swiglu.h"
 
 namespace verbatim {
@@ -161,6 +162,10 @@ class ReferenceBackend final : public Backend {
       spec::LogNormaliser normaliser = spec::log_normaliser(z + row * vocab, vocab);
       out[row] = {normaliser.max, normaliser.log_sum};
     });
+  }
+
+  void exp_of_logits(const float* v, float best, float temperature, std::int64_t count, float* e) override {
+    for (std::int64_t i = 0; i < count; ++i) e[i] = spec::exp(spec::relative_logit(v[i], best, temperature));
   }
 
  private:
