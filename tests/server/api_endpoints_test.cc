@@ -271,7 +271,7 @@ TEST_F(ApiEndpoints, StopsAndBias) {
   EXPECT_EQ(stopped["text"], text.substr(0, text.find(stop)));
 
   Json stop_token = asked;
-  stop_token["stop_token_ids"] = {plain["token_ids"][2]};
+  stop_token["stop_token_ids"] = Json::array({plain["token_ids"][2]});
   stopped = server.answer("/v1/completions", stop_token)["choices"][0];
   EXPECT_EQ(stopped["finish_reason"], "stop");
   EXPECT_EQ(stopped["stop_reason"], plain["token_ids"][2]);
