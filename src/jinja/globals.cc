@@ -23,11 +23,12 @@ Value range(const Call& call) {
   const long double distance = static_cast<long double>(stop) - static_cast<long double>(start);
   const long double count = distance / static_cast<long double>(step);
   if (count > static_cast<long double>(kMaxRange)) raise("range() has more than {} items", kMaxRange);
-  // Below that many items the subtraction cannot overflow.
   const bool empty = step > 0 ? start >= stop : start <= stop;
-  const std::int64_t items = empty      ? 0
-                             : step > 0 ? (stop - start - 1) / step + 1
-                                        : (start - stop - 1) / -step + 1;
+  // Distances of 64-bit integers need the unsigned type.
+  const auto from = static_cast<std::uint64_t>(start), to = static_cast<std::uint64_t>(stop),
+             by = static_cast<std::uint64_t>(step);
+  const std::uint64_t steps = step > 0 ? (to - from - 1) / by : (from - to - 1) / (0 - by);
+  const std::int64_t items = empty ? 0 : static_cast<std::int64_t>(steps) + 1;
   if (items > kMaxRange) raise("range() has more than {} items", kMaxRange);
   return call.heap().object(std::make_shared<Range>(start, step, items, stop));
 }

@@ -59,17 +59,16 @@ TEST(Content, OfOtherKindsIsRefusedByName) {
 }
 
 TEST(Content, NullBecomesEmptyOnlyWhereItMust) {
-  const Json messages = {{{"role", "assistant"}, {"content", nullptr}}};
+  const Json messages = Json::array({{{"role", "assistant"}, {"content", nullptr}}});
   EXPECT_EQ(outcome("{% for m in messages %}{{ m.content is none }}{% endfor %}", messages), "True");
   EXPECT_EQ(outcome("{% for m in messages %}<{{ m.content + '' }}>{% endfor %}", messages), "<>");
   EXPECT_EQ(outcome("{% for m in messages %}<{{ m.content }}>{% endfor %}", messages), "<>");
 }
 
 Json calling(Json arguments) {
-  return {{{"role", "assistant"},
-           {"content", ""},
-           {"tool_calls",
-            {{{"id", "1"}, {"type", "function"}, {"function", {{"name", "f"}, {"arguments", arguments}}}}}}}};
+  const Json call = {
+      {"id", "1"}, {"type", "function"}, {"function", {{"name", "f"}, {"arguments", arguments}}}};
+  return Json::array({{{"role", "assistant"}, {"content", ""}, {"tool_calls", Json::array({call})}}});
 }
 
 TEST(ToolCalls, ArgumentsTakeTheFormThatTheTemplateReads) {

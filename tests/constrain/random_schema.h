@@ -60,7 +60,7 @@ class RandomSchema {
       default: {
         Json s = object(depth), more = object(depth);
         more.erase("additionalProperties");
-        s["allOf"] = {more};
+        s["allOf"] = Json::array({more});
         return s;
       }
     }

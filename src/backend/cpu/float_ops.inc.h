@@ -238,7 +238,9 @@ float sum_of_exp(const float* z, std::int64_t n, float m) {
 void exp_of_logits(const float* v, float best, float temperature, std::int64_t n, float* e) {
   Vec shift = broadcast(best), divisor = broadcast(temperature);
   each16(n, [&](std::int64_t i, auto extent) {
-    store(e + i, exp_of_nonpositive((load(v + i, extent) - shift) / divisor), extent);  // R5, R6
+    Vec t = (load(v + i, extent) - shift) / divisor;  // R5
+    // The lanes beyond a row's end may be positive, and are brought to 0.
+    store(e + i, exp_of_nonpositive(min(broadcast(0), t)), extent);  // R6
   });
 }
 
