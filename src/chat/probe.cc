@@ -42,11 +42,14 @@ ChatTemplate::Takes probe(const jinja::Template& compiled) {
   };
   const Json question = user(content(kNeedle)), object = {{"key", kNeedle}};
 
-  takes.object_arguments = shows(rendered(compiled, {assistant_calling(content("x"), object)})) ||
-                           !shows(rendered(compiled, {assistant_calling(content("x"), object.dump())}));
+  takes.object_arguments =
+      shows(rendered(compiled, Json::array({assistant_calling(content("x"), object)}))) ||
+      !shows(rendered(compiled, Json::array({assistant_calling(content("x"), object.dump())})));
   const Json arguments = takes.object_arguments ? object : Json(object.dump());
-  const std::string with_text = rendered(compiled, {question, assistant_calling(content(""), arguments)});
-  const std::string with_null = rendered(compiled, {question, assistant_calling(nullptr, arguments)});
+  const std::string with_text =
+      rendered(compiled, Json::array({question, assistant_calling(content(""), arguments)}));
+  const std::string with_null =
+      rendered(compiled, Json::array({question, assistant_calling(nullptr, arguments)}));
   takes.null_content =
       with_text.empty() || (!with_null.empty() && with_null.find("None") == std::string::npos);
   return takes;
