@@ -1,7 +1,7 @@
 // Sampler: spec/sampling.h, made fast: no sort of the vocabulary.
 //
-// The answer is spec::sample's for every input, ties included. A Sampler holds scratch memory and nothing
-// else: the same call gives the same token whatever was sampled before. Not thread safe.
+// The answer is spec::sample's for every input, ties included. A Sampler holds its exponential and scratch
+// memory: the same call gives the same token whatever was sampled before. Not thread safe.
 #pragma once
 
 #include <cstdint>
