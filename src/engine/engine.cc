@@ -5,6 +5,26 @@
 
 namespace verbatim {
 
+namespace {
+
+// Takes faulted rows, and what follows them in their sequences, out of a computed plan. Gives the sequences and why.
+std::map<SequenceId, std::string> leave_out(const std::vector<RowFault>& faults, Plan& plan) {
+  std::map<SequenceId, std::string> faulted;
+  for (const RowFault& fault : faults) {
+    auto after = std::ranges::upper_bound(plan.batch.segments, fault.row, {}, &Segment::first_row);
+    auto segment = static_cast<std::size_t>(after - plan.batch.segments.begin()) - 1;
+    PlannedRows& rows = plan.sequences[segment];
+    const std::int64_t good = fault.row - plan.batch.segments[segment].first_row;
+    if (good >= rows.rows) continue;  // an earlier row has faulted
+    rows.logits = std::max<std::int64_t>(rows.logits - (rows.rows - good), 0);
+    rows.rows = good;
+    faulted.insert_or_assign(rows.id, fault.message);
+  }
+  return faulted;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Engine>> Engine::create(Model& model, Backend& backend, const Tokenizer* tokenizer,
                                                const EngineOptions& options) {
   const SchedulerOptions& schedule = options.schedule;
@@ -48,6 +68,10 @@ Status Engine::check(const GenerateRequest& r) const {
       return fail("{} is {}, must be in 0 .. {}", field, *count, vocab_);
   if (r.prompt_from < 0 || r.prompt_from > prompt)
     return fail("prompt_from is {}, must be in 0 .. {}", r.prompt_from, prompt);
+  for (std::int32_t token : r.draft)
+    if (token < 0 || token >= vocab_)
+      return fail("draft holds token {} of a vocabulary of {}", token, vocab_);
+  if (!r.draft.empty() && r.n > 1) return fail("draft is for one answer, n is {}", r.n);
   if (r.max_chunk < 0) return fail("max_chunk is {}, must be 0 (no limit) or more", r.max_chunk);
   for (const std::string& stop : r.stop_strings)
     if (stop.empty()) return fail("stop holds an empty string");
@@ -79,8 +103,10 @@ Result<RequestId> Engine::submit(GenerateRequest request, TokenSink& sink) {
   const GenerateRequest& asked = made.asked;
   made.open_answers = asked.n;
 
+  Sequence answers{id, asked.n, Answer(asked, 0, tokenizer_), Draft(asked.draft)};
   NewSequence sequence;
   sequence.tokens = asked.prompt;
+  if (asked.max_tokens > 0) std::ranges::copy(propose(answers), std::back_inserter(sequence.tokens));
   auto prompt = static_cast<std::int64_t>(asked.prompt.size());
   sequence.first_wanted = asked.max_tokens > 0 ? prompt - 1 : prompt;
   if (asked.logits || asked.prompt_logprobs)
@@ -88,8 +114,7 @@ Result<RequestId> Engine::submit(GenerateRequest request, TokenSink& sink) {
   sequence.max_chunk = asked.max_chunk;
   sequence.slots = asked.n;
   sequence.use_prefix_index = asked.use_prefix_cache;
-  sequences_.emplace(scheduler_.add(std::move(sequence)),
-                     Sequence{id, asked.n, Answer(asked, 0, tokenizer_)});
+  sequences_.emplace(scheduler_.add(std::move(sequence)), std::move(answers));
   return id;
 }
 
@@ -104,9 +129,17 @@ void Engine::step() {
   for (PageCopy copy : plan.copies) pages_.copy_page(copy.from, copy.to);
   std::vector<RowFault> faults = model_.forward(plan.batch, pages_, logits_.data());
   note(plan);
-  end_faulted(plan, faults);
+  std::map<SequenceId, std::string> faulted = leave_out(faults, plan);
   scheduler_.commit(plan);
-  for (const PlannedRows& rows : plan.sequences) deliver(rows);
+  for (const PlannedRows& rows : plan.sequences) {
+    const bool stands = deliver(rows);
+    auto fault = faulted.find(rows.id);
+    if (!stands || fault == faulted.end()) continue;
+    Finish finish;
+    finish.reason = FinishReason::error;
+    finish.message = std::move(fault->second);
+    end(rows.id, std::move(finish));
+  }
 }
 
 void Engine::end_cancelled() {
@@ -117,20 +150,6 @@ void Engine::end_cancelled() {
     Finish finish;
     finish.reason = FinishReason::cancelled;
     for (SequenceId id : open) end(id, finish);
-  }
-}
-
-void Engine::end_faulted(const Plan& plan, const std::vector<RowFault>& faults) {
-  for (const RowFault& fault : faults) {
-    auto after = std::ranges::upper_bound(plan.batch.segments, fault.row, {}, &Segment::first_row);
-    auto segment = static_cast<std::size_t>(after - plan.batch.segments.begin()) - 1;
-    const PlannedRows& rows = plan.sequences[segment];
-    if (!sequences_.contains(rows.id)) continue;  // an earlier row ended it
-    deliver_rows(rows, rows.first_position + fault.row - plan.batch.segments[segment].first_row);
-    Finish finish;
-    finish.reason = FinishReason::error;
-    finish.message = fault.message;
-    end(rows.id, std::move(finish));
   }
 }
 
@@ -150,33 +169,36 @@ void Engine::note(const Plan& plan) {
   }
 }
 
-void Engine::deliver(const PlannedRows& rows) {
-  if (!sequences_.contains(rows.id)) return;  // it ended with an error
-  deliver_rows(rows, rows.first_position + rows.rows);
-  if (scheduler_.remaining(rows.id) > 0) return;
-  if (requests_.at(sequences_.at(rows.id).request).asked.max_tokens == 0) {
-    Finish finish;
-    finish.reason = FinishReason::length;
-    end(rows.id, std::move(finish));
-    return;
+// Hands out what the logits of these rows decide. False: the sequence ended, or goes on otherwise than planned.
+bool Engine::deliver(const PlannedRows& rows) {
+  const std::int64_t end_position = rows.first_position + rows.rows;
+  for (std::int64_t i = 0; i < rows.logits; ++i) {
+    const std::int64_t position = end_position - rows.logits + i;
+    const std::span<const float> logits = logits_row(rows.first_logits + i);
+    show(rows.id, position, logits);
+    const GenerateRequest& asked = requests_.at(sequences_.at(rows.id).request).asked;
+    if (asked.max_tokens == 0 || position + 1 < static_cast<std::int64_t>(asked.prompt.size())) continue;
+    bool stands = true;
+    for (SequenceId answer : fork(rows.id)) stands &= draw(answer, position, logits);
+    if (!stands) return false;
   }
-  std::vector<SequenceId> answers = fork(rows.id);
-  for (SequenceId id : answers) draw(id, logits_row(rows.first_logits + rows.logits - 1));
+  if (scheduler_.remaining(rows.id) > 0) return true;
+  Finish finish;  // a prompt of which nothing is drawn
+  finish.reason = FinishReason::length;
+  end(rows.id, std::move(finish));
+  return false;
 }
 
-// What the sink wants to see of the logits at positions before `end`.
-void Engine::deliver_rows(const PlannedRows& rows, std::int64_t end) {
-  const Sequence& sequence = sequences_.at(rows.id);
+// What the sink wants to see of the logits at a position.
+void Engine::show(SequenceId id, std::int64_t position, std::span<const float> logits) {
+  const Sequence& sequence = sequences_.at(id);
   const Request& request = requests_.at(sequence.request);
   const GenerateRequest& asked = request.asked;
-  std::int64_t first = rows.first_position + rows.rows - rows.logits;  // position of its first row of logits
-  for (std::int64_t position = std::max(first, asked.prompt_from); position < end; ++position) {
-    std::span<const float> row = logits_row(rows.first_logits + position - first);
-    if (asked.logits) request.sink->on_logits(sequence.answer.choice(), position, row);
-    auto next = static_cast<std::size_t>(position + 1);
-    if (asked.prompt_logprobs && next < asked.prompt.size())
-      request.sink->on_prompt_token(position + 1, logprobs(row, asked.prompt[next], *asked.prompt_logprobs));
-  }
+  if (position < asked.prompt_from) return;
+  if (asked.logits) request.sink->on_logits(sequence.answer.choice(), position, logits);
+  auto next = static_cast<std::size_t>(position + 1);
+  if (asked.prompt_logprobs && next < asked.prompt.size())
+    request.sink->on_prompt_token(position + 1, logprobs(logits, asked.prompt[next], *asked.prompt_logprobs));
 }
 
 // The sequences of all answers that a computed prompt (or a later token) stands for, by increasing choice.
@@ -187,39 +209,65 @@ std::vector<SequenceId> Engine::fork(SequenceId id) {
   std::int64_t n = std::exchange(prompt.answers, 1);
   for (std::int64_t choice = 1; choice < n; ++choice) {
     answers.push_back(scheduler_.fork(id));
-    sequences_.emplace(answers.back(), Sequence{prompt.request, 1, Answer(asked, choice, tokenizer_)})
+    sequences_
+        .emplace(answers.back(), Sequence{prompt.request, 1, Answer(asked, choice, tokenizer_), prompt.draft})
         .first->second.answer.witness = prompt.answer.witness;
   }
   return answers;
 }
 
-void Engine::draw(SequenceId id, std::span<const float> logits) {
+// Draws the token that follows `position`. False: the answer ends here, or its draft was wrong.
+bool Engine::draw(SequenceId id, std::int64_t position, std::span<const float> logits) {
   Sequence& sequence = sequences_.at(id);
   Answer& answer = sequence.answer;
   const Request& request = requests_.at(sequence.request);
   answer.allowed_tokens(vocab_, allowed_);
   if (!allowed_.empty() && std::ranges::all_of(allowed_, [](std::uint64_t word) { return word == 0; }))
     return end(id, without_tokens(answer));
-  auto position = static_cast<std::int64_t>(scheduler_.tokens(id).size());
-  DrawPlace place{static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(answer.choice())};
+  DrawPlace place{static_cast<std::uint64_t>(position + 1), static_cast<std::uint64_t>(answer.choice())};
   Result<std::int32_t> token =
       sampler_.sample(logits, request.asked.sampling, answer.counts(), place, allowed_);
   if (!token.ok()) {
     Finish finish;
     finish.reason = FinishReason::error;
     finish.message = token.error().message;
-    end(id, std::move(finish));
-    return;
+    return end(id, std::move(finish));
   }
   ++stats_.drawn_tokens;
-  TokenEvent event{answer.choice(), position, *token, answer.accept(*token), std::nullopt};
+  TokenEvent event{answer.choice(), position + 1, *token, answer.accept(*token), std::nullopt};
   if (request.asked.logprobs) event.logprobs = logprobs(logits, *token, *request.asked.logprobs);
   request.sink->on_token(event);
-  if (std::optional<Finish> finish = answer.ending()) {
-    end(id, std::move(*finish));
-  } else {
-    scheduler_.append(id, *token);
+  if (std::optional<Finish> finish = answer.ending()) return end(id, std::move(*finish));
+  return go_on(id, position + 1, *token);
+}
+
+// The answer has `token` at `position`. False: its draft had another there.
+bool Engine::go_on(SequenceId id, std::int64_t position, std::int32_t token) {
+  Sequence& sequence = sequences_.at(id);
+  sequence.draft.accept(token);
+  const std::vector<std::int32_t>& tokens = scheduler_.tokens(id);
+  const bool proposed = position < static_cast<std::int64_t>(tokens.size());
+  if (proposed && tokens[static_cast<std::size_t>(position)] == token) {
+    ++sequence.draft_accepted;
+    ++stats_.draft_accepted;
+    return true;
   }
+  if (proposed) scheduler_.rewind(id, position);
+  std::vector<std::int32_t> next = {token};
+  std::ranges::copy(propose(sequence), std::back_inserter(next));
+  scheduler_.append(id, next);
+  return !proposed;
+}
+
+// What the draft has to try after the answer's last token, as far as it may ever be computed.
+std::span<const std::int32_t> Engine::propose(Sequence& sequence) {
+  const std::int64_t max_tokens = requests_.at(sequence.request).asked.max_tokens;
+  std::span<const std::int32_t> proposal = sequence.draft.proposal();
+  const std::int64_t room = max_tokens - 1 - sequence.answer.tokens();  // the last token is never fed back
+  proposal = proposal.first(std::min(proposal.size(), static_cast<std::size_t>(room)));
+  sequence.draft_tokens += static_cast<std::int64_t>(proposal.size());
+  stats_.draft_tokens += static_cast<std::int64_t>(proposal.size());
+  return proposal;
 }
 
 // The end of an answer that no token can continue.
@@ -231,12 +279,14 @@ Finish Engine::without_tokens(const Answer& answer) const {
   return finish;
 }
 
-// Ends the answers that a sequence stands for: all n of a prompt that has not forked yet.
-void Engine::end(SequenceId id, Finish finish) {
+// Ends the answers that a sequence stands for: all n of a prompt that has not forked yet. False: nothing goes on.
+bool Engine::end(SequenceId id, Finish finish) {
   Sequence& sequence = sequences_.at(id);
   Answer& answer = sequence.answer;
   finish.text = answer.flush();
   finish.tokens = answer.tokens();
+  finish.draft_tokens = sequence.draft_tokens;
+  finish.draft_accepted = sequence.draft_accepted;
   finish.witness = answer.witness;
   finish.witness.cached_tokens = scheduler_.history(id).prefix_hit_tokens;
   finish.witness.preemptions = scheduler_.history(id).preemptions;
@@ -252,6 +302,7 @@ void Engine::end(SequenceId id, Finish finish) {
     finish.choice = choice;
     sink.on_finish(finish);
   }
+  return false;
 }
 
 Logprobs Engine::logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const {

@@ -8,8 +8,9 @@
 //   5. A sequence whose row met a value that is not finite ends with an error, after what came before that
 //      row; its neighbours do not notice.
 //   6. Logits and logprobs of prompt positions go to the sink, each once.
-//   7. When its last token is computed, the next is drawn, from those that the request's constraint allows;
-//      with n > 1 the prompt forks into n sequences first.
+//   7. From the logits of its last token the next is drawn, from those that the request's constraint allows;
+//      with n > 1 the prompt forks into n sequences first. Where the request's draft proposed tokens, their rows
+//      were computed in the same step: while the drawn token is the proposed one, the next row counts too.
 //   8. A stop token, a stop string, a fulfilled constraint, max_tokens, cancel() or an error ends an answer;
 //      its pages stay in the prefix cache.
 //
@@ -28,6 +29,7 @@
 
 #include "base/result.h"
 #include "engine/answer.h"
+#include "engine/draft.h"
 #include "engine/request.h"
 #include "engine/token_sink.h"
 #include "model/model.h"
@@ -44,8 +46,9 @@ struct EngineOptions {
 
 struct EngineStats {
   std::int64_t steps = 0, rows = 0, logits_rows = 0, drawn_tokens = 0;
-  std::int64_t most_rows = 0, most_sequences = 0;  // in one step
-  std::int64_t running = 0, waiting = 0;           // sequences, now
+  std::int64_t draft_tokens = 0, draft_accepted = 0;  // proposed, and drawn as proposed
+  std::int64_t most_rows = 0, most_sequences = 0;     // in one step
+  std::int64_t running = 0, waiting = 0;              // sequences, now
   // Reclaimable: cached, and used by no sequence. free + reclaimable == pages: nobody uses any.
   std::int64_t pages = 0, pages_free = 0, pages_reclaimable = 0, pages_cached = 0;
   std::int64_t evictions = 0;
@@ -88,19 +91,22 @@ class Engine {
     RequestId request = 0;
     std::int64_t answers = 1;  // that it stands for: n until the prompt forks
     Answer answer;
+    Draft draft;
+    std::int64_t draft_tokens = 0, draft_accepted = 0;
   };
 
   Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const EngineOptions& options);
 
   void end_cancelled();
-  void end_faulted(const Plan& plan, const std::vector<RowFault>& faults);
   void note(const Plan& plan);
-  void deliver(const PlannedRows& rows);
-  void deliver_rows(const PlannedRows& rows, std::int64_t end);
+  bool deliver(const PlannedRows& rows);
+  void show(SequenceId id, std::int64_t position, std::span<const float> logits);
   std::vector<SequenceId> fork(SequenceId id);
-  void draw(SequenceId id, std::span<const float> logits);
+  bool draw(SequenceId id, std::int64_t position, std::span<const float> logits);
+  bool go_on(SequenceId id, std::int64_t position, std::int32_t token);
+  std::span<const std::int32_t> propose(Sequence& sequence);
   Finish without_tokens(const Answer& answer) const;
-  void end(SequenceId id, Finish finish);
+  bool end(SequenceId id, Finish finish);
   Logprobs logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const;
   std::span<const float> logits_row(std::int64_t i) const;  // (vocab)
 

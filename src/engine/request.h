@@ -1,7 +1,7 @@
 // GenerateRequest: one prompt and what is wanted of it. A plain value; Engine::submit checks it.
 //
-// The answer is a function of the model and of this value. `max_chunk` and `use_prefix_cache` change when
-// work happens, never a bit of it; they are there for tests and for `score`.
+// The answer is a function of the model and of this value. `draft`, `max_chunk` and `use_prefix_cache` change
+// when work happens, never a bit of it; the last two are there for tests and for `score`.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,9 @@ struct GenerateRequest {
   // Prompt positions before this one are left out of prompt_logprobs and logits,
   // and may so come from the prefix cache.
   std::int64_t prompt_from = 0;
+
+  // Tokens that the answer is expected to have (draft.h): where it has them, it comes faster. With n == 1.
+  std::vector<std::int32_t> draft;
 
   bool use_prefix_cache = true;
   // Most rows in one step. 0: as many as fit; 1: the prompt goes the way of decoding.

@@ -43,6 +43,8 @@ struct Finish {
   std::optional<std::int32_t> stop_token;  // stop: by this token,
   std::string stop_string;                 //       or by this string; neither: the constraint is fulfilled
   std::int64_t tokens = 0;                 // drawn for this answer, a stop token included
+  std::int64_t draft_tokens = 0;           // that the request's draft proposed,
+  std::int64_t draft_accepted = 0;         // and of these, that were drawn
   Witness witness;
 };
 

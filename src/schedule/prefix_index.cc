@@ -55,6 +55,7 @@ PrefixIndex::PrefixIndex(BlockPool& pool)
 PrefixIndex::~PrefixIndex() = default;
 
 PageId PrefixIndex::page_of(const Node* node) const { return node->page; }
+PrefixIndex::Node* PrefixIndex::parent_of(const Node* node) const { return node->parent; }
 
 PrefixIndex::Match PrefixIndex::match(TokenSpan tokens) {
   Match match{{}, 0, root()};

@@ -50,6 +50,7 @@ class PrefixIndex {
   // REQUIRES: the path to `parent` is whole pages, used by the caller; page is used and not cached
   Node* insert(Node* parent, TokenSpan tokens, PageId page);
   PageId page_of(const Node* node) const;
+  Node* parent_of(const Node* node) const;
 
   // Gives up the least recently used page that has no user and nothing below it; false: there is none.
   bool evict();

@@ -58,9 +58,11 @@ Plan Scheduler::plan() {
   std::vector<SequenceId> order(running_.begin(), running_.end());
   for (SequenceId id : order) sequences_.at(id).planned = false;
   std::stable_partition(order.begin(), order.end(),
-                        [&](SequenceId id) { return sequences_.at(id).remaining() == 1; });
+                        [&](SequenceId id) { return sequences_.at(id).decodes(); });
   bool all_served = true;
+  left.others = static_cast<std::int64_t>(order.size());
   for (SequenceId id : order) {
+    --left.others;
     if (running_.contains(id)) all_served &= plan_rows(id, left, plan);
   }
   // A newcomer would take pages or rows that an older sequence just went without.
@@ -72,10 +74,10 @@ Plan Scheduler::plan() {
 bool Scheduler::plan_rows(SequenceId id, Budget& left, Plan& plan) {
   Sequence& s = sequences_.at(id);
   CHECK(s.remaining() > 0, "sequence {} has nothing to compute: append() or remove() was not called", id);
-  std::int64_t rows = std::min(s.remaining(), left.rows);
-  if (s.max_chunk > 0) rows = std::min(rows, s.max_chunk);
   std::int64_t before_wanted = std::max<std::int64_t>(s.first_wanted - s.computed, 0);
-  rows = std::min(rows, before_wanted + left.logits);
+  std::int64_t rows = std::min(s.remaining(), before_wanted + left.logits - left.others);
+  rows = std::min(rows, s.decodes() ? left.rows - left.others : left.rows);
+  if (s.max_chunk > 0) rows = std::min(rows, s.max_chunk);
   rows = reserve(id, rows, plan);
   if (rows == 0) return false;
 
@@ -251,11 +253,26 @@ void Scheduler::index_whole_pages(Sequence& s) {
   }
 }
 
-void Scheduler::append(SequenceId id, std::int32_t token) {
+void Scheduler::append(SequenceId id, TokenSpan tokens) {
   Sequence& s = sequences_.at(id);
-  CHECK(s.remaining() == 0, "a token was appended to sequence {}, which has {} left to compute", id,
-        s.remaining());
-  s.tokens.push_back(token);
+  CHECK(s.remaining() == 0, "{} tokens were appended to sequence {}, which has {} left to compute",
+        tokens.size(), id, s.remaining());
+  s.tokens.insert(s.tokens.end(), tokens.begin(), tokens.end());
+}
+
+void Scheduler::rewind(SequenceId id, std::int64_t position) {
+  Sequence& s = sequences_.at(id);
+  CHECK(position >= 1 && position <= s.first_wanted,
+        "sequence {} goes back to {}, its logits were given to {}", id, position, s.first_wanted);
+  s.tokens.resize(static_cast<std::size_t>(position));
+  s.first_wanted = position;
+  s.computed = std::min(s.computed, position);
+  for (auto kept = static_cast<std::size_t>(pages_needed(s.computed)); s.pages.size() > kept;) {
+    pool_.release(s.pages.back());
+    s.pages.pop_back();
+  }
+  for (; s.indexed_pages * kPageTokens > s.computed; --s.indexed_pages)
+    s.indexed = index_.parent_of(s.indexed);
 }
 
 SequenceId Scheduler::fork(SequenceId parent) {

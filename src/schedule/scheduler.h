@@ -3,15 +3,17 @@
 //
 //   plan()    picks rows and pages     -> Plan: a StepBatch, and page copies to make before it runs
 //   commit()  the plan was computed: state moves forward
-//   append(), fork(), remove()         the caller's verdict on each sequence whose last token was computed
+//   append(), rewind(), fork(), remove()
+//             the caller's verdict on each sequence whose wanted logits were computed
 //
 // A pure state machine: it knows no device, no clock and no randomness,
 // and the same calls give the same plans.
 //
 // Rules
-//   order      A sequence's id is its age. Sequences with one token left to compute (decode rows) come first,
-//              then the others, cut into chunks, each group oldest first, until a limit of the step is
-//              reached. Then waiting sequences are admitted, oldest first; none overtakes.
+//   order      A sequence's id is its age. Sequences that want the logits of all they have left come first:
+//              decode rows, and the tokens that a draft adds to them. Then the others. Both are cut into
+//              chunks, oldest first, until a limit of the step is reached; no draft takes the row that a later
+//              sequence needs to move. Then waiting sequences are admitted, oldest first; none overtakes.
 //   memory     When no page is left, the prefix index gives one up; else the youngest sequence that is
 //              younger than the one in need, and not in this plan yet, loses all its pages and waits
 //              (preemption by recompute); else the one in need sits this step out.
@@ -100,8 +102,11 @@ class Scheduler {
   // Sequences removed since plan() are passed over: their rows are forgotten.  REQUIRES: the last plan, once
   void commit(const Plan& plan);
 
-  // A sequence whose tokens are all computed goes on with one more, whose logits will be wanted.
-  void append(SequenceId id, std::int32_t token);
+  // A sequence whose tokens are all computed goes on with some more, whose logits will all be wanted.
+  void append(SequenceId id, TokenSpan tokens);
+  // A sequence forgets its tokens from `position` on, computed or not. What was computed of them stays in the
+  // prefix index, where it is true.  REQUIRES: position >= 1, and the logits before it were all given
+  void rewind(SequenceId id, std::int64_t position);
   // A new sequence with the same tokens, all computed, in the same pages;
   // it takes over one of the parent's slots.
   SequenceId fork(SequenceId parent);
@@ -140,10 +145,12 @@ class Scheduler {
 
     std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
     std::int64_t remaining() const { return size() - computed; }
+    bool decodes() const { return computed >= first_wanted; }
     TokenSpan block_tokens(std::int64_t block, std::int64_t count) const;
   };
   struct Budget {
     std::int64_t rows = 0, logits = 0;
+    std::int64_t others = 0;  // running sequences whose turn is still to come: each needs a row
   };
 
   void force_preemption();

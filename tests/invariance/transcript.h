@@ -38,6 +38,12 @@ class Transcript : public TokenSink {
 
   const Witness& witness(std::int64_t choice = 0) const { return finish.at(choice).witness; }
 
+  // The tokens of the first answer.
+  std::vector<std::int32_t> drawn() const {
+    auto found = tokens.find(0);
+    return found == tokens.end() ? std::vector<std::int32_t>() : found->second;
+  }
+
   std::map<Place, std::vector<float>> logits;
   std::map<std::int64_t, Logprobs> prompt;
   std::map<std::int64_t, std::vector<std::int32_t>> tokens;

@@ -40,6 +40,7 @@ SimulatedRequest random_request(std::mt19937& random, std::int64_t pages, std::i
   request.choices = random() % 4 == 0
                         ? 1 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(max_sequences))
                         : 1;
+  if (request.choices == 1 && random() % 3 == 0) request.draft = 1 + static_cast<std::int64_t>(random() % 40);
   if (random() % 10 == 0) request.cancel_at_step = static_cast<std::int64_t>(random() % 200);
   if (random() % 10 == 0) request.fault_at_position = static_cast<std::int64_t>(random() % tokens.size());
   request.sequence.max_chunk = random() % 4 == 0 ? 1 + static_cast<std::int64_t>(random() % 130) : 0;
@@ -51,7 +52,8 @@ SimulatedRequest random_request(std::mt19937& random, std::int64_t pages, std::i
 
 TEST(Scheduler, RandomWorkloadsEndWithEveryPageHome) {
   SchedulerStats seen;
-  std::int64_t evictions = 0, finished = 0, cancelled = 0, faulted = 0, most_sequences = 0, requests = 0;
+  std::int64_t evictions = 0, finished = 0, rewound = 0, cancelled = 0, faulted = 0, most_sequences = 0,
+               requests = 0;
   for (std::uint32_t seed = 0; seed < 10000; ++seed) {
     if (!kept(seed)) continue;
     std::mt19937 random(seed);
@@ -85,6 +87,7 @@ TEST(Scheduler, RandomWorkloadsEndWithEveryPageHome) {
     evictions += simulation.scheduler.prefix_index().evictions();
     finished += simulation.finished;
     cancelled += simulation.cancelled;
+    rewound += simulation.rewound;
     faulted += simulation.faulted;
     most_sequences = std::max(most_sequences, simulation.most_sequences);
   }
@@ -94,13 +97,15 @@ TEST(Scheduler, RandomWorkloadsEndWithEveryPageHome) {
   EXPECT_GT(seen.page_copies, 1000);
   EXPECT_GT(evictions, 1000);
   EXPECT_GT(cancelled, 100);
+  EXPECT_GT(rewound, 1000);
   EXPECT_GT(faulted, 100);
   EXPECT_EQ(most_sequences, 8);
   std::printf(
-      "%ld requests, %ld answers, %ld cancelled, %ld faulted; %ld preemptions, %ld prefix hits (%ld tokens), "
+      "%ld requests, %ld answers, %ld cancelled, %ld faulted, %ld rewound; %ld preemptions, %ld prefix hits "
+      "(%ld tokens), "
       "%ld page copies, %ld evictions\n",
-      requests, finished, cancelled, faulted, seen.preemptions, seen.prefix_hits, seen.prefix_hit_tokens,
-      seen.page_copies, evictions);
+      requests, finished, cancelled, faulted, rewound, seen.preemptions, seen.prefix_hits,
+      seen.prefix_hit_tokens, seen.page_copies, evictions);
 }
 
 // A prefix of every length around a page is found, whole, but for the one token that must be computed.
@@ -232,6 +237,31 @@ TEST(Scheduler, ChoicesShareTheirPromptAndCopyItsLastPage) {
   EXPECT_EQ(simulation.computed_rows, 200 + 5 * 19);
   EXPECT_EQ(simulation.scheduler.stats().page_copies, 4);
   EXPECT_EQ(simulation.most_sequences, 5);
+}
+
+// A draft's rows go with the decode row that checks them: fewer steps, and every other sequence still moves.
+TEST(Scheduler, DraftsSaveStepsAndStarveNobody) {
+  SchedulerOptions options;
+  options.max_sequences = options.max_logits_rows = options.max_step_tokens = 8;
+  SimulatedRequest drafted = request_of(counting_tokens(1), 60);
+  drafted.draft = 30;
+  Simulation alone(options, 20);
+  alone.add(drafted);
+  alone.run(100);
+  EXPECT_LT(alone.steps, 30);
+  EXPECT_GT(alone.rewound, 0);
+
+  Simulation crowd(options, 20);
+  crowd.add(drafted);
+  for (int i = 1; i < 6; ++i) crowd.add(request_of(counting_tokens(1, 1000 * i), 20));
+  while (crowd.scheduler.waiting() > 0) crowd.step();
+  std::vector<std::size_t> before;
+  for (SequenceId id = 2; id <= 6; ++id) before.push_back(crowd.scheduler.tokens(id).size());
+  crowd.step();
+  for (SequenceId id = 2; id <= 6; ++id)
+    EXPECT_EQ(crowd.scheduler.tokens(id).size(), before[static_cast<std::size_t>(id - 2)] + 1) << id;
+  crowd.run(1000);
+  EXPECT_GT(crowd.rewound, 0);
 }
 
 TEST(Scheduler, TwoThatComputeOnePageShareItAfterwards) {

@@ -28,6 +28,7 @@ struct SimulatedRequest {
   NewSequence sequence;
   std::int64_t answer_tokens = 1;  // 0: the prompt only
   std::int64_t choices = 1;
+  std::int64_t draft = 0;  // tokens proposed after each token that is not itself proposed; some are wrong
   std::int64_t cancel_at_step = -1;
   std::int64_t fault_at_position = -1;
 };
@@ -42,8 +43,9 @@ class Simulation {
     if (request.answer_tokens > 0 && request.sequence.first_wanted >= size_of(request.sequence))
       request.sequence.first_wanted = size_of(request.sequence) - 1;
     request.sequence.slots = request.choices;
-    SequenceId id = scheduler.add(request.sequence);
-    live_[id] = {request, request.sequence.first_wanted, request.answer_tokens, 0};
+    Live live{request, size_of(request.sequence), request.sequence.first_wanted, request.answer_tokens, 0};
+    if (live.tokens_left > 0) propose(live, request.sequence.tokens);
+    live_[scheduler.add(std::move(request.sequence))] = std::move(live);
   }
 
   // One step; false once nothing is left to do.
@@ -59,15 +61,21 @@ class Simulation {
     check_shape(plan);
     for (PageCopy copy : plan.copies) memory_[page(copy.to)] = memory_[page(copy.from)];
     compute(plan);
-    for (const PlannedRows& rows : plan.sequences) {
-      std::int64_t bad = live_.at(rows.id).request.fault_at_position;
-      if (bad < rows.first_position || bad >= rows.first_position + rows.rows) continue;
-      scheduler.remove(rows.id);
-      live_.erase(rows.id);
-      ++faulted;
+    std::set<SequenceId> bad_ones;
+    for (PlannedRows& rows : plan.sequences) {
+      std::int64_t good = live_.at(rows.id).request.fault_at_position - rows.first_position;
+      if (good < 0 || good >= rows.rows) continue;
+      rows.logits = std::max<std::int64_t>(rows.logits - (rows.rows - good), 0);
+      rows.rows = good;
+      bad_ones.insert(rows.id);
     }
     scheduler.commit(plan);
     for (const PlannedRows& rows : plan.sequences) answer(rows);
+    for (SequenceId id : bad_ones) {
+      scheduler.remove(id);
+      live_.erase(id);
+      ++faulted;
+    }
     ++steps;
     return !plan.empty() && !::testing::Test::HasFailure();
   }
@@ -86,12 +94,13 @@ class Simulation {
   }
 
   Scheduler scheduler;
-  std::int64_t steps = 0, finished = 0, cancelled = 0, faulted = 0;
+  std::int64_t steps = 0, finished = 0, cancelled = 0, faulted = 0, proposed = 0, rewound = 0;
   std::int64_t most_rows = 0, most_sequences = 0, computed_rows = 0;
 
  private:
   struct Live {
     SimulatedRequest request;
+    std::int64_t prompt_tokens = 0;
     std::int64_t next_wanted = 0;  // position
     std::int64_t tokens_left = 0;
     std::uint64_t choice = 0;
@@ -168,26 +177,54 @@ class Simulation {
     } else {
       EXPECT_LE(end, live.next_wanted);
     }
-    if (end < static_cast<std::int64_t>(scheduler.tokens(rows.id).size())) return;
-    if (live.tokens_left == 0) return end_of(rows.id);
-    for (std::int64_t choice = 1; choice < live.request.choices; ++choice) {
-      Live child = live;
-      child.request.choices = 1;
-      child.choice = static_cast<std::uint64_t>(choice);
-      SequenceId id = scheduler.fork(rows.id);
-      live_[id] = child;
-      take_token(id);
+    if (live.request.answer_tokens == 0) {
+      if (scheduler.remaining(rows.id) == 0) end_of(rows.id);
+      return;
     }
-    live.request.choices = 1;
-    take_token(rows.id);
+    for (std::int64_t position = std::max(end - rows.logits, live.prompt_tokens - 1); position < end;
+         ++position) {
+      for (std::int64_t choice = 1; choice < live.request.choices; ++choice) {
+        Live child = live;
+        child.request.choices = 1;
+        child.choice = static_cast<std::uint64_t>(choice);
+        SequenceId id = scheduler.fork(rows.id);
+        live_[id] = child;
+        take_token(id, position);
+      }
+      live.request.choices = 1;
+      if (!take_token(rows.id, position)) return;
+    }
   }
 
-  void take_token(SequenceId id) {
+  // Whether the sequence goes on as planned.
+  bool take_token(SequenceId id, std::int64_t position) {
     Live& live = live_.at(id);
-    if (--live.tokens_left == 0) return end_of(id);
-    std::uint64_t hash = live.choice;
-    for (std::int32_t token : scheduler.tokens(id)) hash = mix(hash, static_cast<std::uint64_t>(token));
-    scheduler.append(id, static_cast<std::int32_t>(hash % 3));
+    if (--live.tokens_left == 0) return end_of(id), false;
+    const std::vector<std::int32_t>& known = scheduler.tokens(id);
+    std::vector<std::int32_t> tokens(known.begin(), known.begin() + position + 1);
+    std::int32_t token = token_after(tokens, live.choice);
+    const bool was_proposed = tokens.size() < known.size();
+    if (was_proposed && known[tokens.size()] == token) return true;
+    if (was_proposed) {
+      scheduler.rewind(id, position + 1);
+      live.next_wanted = position + 1;
+      ++rewound;
+    }
+    tokens.push_back(token);
+    propose(live, tokens);
+    scheduler.append(id, TokenSpan(tokens).subspan(static_cast<std::size_t>(position + 1)));
+    return !was_proposed;
+  }
+
+  static std::int32_t token_after(TokenSpan tokens, std::uint64_t choice) {
+    std::uint64_t hash = choice;
+    for (std::int32_t token : tokens) hash = mix(hash, static_cast<std::uint64_t>(token));
+    return static_cast<std::int32_t>(hash % 3);
+  }
+
+  void propose(const Live& live, std::vector<std::int32_t>& tokens) {
+    for (std::int64_t i = 0; i < std::min(live.request.draft, live.tokens_left - 1); ++i, ++proposed)
+      tokens.push_back(random_() % 10 == 0 ? 3 : token_after(tokens, live.choice));
   }
 
   void end_of(SequenceId id) {
@@ -198,6 +235,7 @@ class Simulation {
 
   std::vector<std::vector<std::uint64_t>> memory_;  // (pages, 128)
   std::map<SequenceId, Live> live_;
+  std::minstd_rand random_;  // decides which proposals are wrong
 };
 
 }  // namespace verbatim
