@@ -54,6 +54,7 @@ struct Asked {
   const OrderedJson* tools = nullptr;
   const OrderedJson* tool_choice = nullptr;
   const OrderedJson* response_format = nullptr;
+  const OrderedJson* prediction = nullptr;
   std::optional<bool> add_special_tokens;  // default: of the endpoint
   bool add_generation_prompt = true;
   bool parse_special = true;

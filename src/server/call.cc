@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/sha256.h"
+#include "server/prediction.h"
 #include "server/tool_use.h"
 
 namespace verbatim::server {
@@ -11,9 +12,15 @@ namespace {
 constexpr std::int64_t kDefaultCompletionTokens = 16;  // OpenAI's
 constexpr std::size_t kMostChoices = 4096;
 
+// How the text of prompts is encoded: conversations bring the special tokens of their template.
+EncodeOptions encoding_of(const Asked& asked, Endpoint endpoint) {
+  const bool conversation = endpoint == kChat || endpoint == kResponses;
+  return {asked.add_special_tokens.value_or(!conversation), true};
+}
+
 Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, const ToolUse& tools, Endpoint endpoint,
                                                  const ServedModel& model) {
-  EncodeOptions options{asked.add_special_tokens.value_or(true), true};
+  EncodeOptions options = encoding_of(asked, endpoint);
   const OrderedJson* text = endpoint == kScore ? asked.input : asked.prompt;
   std::string_view param = endpoint == kScore ? "input" : "prompt";
   if (endpoint == kCompletions || endpoint == kScore) {
@@ -29,7 +36,7 @@ Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, const ToolU
     messages = *std::move(read);
     conversation.messages = &messages;
   }
-  auto prompt = read_conversation(conversation, model);
+  auto prompt = read_conversation(conversation, model, options);
   if (!prompt) return prompt.error();
   return std::vector{*std::move(prompt)};
 }
@@ -108,7 +115,13 @@ std::string digest_of(const Call& call, const OrderedJson& body, const ServedMod
   part(model.fingerprint());
   part(fmt::format("{}", static_cast<unsigned>(call.endpoint)));
   part(call.model);
-  part(body.dump());
+  if (body.contains("prediction")) {
+    OrderedJson rest = body;
+    rest.erase("prediction");
+    part(rest.dump());
+  } else {
+    part(body.dump());
+  }
   // What comes from the server and not from the body.
   part(effective_parameters(call));
   for (const GenerateRequest& request : call.requests) part(fmt::format("{}", request.max_tokens));
@@ -159,6 +172,14 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
     if (!max_tokens) return max_tokens.error();
     call.requests.push_back(request_of(prompt, asked, *max_tokens, endpoint));
     call.requests.back().constraint = *constraint;
+  }
+  if (asked.prediction != nullptr) {
+    if (call.choices() > 1)
+      return refuse("prediction", "prediction is for one answer; set n to 1 and give one prompt");
+    auto draft =
+        read_prediction(*asked.prediction, call.prompts.front(), model, encoding_of(asked, endpoint));
+    if (!draft) return draft.error();
+    call.requests.front().draft = *std::move(draft);
   }
   call.digest = digest_of(call, *tree, model);
   return call;

@@ -77,6 +77,10 @@ void add_engine(Page& page, const EngineStats& engine) {
                engine.schedule.preemptions);
   page.counter("recomputed_tokens_total", "Tokens computed again after preemptions.",
                engine.schedule.recomputed_tokens);
+  page.counter("spec_decode_num_draft_tokens_total", "Predicted tokens that were tried.",
+               engine.draft_tokens);
+  page.counter("spec_decode_num_accepted_tokens_total", "Predicted tokens that came true.",
+               engine.draft_accepted);
   page.counter("steps_total", "Batches computed.", engine.steps);
   page.counter("step_rows_total", "Tokens computed in all batches.", engine.rows);
   page.gauge("most_sequences_in_a_step", "Largest crowd so far that shared one batch.",

@@ -253,6 +253,7 @@ const Parameter kParameters[] = {
 
     {"response_format", kTexts, object<&Asked::response_format>},
     {"text", kResponses, read_text},
+    {"prediction", kTexts, object<&Asked::prediction>},
     {"tools", kChat | kTokenize, array<&Asked::tools>},
     {"tool_choice", kChat, as_it_is<&Asked::tool_choice>},
     {"chat_template_kwargs", kChat | kTokenize, object<&Asked::chat_template_kwargs>},

@@ -19,6 +19,9 @@ namespace verbatim::server {
 struct Usage {
   std::int64_t prompt_tokens = 0, completion_tokens = 0;
   std::int64_t cached_tokens = 0;  // depends on load: only bodies show it, streams do not
+  // Of a prediction's tokens that were tried: those that came true, the others. A stream that is continued with a
+  // prediction is the same stream, so only bodies show them.
+  std::int64_t accepted_prediction_tokens = 0, rejected_prediction_tokens = 0;
 
   std::int64_t total() const { return prompt_tokens + completion_tokens; }
 };

@@ -15,25 +15,15 @@ Result<Prompt, ApiError> prompt_of_text(std::string text, std::string_view param
   return Prompt{*std::move(tokens), std::move(text)};
 }
 
-Result<Prompt, ApiError> prompt_of_ids(const OrderedJson& ids, std::string_view param,
-                                       const ServedModel& model) {
-  std::int64_t vocab = model.loaded->model->config().vocab_size;
-  Prompt prompt;
-  for (const OrderedJson& id : ids) {
-    if (!id.is_number_integer()) return refuse(param, "{} holds {} among token ids", param, shown(id));
-    auto value = id.get<std::int64_t>();
-    if (value < 0 || value >= vocab)
-      return refuse(param, "{} holds token {} of a vocabulary of {}", param, shown(id), vocab);
-    prompt.tokens.push_back(static_cast<std::int32_t>(value));
-  }
-  prompt.text = model.tokenizer().decode(prompt.tokens);
-  return prompt;
-}
-
 Result<Prompt, ApiError> read_prompt(const OrderedJson& value, std::string_view param,
                                      const ServedModel& model, EncodeOptions options) {
   if (value.is_string()) return prompt_of_text(value.get<std::string>(), param, model, options);
-  if (value.is_array() && !value.empty()) return prompt_of_ids(value, param, model);
+  if (value.is_array() && !value.empty()) {
+    auto tokens = read_token_ids(value, param, model);
+    if (!tokens) return tokens.error();
+    std::string text = model.tokenizer().decode(*tokens);
+    return Prompt{*std::move(tokens), std::move(text)};
+  }
   return refuse(param, "{} is {}, must be {}", param, shown(value), kForms);
 }
 
@@ -69,6 +59,21 @@ OrderedJson chat_content(OrderedJson content) {
 
 }  // namespace
 
+Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& value, std::string_view param,
+                                                           const ServedModel& model) {
+  if (!value.is_array()) return refuse(param, "{} is {}, must be an array of token ids", param, shown(value));
+  std::int64_t vocab = model.loaded->model->config().vocab_size;
+  std::vector<std::int32_t> tokens;
+  for (const OrderedJson& id : value) {
+    if (!id.is_number_integer()) return refuse(param, "{} holds {} among token ids", param, shown(id));
+    auto token = id.get<std::int64_t>();
+    if (token < 0 || token >= vocab)
+      return refuse(param, "{} holds token {} of a vocabulary of {}", param, shown(id), vocab);
+    tokens.push_back(static_cast<std::int32_t>(token));
+  }
+  return tokens;
+}
+
 Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std::string_view param,
                                                    const ServedModel& model, EncodeOptions options) {
   bool several =
@@ -84,7 +89,8 @@ Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std
   return prompts;
 }
 
-Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel& model) {
+Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel& model,
+                                           EncodeOptions encoding) {
   if (!model.chat) {
     ApiError error = refuse("messages",
                             "the model has no chat template; start the server with --chat-template FILE, or "
@@ -100,8 +106,7 @@ Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel
   auto text =
       model.chat->render(*asked.messages, given(asked.tools), given(asked.chat_template_kwargs), options);
   if (!text) return refuse("messages", "{}", text.error().message);
-  return prompt_of_text(*std::move(text), "messages", model,
-                        {asked.add_special_tokens.value_or(false), true});
+  return prompt_of_text(*std::move(text), "messages", model, encoding);
 }
 
 Result<OrderedJson, ApiError> messages_of_input(const Asked& asked) {

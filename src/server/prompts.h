@@ -22,8 +22,13 @@ inline constexpr std::size_t kMostPrompts = 1024;
 Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std::string_view param,
                                                    const ServedModel& model, EncodeOptions options);
 
+// An array of ids of the model's vocabulary.
+Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& value, std::string_view param,
+                                                           const ServedModel& model);
+
 // asked.messages through the chat template.
-Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel& model);
+Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel& model,
+                                           EncodeOptions options);
 
 // The Responses API's input and instructions as messages.
 Result<OrderedJson, ApiError> messages_of_input(const Asked& asked);

@@ -86,6 +86,8 @@ void Reply::show_finish(std::size_t choice, const Finish& finish) {
     return fail({500, fmt::format("the model cannot answer this: {}", finish.message), {}, {}, {}}, true);
   if (finish.reason == FinishReason::cancelled) return;  // someone was told why already
   usage_.completion_tokens += finish.tokens;
+  usage_.accepted_prediction_tokens += finish.draft_accepted;
+  usage_.rejected_prediction_tokens += finish.draft_tokens - finish.draft_accepted;
   if (choice % context_.call.choices_per_prompt() == 0) usage_.cached_tokens += finish.witness.cached_tokens;
   presenter_->finish(choice, finish);
   if (!order_.done()) return;

@@ -12,7 +12,6 @@ constexpr std::string_view kStateless = "this server keeps no state; send the wh
 constexpr UnsupportedParameter kUnsupported[] = {
     {"audio", "", "answers are text"},
     {"modalities", R"(["text"])", "answers are text"},
-    {"prediction", "", "leave it out"},
     {"web_search_options", "", "leave it out"},
     {"functions", "", "use tools"},
     {"function_call", "", "use tool_choice"},

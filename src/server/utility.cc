@@ -28,7 +28,8 @@ Result<Prompt, ApiError> prompt_of(const Body& body, const ServedModel& model) {
   const Asked& asked = body.asked;
   if ((asked.messages == nullptr) == (asked.prompt == nullptr))
     return refuse("prompt", "give either prompt, a text, or messages, a conversation");
-  if (asked.messages != nullptr) return read_conversation(asked, model);
+  if (asked.messages != nullptr)
+    return read_conversation(asked, model, {asked.add_special_tokens.value_or(false), true});
   if (!asked.prompt->is_string())
     return refuse("prompt", "prompt is {}, must be a string", shown(*asked.prompt));
   // llama-server, whose name for the text is "content", adds no special tokens unless asked to.

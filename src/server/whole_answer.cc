@@ -25,7 +25,11 @@ WriteBody body_of(Endpoint endpoint) {
 std::string usage_json(const Usage& usage, bool details) {
   std::string out = fmt::format(R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{})",
                                 usage.prompt_tokens, usage.completion_tokens, usage.total());
-  if (details) out += fmt::format(R"(,"prompt_tokens_details":{{"cached_tokens":{}}})", usage.cached_tokens);
+  if (details)
+    out +=
+        fmt::format(R"(,"prompt_tokens_details":{{"cached_tokens":{}}},"completion_tokens_details":)"
+                    R"({{"accepted_prediction_tokens":{},"rejected_prediction_tokens":{}}})",
+                    usage.cached_tokens, usage.accepted_prediction_tokens, usage.rejected_prediction_tokens);
   return out + '}';
 }
 

@@ -22,7 +22,7 @@ std::string response_body(const AnswerContext& context, const std::vector<Choice
 std::string score_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
                        const Usage& usage);
 
-// {"prompt_tokens":..,"completion_tokens":..,"total_tokens":..}, with cached_tokens if `details`
+// {"prompt_tokens":..,"completion_tokens":..,"total_tokens":..}; if `details`, with what streams leave out
 std::string usage_json(const Usage& usage, bool details);
 
 class WholeAnswer final : public Presenter {

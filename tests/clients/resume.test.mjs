@@ -40,6 +40,15 @@ test("a stream that a kill -9 broke is resumed to the byte", async () => {
   server = await Server.start();
   try {
     const second = await read(server.url, body, { lastEventId: idOf(first.at(-1)) });
+    // What it has, told as a prediction, makes the rest come sooner, and the same.
+    const had = first.map((event) => JSON.parse(event.match(/^data: (.*)$/m)[1]).choices[0]?.delta.content ?? "").join("");
+    const prediction = { type: "content", content: had };
+    const accepted = async () =>
+      Number(/^verbatim:spec_decode_num_accepted_tokens_total\S* (\d+)/m.exec(await (await fetch(`${server.url}/metrics`)).text())[1]);
+    assert.equal(await accepted(), 0);
+    const sooner = await read(server.url, { ...body, prediction }, { lastEventId: idOf(first.at(-1)) });
+    assert.equal(sooner.join(""), second.join(""));
+    assert.ok((await accepted()) >= 10, "the prediction was not used");
     // `created` and ids come from the first event's id, so the two halves are those of one response.
     const joined = first.concat(second).join("");
     const again = await read(server.url, body, { lastEventId: idOf(first[0]) });

@@ -171,11 +171,14 @@ inline const std::string* header_of(const HttpResponse& response, std::string_vi
   return find_header(response.headers, name);
 }
 
-// Without what is not part of the answer: its id and time, and how much came from the cache.
+// Without what is not part of the answer: its id and time, and what made it fast.
 inline Json bits_of_answer(Json body) {
   body.erase("id");
   body.erase("created");
-  if (body.contains("usage") && body["usage"].is_object()) body["usage"].erase("prompt_tokens_details");
+  if (body.contains("usage") && body["usage"].is_object()) {
+    body["usage"].erase("prompt_tokens_details");
+    body["usage"].erase("completion_tokens_details");
+  }
   return body;
 }
 

@@ -59,6 +59,7 @@ constexpr Case kCases[] = {
     {"response_format", kChat, R"({"type":"text"})", R"("json")", ""},
     {"text", kResponses, R"({"format":{"type":"text"}})", R"("json")", R"({"format":5})"},
     {"text", kResponses, R"({})", R"([])", R"({"verbosity":"low"})"},
+    {"prediction", kCompletions, R"({"type":"content","content":"hi"})", R"("hi")", ""},
     {"tools", kChat, "[]", "{}", ""},
     {"tool_choice", kChat, R"("auto")", "", ""},
     {"chat_template_kwargs", kChat, R"({"a":1})", "[1]", ""},
