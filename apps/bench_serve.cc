@@ -66,7 +66,7 @@ void add_bench_serve(CLI::App& app, std::function<int()>& action) {
   flag(app, "--endpoint", options->endpoint, "API to call")->check(CLI::IsMember({"completions", "chat"}));
   flag(app, "--num-prompts", shape.prompts, "Requests to send")->check(CLI::Range(1, 1'000'000));
   flag(app, "--request-rate", shape.request_rate, "Requests a second, Poisson arrivals; 0 sends all at once")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   flag(app, "--max-concurrency", target.max_concurrency,
        "Requests at a time; 0 is all that have come, 20,000 at most")
       ->check(CLI::Range(0, 20'000));

@@ -57,6 +57,15 @@ void add_chat_flags(CLI::App& app, ModelFlags& flags) {
       ->check(CLI::IsMember({"model", "openai"}));
 }
 
+CLI::Validator at_least(double least) {
+  auto check = [least](const std::string& text) {
+    double value = 0;
+    bool fits = CLI::detail::lexical_cast(text, value) && value >= least;
+    return fits ? "" : fmt::format("is {}, must be a number of at least {}", text, least);
+  };
+  return {check, fmt::format("{} ..", least)};
+}
+
 int thread_count(int asked) {
   return asked > 0 ? asked : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }

@@ -71,6 +71,9 @@ inline CLI::Option* boolean(CLI::App& app, const std::string& names, bool& value
   return app.add_flag(names, value, help)->envname(environment_of(names));
 }
 
+// A check of a flag that is a number.
+CLI::Validator at_least(double least);
+
 int thread_count(int asked);  // 0: one per processor
 
 // Loads with progress on a terminal. On failure prints the sentence and returns nullptr.

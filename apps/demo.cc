@@ -285,7 +285,7 @@ void add_demo(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<Options>();
   add_model_flags(app, options->model);
   flag(app, "-p,--prompt", options->prompt, "The prompt");
-  flag(app, "-n,--max-tokens", options->max_tokens, "Tokens of the answer")->check(CLI::PositiveNumber);
+  flag(app, "-n,--max-tokens", options->max_tokens, "Tokens of the answer")->check(at_least(1));
   flag(app, "--crowd", options->crowd, "Other requests, with random prompts, temperatures and lengths")
       ->check(CLI::Range(1, 10000));
   flag(app, "--copies", options->copies, "How often the request is repeated among them")

@@ -85,10 +85,8 @@ void add_run(CLI::App& app, std::function<int()>& action) {
   add_text_flags(app, options->text);
   CLI::Option* max_tokens = flag(app, "-n,--max-tokens", options->max_tokens,
                                  "Tokens to add at most; the default also ends with the context");
-  flag(app, "--temperature", s.temperature, "0 always takes the most likely token")
-      ->check(CLI::NonNegativeNumber);
-  flag(app, "--top-k", s.top_k, "Draw from the K most likely tokens; 0 is all")
-      ->check(CLI::NonNegativeNumber);
+  flag(app, "--temperature", s.temperature, "0 always takes the most likely token")->check(at_least(0));
+  flag(app, "--top-k", s.top_k, "Draw from the K most likely tokens; 0 is all")->check(at_least(0));
   flag(app, "--top-p", s.top_p, "Draw from the most likely tokens that together have this probability");
   flag(app, "--min-p", s.min_p, "Draw from tokens at least this likely, relative to the most likely one");
   flag(app, "--repetition-penalty", s.repetition_penalty,

@@ -87,6 +87,7 @@ server::HttpServerOptions http_options(const Options& options) {
 }
 
 std::string url_of(const Options& options, int port) {
+  if (options.host.starts_with("unix:")) return options.host;
   bool ipv6 = options.host.find(':') != std::string::npos;
   return fmt::format("{}://{}{}{}:{}", options.tls_certificate.empty() ? "http" : "https", ipv6 ? "[" : "",
                      options.host, ipv6 ? "]" : "", port);
@@ -189,9 +190,9 @@ void add_http_flags(CLI::App& app, Options& options) {
   flag(app, "--access-log", options.access_log, "File for a line a request; - is stderr");
   flag(app, "--http-threads", options.http_threads, "Threads that serve connections")
       ->check(CLI::Range(1, 64));
-  flag(app, "--max-connections", options.max_connections, "Connections at the same time");
+  flag(app, "--max-connections", options.max_connections, "Connections at the same time")->check(at_least(1));
   flag(app, "--drain-seconds", options.drain_seconds, "How long running requests may go on after SIGTERM")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
 }
 
 void add_engine_flags(CLI::App& app, Options& options) {
@@ -201,12 +202,12 @@ void add_engine_flags(CLI::App& app, Options& options) {
       ->check(CLI::Range(1, 1 << 20));
   flag(app, "--max-model-len", options.max_model_len,
        "Tokens of a prompt and its answer; 0 is what model and cache allow")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   flag(app, "--kv-cache-bytes", options.kv_cache_bytes,
        "Memory of the KV cache, such as 4GiB; 0 is what all sequences need, within a quarter of free memory")
       ->transform(CLI::AsSizeValue(false));
   flag(app, "--max-queue", options.max_queue, "Sequences that may wait; one more is told 429")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
 }
 
 }  // namespace
@@ -216,7 +217,8 @@ void add_serve(CLI::App& app, std::function<int()>& action) {
   add_model_flags(app, options->model);
   add_chat_flags(app, options->model);
   flag(app, "--served-model-name", options->names,
-       "Name that requests give; may be repeated, the first is shown");
+       "Name that requests give; may be repeated, the first is shown")
+      ->check(CLI::Validator([](const std::string& name) { return name.empty() ? "is empty" : ""; }, "NAME"));
   add_http_flags(app, *options);
   add_engine_flags(app, *options);
   boolean(app, "-v,--verbose", options->verbose, "Print the parameters in effect of every request");

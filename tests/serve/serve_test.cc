@@ -1,0 +1,304 @@
+// `verbatim serve` as its user runs it: what it prints, whom it lets in, and the sentence for flags that cannot work.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "program.h"
+#include "server/self_signed.h"
+
+namespace verbatim {
+namespace {
+
+using server::Client;
+using server::ClientResponse;
+using Json = nlohmann::json;
+
+constexpr const char* kJson = "Content-Type: application/json\r\n";
+constexpr const char* kPrompt = R"({"prompt": "Once upon a time", "max_tokens": 4, "temperature": 0})";
+
+ClientResponse get(int port, const char* path, const std::string& headers = "") {
+  Client client(port);
+  client.get(path, headers);
+  return client.read();
+}
+ClientResponse complete(Client& client, const std::string& body, const std::string& headers = "") {
+  client.post("/v1/completions", body, kJson + headers);
+  return client.read();
+}
+
+TEST(Serve, SaysWhatItServes) {
+  Serve serve({"--served-model-name", "teller", "--served-model-name", "other", "--max-num-seqs", "8",
+               "--max-step-tokens", "64", "--kv-cache-bytes", "16MiB"});
+  int port = serve.port();
+  Json model = Json::parse(get(port, "/v1/models").body)["data"][0];
+  EXPECT_EQ(model["id"], "teller");
+  for (const std::string& line :
+       {std::string("model        storyteller, served as teller, other\n"),
+        "fingerprint  " + model["fingerprint"].get<std::string>() + "\n",
+        std::string("backend      [a-z0-9]+, 2 threads\n"),
+        std::string("widths       activations 16, KV 16 bits\n"),
+        std::string("KV cache     3456 tokens in 27 pages, 15 MiB\n"),
+        std::string("context      1024 tokens; at most 8 sequences, 64 tokens a step\n"),
+        "listening    http://127.0.0.1:" + std::to_string(port) + "\n$"})
+    EXPECT_TRUE(serve.prints(line));
+  Client client(port);
+  Json answer = Json::parse(complete(client, kPrompt).body);
+  EXPECT_EQ(answer["model"], "teller");
+  EXPECT_EQ(answer["system_fingerprint"], model["system_fingerprint"]);
+}
+
+TEST(Serve, TlsByFlags) {
+  server::SelfSigned identity;
+  Serve serve({"--tls-cert", identity.certificate_path(), "--tls-key", identity.key_path()});
+  int port = serve.port();
+  EXPECT_TRUE(serve.prints("listening +https://127.0.0.1"));
+  Client client(port, identity.client());
+  ASSERT_TRUE(client.connected());
+  ClientResponse response = complete(client, kPrompt);
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_EQ(Json::parse(response.body)["choices"][0]["text"], " there was a king");
+  Client plain(port);
+  plain.get("/health");
+  EXPECT_NE(plain.read().status, 200);
+  serve.signal(SIGTERM);
+  EXPECT_EQ(serve.wait(), 0);
+}
+
+// Keys by flag and by environment: the latter are not seen in the list of processes.
+TEST(Serve, KeysAreAskedFor) {
+  Serve by_flag({"--api-key", "first", "--api-key", "second"});
+  Serve by_environment({}, {"VERBATIM_API_KEY=first"});
+  for (int port : {by_flag.port(), by_environment.port()}) {
+    Client client(port);
+    EXPECT_EQ(complete(client, kPrompt, "Authorization: Bearer first\r\n").status, 200);
+    EXPECT_EQ(get(port, "/v1/models", "Authorization: Bearer first\r\n").status, 200);
+    EXPECT_EQ(get(port, "/health").status, 200);
+    for (const char* header : {"", "Authorization: Bearer firs\r\n", "Authorization: Bearer first1\r\n",
+                               "Authorization: Basic first\r\n", "Authorization: Bearer \r\n"}) {
+      Client stranger(port);
+      ClientResponse response = complete(stranger, kPrompt, header);
+      EXPECT_EQ(response.status, 401) << header;
+      EXPECT_EQ(response.header("WWW-Authenticate"), "Bearer");
+      EXPECT_EQ(Json::parse(response.body)["error"]["code"], "invalid_api_key");
+    }
+  }
+  EXPECT_EQ(get(by_flag.port(), "/v1/models", "Authorization: Bearer second\r\n").status, 200);
+  EXPECT_EQ(get(by_environment.port(), "/v1/models", "Authorization: Bearer second\r\n").status, 401);
+}
+
+ClientResponse preflight(int port, const char* origin) {
+  Client client(port);
+  client.send(
+      fmt::format("OPTIONS /v1/completions HTTP/1.1\r\nHost: x\r\nOrigin: {}\r\n"
+                  "Access-Control-Request-Method: POST\r\n"
+                  "Access-Control-Request-Headers: authorization,content-type\r\n\r\n",
+                  origin));
+  return client.read();
+}
+
+// A browser asks first, without a key, and then sends its request.
+TEST(Serve, PagesOfNamedOriginsMayCall) {
+  Serve serve(
+      {"--cors-origin", "https://chat.example", "--cors-origin", "http://localhost:3000", "--api-key", "k"});
+  int port = serve.port();
+  for (const char* origin : {"https://chat.example", "http://localhost:3000"}) {
+    ClientResponse allowed = preflight(port, origin);
+    EXPECT_EQ(allowed.status, 204);
+    EXPECT_EQ(allowed.header("Access-Control-Allow-Origin"), origin);
+    EXPECT_EQ(allowed.header("Access-Control-Allow-Headers"), "authorization,content-type");
+    EXPECT_NE(allowed.header("Access-Control-Allow-Methods").find("POST"), std::string::npos);
+    Client client(port);
+    std::string headers = fmt::format("Origin: {}\r\n", origin);
+    ClientResponse answer = complete(client, kPrompt, headers + "Authorization: Bearer k\r\n");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), origin);
+    EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "*");
+    EXPECT_EQ(answer.header("Vary"), "Origin");
+    ClientResponse refused = complete(client, kPrompt, headers);  // the page is to read the error too
+    EXPECT_EQ(refused.status, 401);
+    EXPECT_EQ(refused.header("Access-Control-Allow-Origin"), origin);
+  }
+  ClientResponse stranger = preflight(port, "https://other.example");
+  EXPECT_EQ(stranger.status, 403);
+  EXPECT_EQ(stranger.header("Access-Control-Allow-Origin"), "");
+}
+
+TEST(Serve, ByDefaultNoPageMayCall) {
+  Serve serve({});
+  int port = serve.port();
+  EXPECT_EQ(preflight(port, "https://chat.example").status, 403);
+  EXPECT_EQ(get(port, "/v1/models", "Origin: https://chat.example\r\n").header("Access-Control-Allow-Origin"),
+            "");
+}
+
+TEST(Serve, VerboseShowsTheParametersInEffect) {
+  Serve serve({"--verbose"});
+  Client client(serve.port());
+  ClientResponse response =
+      complete(client, R"({"prompt": "Once", "max_tokens": 3, "top_p": 0.5, "seed": 7})");
+  std::string effective = response.header("X-Verbatim-Effective-Parameters");
+  EXPECT_EQ(effective,
+            "max_tokens=3 temperature=1 top_k=0 top_p=0.5 min_p=0 repetition_penalty=1 frequency_penalty=0 "
+            "presence_penalty=0 seed=7");
+  EXPECT_TRUE(serve.prints(response.header("X-Request-Id") + " /v1/completions: " + effective + "\n"));
+}
+
+TEST(Serve, AccessLogOnStderr) {
+  Serve serve({"--access-log", "-"});
+  get(serve.port(), "/nowhere", "User-Agent: me\r\n");
+  EXPECT_TRUE(
+      serve.prints("[0-9-]+T[0-9:.]+Z 127.0.0.1:[0-9]+ GET /nowhere 404 [0-9]+ [0-9.]+ sent \"me\"\n"));
+}
+
+// One sentence that names what to change, and nothing else; 1: the machine or a file; 2: the flags.
+TEST(Serve, WhatCannotWorkIsSaidInOneSentence) {
+  server::SelfSigned identity;
+  Serve first({});
+  std::string taken = std::to_string(first.port());
+  struct Refusal {
+    std::vector<std::string> flags;
+    int code;
+    std::string sentence;
+  };
+  const Refusal kRefusals[] = {
+      {{"--port", taken},
+       1,
+       "verbatim: host 127.0.0.1, port " + taken + ": cannot be listened on: Address already in use\n"},
+      {{"--host", "example"}, 1, "verbatim: host 'example': must be an address, .*\n"},
+      {{"--host", "unix:/dev/null/socket"},
+       1,
+       "verbatim: host unix:/dev/null/socket.*: cannot be listened on: .*\n"},
+      {{"--port", "70000"}, 2, "--port: Value 70000 not in range 0 to 65535\n.*\n"},
+      {{"--tls-cert", identity.certificate_path()},
+       1,
+       "verbatim: TLS needs both a certificate and a key: .*\n"},
+      {{"--tls-cert", "nowhere.pem", "--tls-key", identity.key_path()},
+       1,
+       "verbatim: nowhere.pem: .*: No such file or directory\n"},
+      {{"--tls-cert", identity.key_path(), "--tls-key", identity.key_path()},
+       1,
+       "verbatim: .*/key.pem: cannot be used as a PEM certificate chain: .*\n"},
+      {{"--tls-cert", identity.certificate_path(), "--tls-key", "nowhere.pem"},
+       1,
+       "verbatim: nowhere.pem: cannot be used as the PEM private key of .*: No such file or directory\n"},
+      {{"--api-key", "two words"}, 1, "verbatim: an API key must consist of .*\n"},
+      {{"--cors-origin", "example.org"}, 1, "verbatim: 'example.org' is no origin: .*\n"},
+      {{"--access-log", "/dev/null/log"},
+       1,
+       "verbatim: /dev/null/log: cannot be opened as the access log: .*\n"},
+      {{"--model", "nowhere.gguf"},
+       1,
+       "verbatim: nowhere.gguf: cannot be opened: No such file or directory\n"},
+      {{"--chat-template", "nowhere.jinja"}, 1, "verbatim: nowhere.jinja: cannot be read\n"},
+      {{"--max-model-len", "2000"},
+       1,
+       "verbatim: --max-model-len 2000 is more than the model's context of 1024 tokens\n"},
+      {{"--max-model-len", "1024", "--kv-cache-bytes", "1MB"},
+       1,
+       "verbatim: --max-model-len 1024 is more than the KV cache of 128 tokens; .*\n"},
+      {{"--kv-cache-bytes", "1"}, 1, "verbatim: --kv-cache-bytes 1 holds no page of the cache; .*\n"},
+      {{"--drain-seconds", "-1"}, 2, "--drain-seconds: is -1, must be a number of at least 0\n.*\n"},
+      {{"--max-queue", "0"}, 2, "--max-queue: is 0, must be a number of at least 1\n.*\n"},
+      {{"--max-connections", "0"}, 2, "--max-connections: is 0, must be a number of at least 1\n.*\n"},
+      {{"--max-connections", "4294967296"}, 1, "verbatim: max_connections 4294967296: needs .*\n"},
+      {{"--served-model-name", ""}, 2, "--served-model-name: is empty\n.*\n"},
+      {{"--no-such-flag"}, 2, "The following argument was not expected: --no-such-flag\n.*\n"},
+  };
+  for (const Refusal& refusal : kRefusals) {
+    Serve serve(refusal.flags);
+    EXPECT_EQ(serve.wait(), refusal.code) << refusal.sentence;
+    EXPECT_TRUE(std::regex_match(serve.text(), std::regex(refusal.sentence))) << serve.text() << "is not\n"
+                                                                              << refusal.sentence;
+  }
+}
+
+TEST(Serve, AFileThatIsNoTemplateIsRefusedAtTheStart) {
+  std::string path = std::filesystem::temp_directory_path() / fmt::format("verbatim-{}.jinja", ::getpid());
+  std::ofstream(path) << "{% for m in messages %}\n{{ m.content | no_such_filter }}{% endfor %}";
+  Serve serve({"--chat-template", path});
+  EXPECT_EQ(serve.wait(), 1);
+  EXPECT_TRUE(serve.prints("^verbatim: .*line 2.*no_such_filter.*\n$"));
+  std::filesystem::remove(path);
+}
+
+// ---- the end --------------------------------------------------------------------------------------
+
+// Takes seconds to answer.
+constexpr const char* kLong =
+    R"({"prompt": "Once", "max_tokens": 1000, "n": 8, "ignore_eos": true, "stream": true})";
+
+// A client whose stream has begun.
+struct Streaming {
+  Client client;
+  std::string text;
+
+  explicit Streaming(int port) : client(port) {
+    client.post("/v1/completions", kLong, kJson);
+    ClientResponse head;
+    EXPECT_TRUE(client.read_head(head));
+    EXPECT_EQ(head.status, 200);
+    text = client.read_chunk().value_or("");
+  }
+  // To the end of the stream; false: it broke off.
+  bool finish() {
+    for (;;) {
+      auto chunk = client.read_chunk();
+      if (!chunk) return false;
+      if (chunk->empty()) return true;
+      text += *chunk;
+    }
+  }
+};
+
+TEST(Serve, TermFinishesWhatRunsAndRefusesWhatComes) {
+  Serve serve({"--drain-seconds", "600"});
+  int port = serve.port();
+  Streaming running(port);
+  serve.signal(SIGTERM);
+  EXPECT_TRUE(serve.prints("verbatim: Terminated: finishing what runs, for at most 600 s; again: at once\n"));
+  Client late(port);
+  ClientResponse refused = complete(late, kPrompt);
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_EQ(refused.header("Retry-After"), "10");
+  EXPECT_EQ(Json::parse(refused.body)["error"]["code"], "shutting_down");
+  EXPECT_EQ(get(port, "/ready").status, 503);
+  EXPECT_EQ(get(port, "/health").status, 200);
+  EXPECT_TRUE(running.finish());
+  EXPECT_TRUE(running.text.ends_with("data: [DONE]\n\n"));
+  EXPECT_EQ(serve.wait(), 0);
+}
+
+TEST(Serve, WhatDoesNotFinishInTimeIsTold) {
+  Serve serve({"--drain-seconds", "0"});
+  Streaming running(serve.port());
+  serve.signal(SIGINT);
+  EXPECT_TRUE(running.finish());
+  std::string last = running.text.substr(running.text.rfind("\n\n", running.text.size() - 3) + 2);
+  EXPECT_TRUE(last.starts_with(R"(data: {"error":{"message":"the server is going down;)")) << last;
+  EXPECT_EQ(serve.wait(), 0);
+  EXPECT_TRUE(serve.prints("verbatim: Interrupt: .*\nverbatim: ending what did not finish\n$"));
+}
+
+TEST(Serve, ASecondSignalEndsAtOnce) {
+  Serve serve({"--drain-seconds", "600"});
+  Streaming running(serve.port());
+  serve.signal(SIGTERM);
+  EXPECT_TRUE(serve.prints("again: at once\n"));
+  serve.signal(SIGTERM);
+  EXPECT_EQ(serve.wait(), -SIGTERM);
+  EXPECT_FALSE(running.finish());
+}
+
+TEST(Serve, AnIdleServerEndsAtOnce) {
+  Serve serve({"--drain-seconds", "600"});
+  Client idle(serve.port());
+  idle.get("/health");
+  EXPECT_EQ(idle.read().status, 200);
+  serve.signal(SIGINT);
+  EXPECT_EQ(serve.wait(), 0);
+  EXPECT_TRUE(idle.ended());
+}
+
+}  // namespace
+}  // namespace verbatim
