@@ -20,6 +20,8 @@ struct Options {
   std::string tls_certificate, tls_key, access_log;
   std::vector<std::string> api_keys, cors_origins;
   std::size_t max_connections = 4096;
+  std::uint64_t max_body_bytes = server::HttpServerOptions().max_body_bytes;
+  std::uint64_t max_total_body_bytes = server::HttpServerOptions().max_total_body_bytes;
   std::int64_t max_step_tokens = 512, max_sequences = 64, max_model_len = 0, max_queue = 1024;
   std::uint64_t kv_cache_bytes = 0;
   int drain_seconds = 30;
@@ -83,6 +85,8 @@ server::HttpServerOptions http_options(const Options& options) {
   http.cors_origins = options.cors_origins;
   http.access_log = options.access_log;
   http.max_connections = options.max_connections;
+  http.max_body_bytes = options.max_body_bytes;
+  http.max_total_body_bytes = options.max_total_body_bytes;
   return http;
 }
 
@@ -191,6 +195,11 @@ void add_http_flags(CLI::App& app, Options& options) {
   flag(app, "--http-threads", options.http_threads, "Threads that serve connections")
       ->check(CLI::Range(1, 64));
   flag(app, "--max-connections", options.max_connections, "Connections at the same time")->check(at_least(1));
+  flag(app, "--max-body-bytes", options.max_body_bytes, "Size of one request's body")
+      ->transform(CLI::AsSizeValue(false));
+  flag(app, "--max-total-body-bytes", options.max_total_body_bytes,
+       "Memory for the bodies of all requests that are arriving; one that exceeds it is told 503")
+      ->transform(CLI::AsSizeValue(false));
   flag(app, "--drain-seconds", options.drain_seconds, "How long running requests may go on after SIGTERM")
       ->check(at_least(0));
 }

@@ -59,6 +59,7 @@ const Routes::Route Routes::kTable[] = {
     {"POST", "/v1/score", false, true, generate<kScore>},
     {"POST", "/tokenize", false, true, body<tokenize>},
     {"POST", "/detokenize", false, true, body<detokenize>},
+    {"GET", "/tokenizer_info", false, false, show<show_tokenizer>},
     {"GET", "/v1/models", false, false, show<list_models>},
     {"GET", "/v1/models/", true, false, model},
     {"GET", "/version", false, false, show<show_version>},
@@ -75,6 +76,12 @@ ApiError going_down() {
           {},
           "shutting_down",
           {{"Retry-After", "10"}}};
+}
+
+ApiError queue_full(std::chrono::seconds retry_after) {
+  std::string seconds = fmt::to_string(retry_after.count());
+  return {
+      429, fmt::format("the queue is full; try again in {} s", seconds), {}, {}, {{"Retry-After", seconds}}};
 }
 
 bool matches(const Routes::Route& route, const std::string& path) {
@@ -187,7 +194,11 @@ void Api::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
     return responder->respond(
         error_response({415, "the body must be JSON; send Content-Type: application/json", {}, {}, {}}));
   workers_.post([this, route, request = std::move(request), responder = std::move(responder)] {
-    route->handler(*this, request, responder);
+    try {
+      route->handler(*this, request, responder);
+    } catch (const std::bad_alloc&) {
+      // Of this request; when nobody holds the responder any more, it answers 500.
+    }
   });
 }
 
@@ -223,8 +234,7 @@ void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::share
       return responder->respond(error_response(going_down()));
     case EngineThread::Admission::queue_full:
       metrics_.count_refusal();
-      return responder->respond(
-          error_response({429, "the queue is full; try again in a second", {}, {}, {{"Retry-After", "1"}}}));
+      return responder->respond(error_response(queue_full(engine_.retry_after())));
   }
 }
 

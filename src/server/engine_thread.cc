@@ -19,6 +19,7 @@ class EngineThread::Tap final : public TokenSink {
   void on_token(const TokenEvent& event) override { entry_.task->on_token(request_, event); }
   void on_finish(const Finish& finish) override {
     entry_.task->on_finish(request_, finish);
+    ++thread_.answers_ended_;
     if (--entry_.open_answers == 0) thread_.finished_.push_back(entry_.task.get());
   }
 
@@ -33,6 +34,7 @@ EngineThread::EngineThread(std::unique_ptr<Engine> engine, const Options& option
       options_(options),
       next_wait_(steady_clock::now()),
       stats_(engine_->stats()),
+      pace_(steady_clock::now()),
       thread_([this] { run(); }) {
   CHECK(options_.max_queue >= 1, "max_queue is {}", options_.max_queue);
 }
@@ -93,6 +95,11 @@ EngineStats EngineThread::stats() const {
   return stats;
 }
 
+std::chrono::seconds EngineThread::retry_after() const {
+  std::lock_guard lock(mutex_);
+  return pace_.time_for(waiting_locked(), steady_clock::now());
+}
+
 std::int64_t EngineThread::waiting_locked() const {
   std::int64_t waiting = stats_.waiting;
   for (const Submission& submission : inbox_) waiting += static_cast<std::int64_t>(submission.requests);
@@ -121,6 +128,7 @@ bool EngineThread::take_inbox() {
     if (!busy_ && inbox_.empty()) idle_.notify_all();
     work_.wait(lock, [&] { return stopping_ || busy_ || !inbox_.empty() || !cancelled_.empty(); });
     if (stopping_) return false;
+    if (!busy_) pace_.restart(steady_clock::now());
     busy_ = true;
     // Until the next publish() they count as waiting.
     stats_.waiting = waiting_locked();
@@ -169,8 +177,10 @@ void EngineThread::tell_waiting() {
 
 void EngineThread::publish() {
   EngineStats stats = engine_->stats();
+  auto now = steady_clock::now();
   std::lock_guard lock(mutex_);
   stats_ = stats;
+  for (; answers_ended_ > 0; --answers_ended_) pace_.count(now);
 }
 
 void EngineThread::shut_down() {

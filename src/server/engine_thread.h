@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "server/pace.h"
 
 namespace verbatim::server {
 
@@ -70,6 +71,9 @@ class EngineThread {
   // Ends what is left, and the thread.
   void stop();
 
+  // When one that was told queue_full may ask again: how long those that wait take at the present pace, 1 to 60 s.
+  std::chrono::seconds retry_after() const;
+
   // As of the last step; `waiting` counts the inbox too.
   EngineStats stats() const;
 
@@ -102,6 +106,7 @@ class EngineThread {
   // The engine thread's own
   std::map<const EngineTask*, Entry> entries_;
   std::vector<const EngineTask*> finished_;
+  std::int64_t answers_ended_ = 0;  // in this step
   std::chrono::steady_clock::time_point next_wait_;
 
   mutable std::mutex mutex_;
@@ -110,6 +115,7 @@ class EngineThread {
   std::vector<std::shared_ptr<EngineTask>> cancelled_;
   bool draining_ = false, stopping_ = false, busy_ = false;
   EngineStats stats_;
+  Pace pace_;
 
   std::thread thread_;  // last: started when all else is there
 };

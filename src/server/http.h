@@ -28,6 +28,8 @@ struct HttpRequest {
   std::vector<Header> headers;
   std::string body;
   std::string peer;  // "127.0.0.1:40112", for the log
+  std::shared_ptr<const void> share =
+      nullptr;  // of the memory for bodies (body_budget.h): lives as long as the body
 
   const std::string* header(std::string_view name) const { return find_header(headers, name); }
 };

@@ -119,10 +119,10 @@ void Connection::advance() {
       if (phase_ != Phase::head) enter(Phase::head);
       return;
     case RequestReader::State::body:
-      if (admit() && phase_ != Phase::body) enter(Phase::body);
+      if (admit() && hold_body() && phase_ != Phase::body) enter(Phase::body);
       return;
     case RequestReader::State::complete:
-      if (admit()) run(reader_.take());
+      if (admit() && hold_body()) run(reader_.take());
       return;
     case RequestReader::State::failed:
       return refuse(reader_.failure());
@@ -159,6 +159,21 @@ bool Connection::admit() {
     }
   }
   return true;
+}
+
+// Takes memory for what has come of the body; answers the request when there is none left.
+bool Connection::hold_body() {
+  if (reader_.body_bytes() == 0) return true;
+  if (share_ == nullptr) share_ = std::make_shared<BodyShare>(service_.bodies);
+  if (share_->grow_to(reader_.body_bytes())) return true;
+  ++service_.bodies_refused;
+  refuse(with_header(
+      error_response(503,
+                     fmt::format("the bodies of the requests that are arriving exceed {} bytes together: "
+                                 "try again in a moment, or send a shorter one",
+                                 service_.bodies->bytes())),
+      "Retry-After", "1"));
+  return false;
 }
 
 void Connection::enter(Phase phase) {
@@ -202,6 +217,7 @@ void Connection::run(HttpRequest request) {
   if (request.method == "OPTIONS") return exchange_->respond(service_.cors.options(request));
   if (request.method == "HEAD") request.method = "GET";
   request.peer = peer_;
+  request.share = std::move(share_);
   auto responder = Exchange::responder(exchange_);
   try {
     service_.handler(std::move(request), std::move(responder));
@@ -213,6 +229,8 @@ void Connection::run(HttpRequest request) {
 // Answers in place of the API. The connection ends with it: the request may not have arrived whole.
 void Connection::refuse(HttpResponse response) {
   discarding_ = true;
+  reader_.abandon();
+  share_.reset();
   begin_exchange(false);
   exchange_->respond(std::move(response));
 }

@@ -25,6 +25,7 @@
 
 #include "server/access_log.h"
 #include "server/api_keys.h"
+#include "server/body_budget.h"
 #include "server/cors.h"
 #include "server/exchange.h"
 #include "server/http_server.h"
@@ -45,7 +46,8 @@ struct HttpService {
 
   std::atomic<bool> draining{false};
   std::atomic<std::int64_t> requests_running{0}, connections{0}, connections_refused{0}, requests{0},
-      clients_gone{0}, clients_shed{0}, bytes_sent{0};
+      clients_gone{0}, clients_shed{0}, bytes_sent{0}, bodies_refused{0};
+  std::shared_ptr<BodyBudget> bodies;  // outlives the server where the API still holds a request
 
   std::mutex mutex;
   std::condition_variable all_closed;
@@ -83,6 +85,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_input_end();
   void advance();
   bool admit();
+  bool hold_body();
   void enter(Phase phase);
 
   // requests -> answers
@@ -121,6 +124,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool input_ended_ = false;  // the client sends no more
   bool admitted_ = false;     // the request that is arriving
   std::vector<Header> cors_;  // for its answer
+  std::shared_ptr<BodyShare> share_;
 
   std::shared_ptr<Exchange> exchange_;  // phase answer
   std::string output_;                  // being sent, from sent_ on

@@ -105,6 +105,11 @@ Status provide_files(std::size_t connections) {
 Status fill(HttpService& service) {
   const HttpServerOptions& options = service.options;
   if (options.threads < 1) return fail("threads {}: one at least must serve", options.threads);
+  if (options.max_total_body_bytes < options.max_body_bytes) {
+    return fail("max_total_body_bytes {}: must be at least max_body_bytes, which is {}",
+                options.max_total_body_bytes, options.max_body_bytes);
+  }
+  service.bodies = std::make_shared<BodyBudget>(options.max_total_body_bytes);
   auto keys = ApiKeys::create(options.api_keys);
   if (!keys) return keys.error();
   service.keys = *std::move(keys);
@@ -170,6 +175,8 @@ class HttpServer::Impl {
       stats.connections_open = static_cast<std::int64_t>(service_.open.size());
     }
     stats.requests_running = service_.requests_running;
+    stats.body_bytes_held = static_cast<std::int64_t>(service_.bodies->held());
+    stats.bodies_refused = service_.bodies_refused;
     stats.connections = service_.connections;
     stats.connections_refused = service_.connections_refused;
     stats.requests = service_.requests;

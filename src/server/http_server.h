@@ -38,6 +38,8 @@ struct HttpServerOptions {
   std::size_t max_connections = 4096;       // one more is told 503
   std::size_t max_header_bytes = 32 << 10;  // 431
   std::size_t max_body_bytes = 16 << 20;    // 413
+  // Of all requests whose bodies are arriving or not read yet: 503. See body_budget.h
+  std::size_t max_total_body_bytes = 256 << 20;
   // Of a stream, not yet taken by the kernel: a client that falls further behind is dropped (but a single
   // piece may have any size). The kernel holds up to twice send_buffer_bytes more.
   std::size_t max_queue_bytes = 256 << 10;
@@ -54,6 +56,7 @@ struct HttpStats {
   // Now:
   std::int64_t connections_open = 0;
   std::int64_t requests_running = 0;
+  std::int64_t body_bytes_held = 0;
   // Since the start:
   std::int64_t connections = 0;
   std::int64_t connections_refused = 0;  // over max_connections
@@ -62,6 +65,7 @@ struct HttpStats {
   std::int64_t clients_shed = 0;         // read too slowly
   std::int64_t bytes_sent = 0;
   std::int64_t log_lines_lost = 0;
+  std::int64_t bodies_refused = 0;  // for max_total_body_bytes
 };
 
 class HttpServer {

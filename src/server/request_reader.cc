@@ -65,11 +65,20 @@ HttpRequest RequestReader::take() {
   return request;
 }
 
-bool RequestReader::refuse(int status, std::string_view sentence) {
-  failure_ = error_response(status, sentence);
+std::size_t RequestReader::body_bytes() const {
+  return parser_ != nullptr ? parser_->parser.get().body().size() : request_.body.size();
+}
+
+void RequestReader::abandon() {
   state_ = State::failed;
   input_ = {};
+  request_ = {};
   parser_.reset();
+}
+
+bool RequestReader::refuse(int status, std::string_view sentence) {
+  failure_ = error_response(status, sentence);
+  abandon();
   return false;
 }
 

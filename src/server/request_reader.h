@@ -41,6 +41,12 @@ class RequestReader {
   bool http_1_1() const { return http_1_1_; }
   bool keep_alive() const { return keep_alive_; }
 
+  // That have come of the request's body.
+  std::size_t body_bytes() const;
+
+  // Forgets what has come; no further request can be read.
+  void abandon();
+
   // Hands the request over.  REQUIRES: state() is complete
   HttpRequest take();
 

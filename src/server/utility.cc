@@ -92,6 +92,22 @@ HttpResponse detokenize(const std::string& text, const ServedModel& model) {
   return json_response(fmt::format(R"({{"prompt":{},"content":{}}})", quoted, quoted));
 }
 
+// vLLM's, which evaluation harnesses look for: with it they need no tokenizer of their own.
+HttpResponse show_tokenizer(const ServedModel& model) {
+  const Tokenizer& tokenizer = model.tokenizer();
+  TokenNames names{&tokenizer, false};
+  auto name = [&](std::optional<std::int32_t> token) {
+    return token ? json_string(names.name(*token)) : "null";
+  };
+  const std::string& chat_template = model.loaded->checkpoint.tokenizer.chat_template;
+  return json_response(fmt::format(
+      R"({{"tokenizer_class":"verbatim","model_max_length":{},"vocab_size":{},"add_bos_token":{},)"
+      R"("add_eos_token":{},"bos_token":{},"eos_token":{},"chat_template":{}}})",
+      model.context, tokenizer.vocab_size(), tokenizer.adds_bos(), tokenizer.adds_eos(),
+      name(tokenizer.bos()), name(tokenizer.eos()),
+      chat_template.empty() ? "null" : json_string(chat_template)));
+}
+
 HttpResponse list_models(const ServedModel& model) {
   std::string out = R"({"object":"list","data":[)";
   for (const std::string& name : model.names) {

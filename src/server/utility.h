@@ -13,6 +13,9 @@ HttpResponse tokenize(const std::string& body, const ServedModel& model);
 // POST /detokenize: {"tokens": [...]}
 HttpResponse detokenize(const std::string& body, const ServedModel& model);
 
+// GET /tokenizer_info
+HttpResponse show_tokenizer(const ServedModel& model);
+
 // GET /v1/models, and one of them
 HttpResponse list_models(const ServedModel& model);
 HttpResponse show_model(const std::string& name, const ServedModel& model);

@@ -202,6 +202,9 @@ TEST(Serve, WhatCannotWorkIsSaidInOneSentence) {
       {{"--max-queue", "0"}, 2, "--max-queue: is 0, must be a number of at least 1\n.*\n"},
       {{"--max-connections", "0"}, 2, "--max-connections: is 0, must be a number of at least 1\n.*\n"},
       {{"--max-connections", "4294967296"}, 1, "verbatim: max_connections 4294967296: needs .*\n"},
+      {{"--max-total-body-bytes", "1MiB"},
+       1,
+       "verbatim: max_total_body_bytes 1048576: must be at least max_body_bytes, which is 16777216\n"},
       {{"--served-model-name", ""}, 2, "--served-model-name: is empty\n.*\n"},
       {{"--no-such-flag"}, 2, "The following argument was not expected: --no-such-flag\n.*\n"},
   };

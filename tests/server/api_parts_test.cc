@@ -7,6 +7,7 @@
 #include "server/choice_order.h"
 #include "server/json_text.h"
 #include "server/metrics.h"
+#include "server/pace.h"
 #include "server/resume_id.h"
 
 namespace verbatim::server {
@@ -92,6 +93,22 @@ TEST(ApiError, IsNestedAsClientsExpect) {
   EXPECT_EQ(error["param"], "top_p");
   EXPECT_EQ(error["code"], "invalid_value");
   EXPECT_TRUE(nlohmann::json::parse(error_body({503, "later", {}, {}, {}}))["error"]["param"].is_null());
+}
+
+// Retry-After: what waits, at the pace of the answers that ended last.
+TEST(Pace, IsThatOfTheLastAnswers) {
+  using std::chrono::milliseconds, std::chrono::seconds;
+  Pace::Time start{};
+  Pace pace(start);
+  EXPECT_EQ(pace.time_for(1000, start), seconds(1)) << "nothing is known yet";
+  EXPECT_EQ(pace.time_for(4, start + seconds(5)), seconds(21)) << "as if one ended now";
+  for (int i = 1; i <= 1000; ++i) pace.count(start + i * milliseconds(100));
+  Pace::Time now = start + seconds(100);
+  EXPECT_EQ(pace.time_for(100, now), seconds(10));
+  EXPECT_EQ(pace.time_for(0, now), seconds(1));
+  EXPECT_EQ(pace.time_for(100'000, now), seconds(60));
+  pace.restart(now + seconds(3600));
+  EXPECT_EQ(pace.time_for(10, now + seconds(3601)), seconds(11)) << "an idle hour is no slow hour";
 }
 
 TEST(Metrics, HistogramsCountAndSum) {

@@ -1,6 +1,7 @@
 // A server under test, and the requests that reach its handler: a test takes each and answers it when it likes.
 #pragma once
 
+#include <dirent.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <regex>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "http_client.h"
@@ -85,6 +87,25 @@ inline bool contains(const std::string& text, const std::string& part) {
 inline bool lacks(const std::string& text, const std::string& part) { return !contains(text, part); }
 inline bool matches(const std::string& text, const std::string& pattern) {
   return std::regex_search(text, std::regex(pattern));
+}
+
+// What this process has open, and runs.
+inline int entries_of(const char* path) {
+  int count = 0;
+  DIR* folder = ::opendir(path);
+  while (::readdir(folder) != nullptr) ++count;
+  ::closedir(folder);
+  return count;
+}
+inline int files_open() { return entries_of("/proc/self/fd"); }
+inline int threads_running() { return entries_of("/proc/self/task"); }
+
+// Whether it becomes true soon. For what is counted, or taken off a list, a moment after the event that a test sees.
+template <class Condition>
+bool eventually(Condition condition) {
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  return condition();
 }
 
 inline HttpServerOptions on_free_port() {

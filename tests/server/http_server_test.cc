@@ -201,6 +201,55 @@ TEST(HttpServer, ARefusalReachesAClientThatKeepsSending) {
   }
 }
 
+// What all clients together may have sent of bodies that nobody has read yet.
+TEST(HttpServer, BodiesTogetherHaveALimit) {
+  HttpServerOptions options = on_free_port();
+  options.max_body_bytes = 1000;
+  options.max_total_body_bytes = 1500;
+  Inbox inbox;
+  auto server = start(options, inbox.handler());
+  auto holds = [&](std::int64_t bytes) {
+    return eventually([&] { return server->stats().body_bytes_held == bytes; });
+  };
+  Client announced(server->port());  // has sent nothing of it yet
+  announced.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
+  Client half(server->port());
+  half.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + std::string(900, 'x'));
+  ASSERT_TRUE(holds(900));
+  std::string chunk = "2bc\r\n" + std::string(700, 'x') + "\r\n0\r\n\r\n";
+  for (const std::string& request :
+       {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 700\r\n\r\n" + std::string(700, 'x'),
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk}) {
+    Client late(server->port());
+    late.send(request);
+    ClientResponse response = late.read();
+    EXPECT_EQ(response.status, 503);
+    EXPECT_EQ(response.header("Retry-After"), "1");
+    EXPECT_PRED2(contains, response.body, "exceed 1500 bytes together");
+    EXPECT_TRUE(late.ended());
+  }
+  EXPECT_EQ(server->stats().bodies_refused, 2);
+  EXPECT_TRUE(holds(900)) << "the refused ones hold nothing";
+
+  half.send(std::string(100, 'x'));
+  ReceivedCall call = inbox.next();
+  EXPECT_EQ(call.request.body.size(), 1000u);
+  EXPECT_TRUE(holds(1000)) << "until the API has read it";
+  Client small(server->port());
+  small.post("/", std::string(500, 'x'));
+  inbox.next().responder->respond(text("there was room"));
+  EXPECT_EQ(small.read().body, "there was room");
+  call.responder->respond(text("read"));
+  EXPECT_EQ(half.read().body, "read");
+  call = {};
+  EXPECT_TRUE(holds(0));
+
+  announced.send(std::string(900, 'x'));
+  ASSERT_TRUE(holds(900));
+  announced.reset();
+  EXPECT_TRUE(holds(0)) << "a client that goes gives back what it held";
+}
+
 TEST(HttpServer, SlowHeadersAndBodiesAreRefused) {
   HttpServerOptions options = on_free_port();
   options.header_timeout = options.body_timeout = std::chrono::milliseconds(300);
@@ -350,6 +399,7 @@ TEST(HttpServer, OptionsThatCannotWorkAreNamed) {
   EXPECT_PRED2(contains, refusal([](O& o) { o.tls_key = "k.pem"; }), "both");
   EXPECT_PRED2(contains, refusal([](O& o) { o.access_log = "/proc/no.log"; }), "/proc/no.log");
   EXPECT_PRED2(contains, refusal([](O& o) { o.max_connections = 1u << 31; }), "max_connections");
+  EXPECT_PRED2(contains, refusal([](O& o) { o.max_total_body_bytes = 1000; }), "max_total_body_bytes 1000");
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 // Streams: their form, clients that leave, clients that do not read, and many of them.
 #include <gtest/gtest.h>
 
-#include <dirent.h>
-
 #include <atomic>
 #include <random>
 #include <thread>
@@ -13,24 +11,6 @@ namespace verbatim::server {
 namespace {
 
 const HttpResponse kEvents{200, {{"Content-Type", "text/event-stream"}}, ""};
-
-int entries_of(const char* path) {
-  int count = 0;
-  DIR* folder = ::opendir(path);
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
-}
-int files_open() { return entries_of("/proc/self/fd"); }
-int threads_running() { return entries_of("/proc/self/task"); }
-
-// Whether it becomes true soon. For what is counted, or taken off a list, a moment after the event that a test sees.
-template <class Condition>
-bool eventually(Condition condition) {
-  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  return condition();
-}
 
 TEST(HttpStream, PiecesAreChunksAndTheConnectionLivesOn) {
   Inbox inbox;
