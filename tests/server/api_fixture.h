@@ -80,15 +80,18 @@ struct TestServerOptions {
   EngineOptions engine{.schedule = {}, .kv_pages = 64};
   EngineThread::Options thread;
   std::int64_t context = 512;
+  Model* model = nullptr;                     // in place of the tiny one; outlives the server
+  const char* chat_template = kTinyTemplate;  // of the conversations
 };
 
 class TestServer {
  public:
   explicit TestServer(TestServerOptions options = {}) {
     const LoadedModel& loaded = tiny_loaded_model();
-    ServedModel model = tiny_served_model();
+    ServedModel model = tiny_served_model(options.chat_template);
     model.context = options.context;
-    auto engine = Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), options.engine);
+    Model& computed = options.model != nullptr ? *options.model : *loaded.model;
+    auto engine = Engine::create(computed, *loaded.backend, loaded.tokenizer.get(), options.engine);
     CHECK(engine.ok(), "{}", engine.error().message);
     thread_ = std::make_unique<EngineThread>(*std::move(engine), options.thread);
     api_ = std::make_unique<Api>(std::move(model), *thread_, ApiOptions{});

@@ -46,7 +46,7 @@ inline constexpr const char* kTinyTemplate =
     "{{ '\\n' }}{% endfor %}{% if mood is defined %}[mood={{ mood }}]\n{% endif %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}";
 
-inline ServedModel tiny_served_model() {
+inline ServedModel tiny_served_model(const char* chat_template = kTinyTemplate) {
   ServedModel model;
   model.loaded = &tiny_loaded_model();
   model.formats = std::make_shared<ResponseFormats>(model.tokenizer());
@@ -54,7 +54,7 @@ inline ServedModel tiny_served_model() {
   model.context = 512;
   model.created = 1700000000;
   model.version = "test";
-  auto chat = ChatTemplate::create(kTinyTemplate);
+  auto chat = ChatTemplate::create(chat_template);
   CHECK(chat.ok(), "{}", chat.error().message);
   model.chat = std::make_shared<const ChatTemplate>(*std::move(chat));
   return model;
