@@ -1,4 +1,7 @@
 // /v1/completions: its body and its stream. With echo, the prompt is the beginning of the text.
+#include <optional>
+#include <span>
+
 #include "server/whole_answer.h"
 
 namespace verbatim::server {
@@ -54,39 +57,20 @@ class CompletionStream final : public StreamPresenter {
 
   void prompt(std::size_t choice) override {
     if (!show().echo && !show().token_ids) return;
-    std::string& out = open(choice, show().echo ? context_.prompt_of(choice).text : std::string());
-    if (show().echo && show().logprobs) {
-      CompletionLogprobs logprobs = logprobs_of_prompt(context_, choice);
-      offsets_[choice] = logprobs.offset();
-      out += logprobs.json();
-    } else {
-      out += "null";
-    }
-    out += R"(,"finish_reason":null)";
-    if (show().token_ids) {
-      out += R"(,"prompt_token_ids":)";
-      append_json_ids(out, context_.prompt_of(choice).tokens);
-    }
-    close(out);
+    const Prompt& prompt = context_.prompt_of(choice);
+    std::optional<CompletionLogprobs> logprobs;
+    if (show().echo && show().logprobs) logprobs = logprobs_of_prompt(context_, choice);
+    send(choice, show().echo ? prompt.text : "", logprobs, "prompt_token_ids", prompt.tokens);
   }
 
   void token(std::size_t choice, const TokenEvent& event) override {
     if (event.text.empty() && !shows_every_token()) return;
-    std::string& out = open(choice, event.text);
+    std::optional<CompletionLogprobs> logprobs;
     if (event.logprobs) {
-      CompletionLogprobs logprobs(context_.names(), offsets_[choice]);
-      logprobs.add(*event.logprobs, *show().logprobs);
-      offsets_[choice] = logprobs.offset();
-      out += logprobs.json();
-    } else {
-      out += "null";
+      logprobs.emplace(context_.names(), offsets_[choice]);
+      logprobs->add(*event.logprobs, *show().logprobs);
     }
-    out += R"(,"finish_reason":null)";
-    if (show().token_ids) {
-      out += R"(,"token_ids":)";
-      append_json_ids(out, std::span(&event.token, 1));
-    }
-    close(out);
+    send(choice, event.text, logprobs, "token_ids", std::span(&event.token, 1));
   }
 
   void finish(std::size_t choice, const Finish& finish) override {
@@ -103,6 +87,19 @@ class CompletionStream final : public StreamPresenter {
   }
 
  private:
+  // An event before the last; ids_name: under which it shows `ids`, if they are wanted
+  void send(std::size_t choice, std::string_view text, const std::optional<CompletionLogprobs>& logprobs,
+            std::string_view ids_name, std::span<const std::int32_t> ids) {
+    std::string& out = open(choice, text);
+    out += logprobs ? logprobs->json() : "null";
+    if (logprobs) offsets_[choice] = logprobs->offset();
+    out += R"(,"finish_reason":null)";
+    if (show().token_ids) {
+      out += fmt::format(R"(,"{}":)", ids_name);
+      append_json_ids(out, ids);
+    }
+    close(out);
+  }
   // Up to the value of "logprobs".
   std::string& open(std::size_t choice, std::string_view text) {
     std::string& out = events_.open();
