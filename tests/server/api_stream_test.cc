@@ -232,7 +232,12 @@ TEST_F(ApiResume, RefusesWhatDoesNotFit) {
   auto refused = [&](const Json& body, const std::string& last) {
     return server.refusal("/v1/chat/completions", body, {{"Last-Event-ID", last}});
   };
-  for (auto [key, value] : {std::pair<const char*, Json>{"max_tokens", 6}, {"seed", 1}, {"model", "alias"}}) {
+  const std::pair<const char*, Json> kChanges[] = {
+      {"max_tokens", 6},
+      {"seed", 1},
+      {"model", "alias"},
+      {"messages", Json::array({{{"role", "user"}, {"content", "Another"}}})}};
+  for (const auto& [key, value] : kChanges) {
     Json changed = asked;
     changed[key] = value;
     Json error = refused(changed, id);

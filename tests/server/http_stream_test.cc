@@ -214,11 +214,10 @@ TEST(HttpStream, SlowReadersAreShedAndOthersAreNot) {
   const std::string piece(1000, 'x');
   int pieces = 0;
   for (; slow_gone.count() < kSlow; ++pieces) {
-    ASSERT_LT(pieces, 10'000) << "clients that read nothing were never shed";
+    ASSERT_LT(pieces, 1000) << "more than the queue and the kernel's buffers should hold";
     for (ReceivedCall& call : calls) call.responder->write(piece);
     for (Client& client : quick) ASSERT_EQ(client.read_chunk(), piece);
   }
-  EXPECT_LT(pieces, 1000) << "more than the queue and the kernel's buffers should hold";
   for (ReceivedCall& call : calls) call.responder->end();
   for (Client& client : quick) EXPECT_EQ(client.read_chunk(), "");
   EXPECT_EQ(slow_gone.count(), kSlow);
