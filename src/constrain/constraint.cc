@@ -17,15 +17,15 @@ void allow(std::int32_t token, TokenBits& bits) {
 
 }  // namespace
 
-Constraint::Constraint(Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary)
-    : vocabulary_(std::move(vocabulary)), table_(std::move(grammar)) {}
+Constraint::Constraint(std::string schema, Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary)
+    : schema_(std::move(schema)), vocabulary_(std::move(vocabulary)), table_(std::move(grammar)) {}
 
 Result<std::shared_ptr<const Constraint>> Constraint::json_schema(
     const nlohmann::ordered_json& schema, std::shared_ptr<const TokenTrie> vocabulary) {
   CHECK(vocabulary != nullptr, "a constraint needs a vocabulary");
   Result<Grammar> grammar = json_grammar(schema);
   if (!grammar.ok()) return grammar.error();
-  return std::shared_ptr<const Constraint>(new Constraint(std::move(*grammar), std::move(vocabulary)));
+  return std::shared_ptr<const Constraint>(new Constraint(schema.dump(), std::move(*grammar), std::move(vocabulary)));
 }
 
 std::shared_ptr<const Constraint> Constraint::json_object(std::shared_ptr<const TokenTrie> vocabulary) {

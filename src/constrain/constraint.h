@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -33,15 +34,18 @@ class Constraint {
                                                                std::shared_ptr<const TokenTrie> vocabulary);
 
   std::int32_t vocab_size() const { return vocabulary_->vocab_size(); }
+  // The schema that it was made from, as JSON text: it makes the same constraint again.
+  const std::string& schema() const { return schema_; }
 
  private:
   friend class ConstraintState;
 
-  Constraint(Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary);
+  Constraint(std::string schema, Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary);
   std::shared_ptr<const TokenBits> mask_of(StateId state) const;
   bool is_whole(const TokenTrie::Node& node, StateId state) const;
   void walk(const TokenTrie::Part& part, StateId from, TokenBits& bits) const;
 
+  std::string schema_;
   std::shared_ptr<const TokenTrie> vocabulary_;
   mutable std::mutex mutex_;  // of table_
   mutable StateTable table_;

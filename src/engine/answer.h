@@ -19,6 +19,7 @@ class Answer {
   // tokenizer: may be nullptr: then there is no text, and must be no constraint.
   Answer(const GenerateRequest& request, std::int64_t choice, const Tokenizer* tokenizer);
 
+  const GenerateRequest& request() const { return request_; }
   std::int64_t choice() const { return choice_; }
   std::int64_t tokens() const { return tokens_; }
   const TokenCounts& counts() const { return counts_; }

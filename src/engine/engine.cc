@@ -50,9 +50,7 @@ Engine::Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const
       scheduler_(options.schedule, options.kv_pages),
       pages_(model.kv_shape(), options.kv_pages),
       logits_(static_cast<std::size_t>(options.schedule.max_logits_rows * vocab_)),
-      sampler_([&backend](std::span<const float> v, float best, float temperature, float* e) {
-        backend.exp_of_logits(v.data(), best, temperature, static_cast<std::int64_t>(v.size()), e);
-      }) {}
+      drawer_(backend, vocab_) {}
 
 Status Engine::check(const GenerateRequest& r) const {
   auto prompt = static_cast<std::int64_t>(r.prompt.size());
@@ -174,12 +172,12 @@ bool Engine::deliver(const PlannedRows& rows) {
   const std::int64_t end_position = rows.first_position + rows.rows;
   for (std::int64_t i = 0; i < rows.logits; ++i) {
     const std::int64_t position = end_position - rows.logits + i;
-    const std::span<const float> logits = logits_row(rows.first_logits + i);
-    show(rows.id, position, logits);
+    const std::int64_t row = rows.first_logits + i;
+    show(rows.id, position, row);
     const GenerateRequest& asked = requests_.at(sequences_.at(rows.id).request).asked;
     if (asked.max_tokens == 0 || position + 1 < static_cast<std::int64_t>(asked.prompt.size())) continue;
     bool stands = true;
-    for (SequenceId answer : fork(rows.id)) stands &= draw(answer, position, logits);
+    for (SequenceId answer : fork(rows.id)) stands &= draw(answer, position, logits_row(row));
     if (!stands) return false;
   }
   if (scheduler_.remaining(rows.id) > 0) return true;
@@ -190,11 +188,14 @@ bool Engine::deliver(const PlannedRows& rows) {
 }
 
 // What the sink wants to see of the logits at a position.
-void Engine::show(SequenceId id, std::int64_t position, std::span<const float> logits) {
+void Engine::show(SequenceId id, std::int64_t position, std::int64_t row) {
   const Sequence& sequence = sequences_.at(id);
   const Request& request = requests_.at(sequence.request);
   const GenerateRequest& asked = request.asked;
   if (position < asked.prompt_from) return;
+  const std::span<const float> logits = logits_row(row);
+  if (asked.hidden)
+    request.sink->on_hidden(sequence.answer.choice(), position, digest_of(model_.hidden_row(row)));
   if (asked.logits) request.sink->on_logits(sequence.answer.choice(), position, logits);
   auto next = static_cast<std::size_t>(position + 1);
   if (asked.prompt_logprobs && next < asked.prompt.size())
@@ -218,27 +219,17 @@ std::vector<SequenceId> Engine::fork(SequenceId id) {
 
 // Draws the token that follows `position`. False: the answer ends here, or its draft was wrong.
 bool Engine::draw(SequenceId id, std::int64_t position, std::span<const float> logits) {
-  Sequence& sequence = sequences_.at(id);
-  Answer& answer = sequence.answer;
-  const Request& request = requests_.at(sequence.request);
-  answer.allowed_tokens(vocab_, allowed_);
-  if (!allowed_.empty() && std::ranges::all_of(allowed_, [](std::uint64_t word) { return word == 0; }))
-    return end(id, without_tokens(answer));
-  DrawPlace place{static_cast<std::uint64_t>(position + 1), static_cast<std::uint64_t>(answer.choice())};
-  Result<std::int32_t> token =
-      sampler_.sample(logits, request.asked.sampling, answer.counts(), place, allowed_);
-  if (!token.ok()) {
-    Finish finish;
-    finish.reason = FinishReason::error;
-    finish.message = token.error().message;
-    return end(id, std::move(finish));
+  Answer& answer = sequences_.at(id).answer;
+  const Request& request = requests_.at(sequences_.at(id).request);
+  Drawer::Next next = drawer_.next(answer, position + 1, logits);
+  if (next.token) {
+    ++stats_.drawn_tokens;
+    TokenEvent event{answer.choice(), position + 1, *next.token, std::move(next.text), std::nullopt};
+    if (request.asked.logprobs) event.logprobs = logprobs(logits, *next.token, *request.asked.logprobs);
+    request.sink->on_token(event);
   }
-  ++stats_.drawn_tokens;
-  TokenEvent event{answer.choice(), position + 1, *token, answer.accept(*token), std::nullopt};
-  if (request.asked.logprobs) event.logprobs = logprobs(logits, *token, *request.asked.logprobs);
-  request.sink->on_token(event);
-  if (std::optional<Finish> finish = answer.ending()) return end(id, std::move(*finish));
-  return go_on(id, position + 1, *token);
+  if (next.end) return end(id, std::move(*next.end));
+  return go_on(id, position + 1, *next.token);
 }
 
 // The answer has `token` at `position`. False: its draft had another there.
@@ -268,15 +259,6 @@ std::span<const std::int32_t> Engine::propose(Sequence& sequence) {
   sequence.draft_tokens += static_cast<std::int64_t>(proposal.size());
   stats_.draft_tokens += static_cast<std::int64_t>(proposal.size());
   return proposal;
-}
-
-// The end of an answer that no token can continue.
-Finish Engine::without_tokens(const Answer& answer) const {
-  Finish finish;
-  finish.reason = answer.may_end() ? FinishReason::stop : FinishReason::error;
-  if (finish.reason == FinishReason::error)
-    finish.message = "no token of the vocabulary continues the text as its response format asks";
-  return finish;
 }
 
 // Ends the answers that a sequence stands for: all n of a prompt that has not forked yet. False: nothing goes on.

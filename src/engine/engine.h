@@ -30,10 +30,10 @@
 #include "base/result.h"
 #include "engine/answer.h"
 #include "engine/draft.h"
+#include "engine/drawer.h"
 #include "engine/request.h"
 #include "engine/token_sink.h"
 #include "model/model.h"
-#include "sample/sampler.h"
 #include "schedule/scheduler.h"
 #include "tokenizer/tokenizer.h"
 
@@ -100,12 +100,11 @@ class Engine {
   void end_cancelled();
   void note(const Plan& plan);
   bool deliver(const PlannedRows& rows);
-  void show(SequenceId id, std::int64_t position, std::span<const float> logits);
+  void show(SequenceId id, std::int64_t position, std::int64_t row);
   std::vector<SequenceId> fork(SequenceId id);
   bool draw(SequenceId id, std::int64_t position, std::span<const float> logits);
   bool go_on(SequenceId id, std::int64_t position, std::int32_t token);
   std::span<const std::int32_t> propose(Sequence& sequence);
-  Finish without_tokens(const Answer& answer) const;
   bool end(SequenceId id, Finish finish);
   Logprobs logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const;
   std::span<const float> logits_row(std::int64_t i) const;  // (vocab)
@@ -117,8 +116,7 @@ class Engine {
   Scheduler scheduler_;
   KvPages pages_;
   AlignedBuffer<float> logits_;  // (max_logits_rows, vocab)
-  Sampler sampler_;
-  TokenBits allowed_;  // scratch of draw()
+  Drawer drawer_;
   std::map<RequestId, Request> requests_;
   std::map<SequenceId, Sequence> sequences_;
   std::set<RequestId> cancelled_;

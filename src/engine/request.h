@@ -34,7 +34,9 @@ struct GenerateRequest {
   std::optional<std::int64_t> logprobs;         // of each drawn token, with this many of the most likely
   std::optional<std::int64_t> prompt_logprobs;  // of each prompt token but the first, likewise
   bool logits = false;                          // rows of logits, of prompt and answers
-  // Prompt positions before this one are left out of prompt_logprobs and logits,
+  bool hidden = false;                          // digests of the rows that logits are made from: of
+                                                // those that tokens are drawn from, or that are given
+  // Prompt positions before this one are left out of prompt_logprobs, logits and hidden,
   // and may so come from the prefix cache.
   std::int64_t prompt_from = 0;
 

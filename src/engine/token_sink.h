@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "base/sha256.h"
 #include "engine/request.h"
 #include "sample/logprobs.h"
 
@@ -55,6 +56,10 @@ class TokenSink {
   // request.logits: the row at `position` (it predicts position + 1). Choice 0 brings the prompt's.
   // row: (vocab)
   virtual void on_logits(std::int64_t /*choice*/, std::int64_t /*position*/, std::span<const float> /*row*/) {
+  }
+  // request.hidden: the digest of the row at `position` (hidden_row.h). It comes before the token
+  // that is drawn from the row. The last of the prompt, choice 0's, is what every choice begins from.
+  virtual void on_hidden(std::int64_t /*choice*/, std::int64_t /*position*/, const Sha256Digest& /*digest*/) {
   }
   // request.prompt_logprobs: of the prompt token at `position` >= 1.
   virtual void on_prompt_token(std::int64_t /*position*/, const Logprobs& /*logprobs*/) {}

@@ -260,6 +260,15 @@ void Decoder::compute_logits(const StepBatch& batch, float* logits) {
   }
 }
 
+HiddenRow Decoder::hidden_row(std::int64_t i) const {
+  const FixRows& rows = logits_work_.normed;
+  CHECK(i >= 0 && i < rows.rows, "row {} of {} wanted ones", i, rows.rows);
+  HiddenRow row{rows.scale[static_cast<std::size_t>(i)],
+                std::vector<std::int16_t>(static_cast<std::size_t>(rows.k))};
+  backend_->read_row(rows, i, row.q.data());
+  return row;
+}
+
 std::vector<RowFault> Decoder::collect_faults(const StepBatch& batch) const {
   std::vector<RowFault> found;
   for (std::int64_t row = 0; row < batch.rows(); ++row) {

@@ -57,6 +57,7 @@ class Decoder : public Model {
   const ModelConfig& config() const final { return config_; }
   KvShape kv_shape() const final;
   std::vector<RowFault> forward(const StepBatch& batch, KvPages& pages, float* logits) final;
+  HiddenRow hidden_row(std::int64_t i) const final;
 
  protected:
   // One layer of the network, as a sequence of the operations below.

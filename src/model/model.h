@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "load/load_weights.h"
 #include "load/model_config.h"
+#include "model/hidden_row.h"
 #include "ops/kv_pages.h"
 #include "ops/ops.h"
 #include "ops/step_batch.h"
@@ -45,6 +46,9 @@ class Model {
   //   logits: (batch.logits_rows.size(), vocab_size)
   // Returns the rows that failed, in increasing order; empty when all is well.
   virtual std::vector<RowFault> forward(const StepBatch& batch, KvPages& pages, float* logits) = 0;
+
+  // What the logits of the last forward() were made from: its i-th wanted row.  REQUIRES: there is one
+  virtual HiddenRow hidden_row(std::int64_t i) const = 0;
 };
 
 }  // namespace verbatim

@@ -84,6 +84,10 @@ class Backend {
   virtual void quantise(const float* x, std::int64_t rows, std::int64_t k, int limbs, FixRows& out,
                         Faults faults) = 0;
 
+  // The integers of one row of x, as spec/fix.h numbers them, whatever the backend's own form.   q: (x.k)
+  // REQUIRES: 0 <= row < x.rows
+  virtual void read_row(const FixRows& x, std::int64_t row, std::int16_t* q) const = 0;
+
   // spec/rms_norm.h, then spec/fix.h       x: (rows, k), gain: (k) -> out
   virtual void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows,
                                  std::int64_t k, int limbs, FixRows& out, Faults faults) = 0;

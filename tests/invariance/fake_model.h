@@ -32,6 +32,7 @@ class FakeModel final : public Model {
 
   std::vector<RowFault> forward(const StepBatch& batch, KvPages& pages, float* logits) override {
     std::vector<RowFault> faults;
+    hidden_.clear();
     auto next_wanted = batch.logits_rows.begin();
     for (const Segment& segment : batch.segments) {
       for (std::int32_t row = segment.first_row; row < segment.first_row + segment.rows; ++row) {
@@ -46,6 +47,9 @@ class FakeModel final : public Model {
         ++next_wanted;
         std::uint64_t seen = 0;
         for (std::int64_t t = 0; t <= position; ++t) seen = mix(seen, read(pages, segment, t));
+        hidden_.push_back({1, {}});
+        for (int shift = 0; shift < 64; shift += 16)
+          hidden_.back().q.push_back(static_cast<std::int16_t>(seen >> shift));
         for (std::int64_t i = 0; i < config_.vocab_size; ++i)
           // In [-4, 4).
           *logits++ = i == kPoison
@@ -55,6 +59,7 @@ class FakeModel final : public Model {
     }
     return faults;
   }
+  HiddenRow hidden_row(std::int64_t i) const override { return hidden_.at(static_cast<std::size_t>(i)); }
 
  private:
   static std::uint64_t mix(std::uint64_t h, std::uint64_t x) {
@@ -79,6 +84,7 @@ class FakeModel final : public Model {
   }
 
   ModelConfig config_;
+  std::vector<HiddenRow> hidden_;  // of the last step's wanted rows: what their logits hash
 };
 
 }  // namespace verbatim

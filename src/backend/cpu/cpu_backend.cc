@@ -58,6 +58,15 @@ class CpuBackend final : public Backend {
     each_row(rows, k, [&](std::int64_t row, int) { quantise_row(x + row * k, out, row, faults); });
   }
 
+  void read_row(const FixRows& x, std::int64_t row, std::int16_t* q) const override {
+    const GemmRows at = layout(x.k, x.limbs).rows(x.q.data(), row, 1, x.k);
+    for (std::int64_t i = 0; i < x.k; ++i) {
+      int value = at.wide != nullptr ? at.wide[i] : at.planes[i];
+      if (at.planes != nullptr && at.limbs == 2) value = 128 * value + at.planes[at.low_offset + i];
+      q[i] = static_cast<std::int16_t>(value);
+    }
+  }
+
   void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
                          int limbs, FixRows& out, Faults faults) override {
     begin_rows(out, rows, k, limbs);

@@ -1,5 +1,6 @@
 #include "backend/reference/reference.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/check.h"
@@ -78,6 +79,10 @@ class ReferenceBackend final : public Backend {
                 Faults faults) override {
     begin_rows(out, rows, k, limbs);
     each_row(rows, [&](std::int64_t row) { quantise_row(x + row * k, out, row, faults); });
+  }
+
+  void read_row(const FixRows& x, std::int64_t row, std::int16_t* q) const override {
+    std::copy_n(fix_row(x, row), x.k, q);
   }
 
   void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
