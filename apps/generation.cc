@@ -20,7 +20,18 @@ Result<std::pair<std::int32_t, float>> parse_bias(const std::string& text) {
 
 }  // namespace
 
+void Printer::on_hidden(std::int64_t choice, std::int64_t position, const Sha256Digest& digest) {
+  if (maker_ != nullptr) maker_->on_hidden(choice, position, digest);
+}
+
+void Printer::on_token(const TokenEvent& event) {
+  if (maker_ != nullptr) maker_->on_token(event);
+  add(event.choice, event.text);
+}
+
 void Printer::on_finish(const Finish& finish) {
+  const bool answered = finish.reason == FinishReason::stop || finish.reason == FinishReason::length;
+  if (maker_ != nullptr && answered) receipts_.emplace(finish.choice, maker_->on_finish(finish));
   add(finish.choice, finish.text);
   finishes_[static_cast<std::size_t>(finish.choice)] = finish;
 }
@@ -54,6 +65,7 @@ Result<GenerateRequest> make_request(const LoadedModel& loaded, const Generation
   }
   request.stop_strings = flags.stop;
   request.ignore_eos = flags.ignore_eos;
+  request.hidden = !flags.receipt.empty();
   return request;
 }
 

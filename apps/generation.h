@@ -1,10 +1,12 @@
 // Generation: what `run` and its conversations share: flags, the request that they ask for, and printing the answer.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "command.h"
+#include "receipt/receipt_maker.h"
 
 namespace verbatim::app {
 
@@ -18,19 +20,23 @@ struct GenerationFlags {
   std::vector<std::string> stop, logit_bias;
   bool ignore_eos = false, no_special = false, parse_special = false, json = false;
   bool chat = false;
-  std::string system;  // of a conversation; may be empty
+  std::string system;   // of a conversation; may be empty
+  std::string receipt;  // file for the answers' receipts; empty: none
 };
 
 // Collects answers; with `stream`, prints them as they come.
 class Printer final : public TokenSink {
  public:
-  Printer(std::int64_t n, bool stream)
-      : texts_(static_cast<std::size_t>(n)), finishes_(texts_.size()), stream_(stream) {}
+  // receipts: to be made, or nullptr; outlives the printer
+  Printer(std::int64_t n, bool stream, ReceiptMaker* receipts = nullptr)
+      : texts_(static_cast<std::size_t>(n)), finishes_(texts_.size()), stream_(stream), maker_(receipts) {}
 
-  void on_token(const TokenEvent& event) override { add(event.choice, event.text); }
+  void on_hidden(std::int64_t choice, std::int64_t position, const Sha256Digest& digest) override;
+  void on_token(const TokenEvent& event) override;
   void on_finish(const Finish& finish) override;
   const std::vector<std::string>& texts() const { return texts_; }
   const std::vector<Finish>& finishes() const { return finishes_; }
+  const std::map<std::int64_t, Receipt>& receipts() const { return receipts_; }  // by choice
 
  private:
   void add(std::int64_t choice, const std::string& text);
@@ -38,6 +44,8 @@ class Printer final : public TokenSink {
   std::vector<std::string> texts_;
   std::vector<Finish> finishes_;
   bool stream_;
+  ReceiptMaker* maker_;
+  std::map<std::int64_t, Receipt> receipts_;
 };
 
 // The error names the flag, or says that there is nothing to continue.

@@ -1,7 +1,10 @@
 // verbatim run: continues a text, streaming it as it becomes certain; or holds a conversation (chat.cc).
+#include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "generation.h"
 
 namespace verbatim::app {
@@ -36,6 +39,14 @@ void print_json(const LoadedModel& loaded, const GenerateRequest& request, const
   std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
+// One a line, by choice.
+Status write_receipts(const std::string& path, const Printer& printer) {
+  std::ofstream out(path, std::ios::binary);
+  for (const auto& [choice, receipt] : printer.receipts()) out << to_json_text(receipt) << '\n';
+  if (!out.flush()) return fail("{}: cannot be written", path);
+  return {};
+}
+
 int continue_text(const GenerationFlags& flags, LoadedModel& loaded, const std::string& text) {
   auto request = make_request(loaded, flags, text, {!flags.no_special, flags.parse_special});
   if (!request) return complain(request.error());
@@ -46,7 +57,9 @@ int continue_text(const GenerationFlags& flags, LoadedModel& loaded, const std::
   if (Status fits = (*engine)->check(*request); !fits.ok()) return complain(fits.error());
 
   bool stream = !flags.json && flags.n == 1;
-  Printer printer(flags.n, stream);
+  std::optional<ReceiptMaker> maker;
+  if (request->hidden) maker.emplace(VERBATIM_VERSION, loaded.fingerprint, *request);
+  Printer printer(flags.n, stream, maker ? &*maker : nullptr);
   if (stream) std::fputs(text.c_str(), stdout);
   Status status = generate(**engine, *request, printer);
   if (flags.json) {
@@ -58,12 +71,16 @@ int continue_text(const GenerationFlags& flags, LoadedModel& loaded, const std::
       fmt::print("--- {} ({})\n{}{}\n", i, name_of(printer.finishes()[i].reason), text, printer.texts()[i]);
     }
   }
+  if (status.ok() && maker) status = write_receipts(flags.receipt, printer);
   return status.ok() ? 0 : complain(status.error());
 }
 
 int run(const GenerationFlags& flags) {
-  if (flags.chat && (flags.n != 1 || flags.json))
-    return complain(fail("--chat holds one conversation: leave -N and --json out"));
+  if (flags.chat && (flags.n != 1 || flags.json || !flags.receipt.empty()))
+    return complain(fail("--chat holds one conversation: leave -N and --json out, and --receipt"));
+  auto ill_formed = [](const std::string& stop) { return well_formed_bytes(stop, 0) != stop.size(); };
+  if (!flags.receipt.empty() && std::ranges::any_of(flags.stop, ill_formed))
+    return complain(fail("--stop is not UTF-8, and a receipt can hold no other text"));
   std::string text;
   if (!flags.chat) {
     auto read = read_text(flags.text);
@@ -107,6 +124,8 @@ void add_run(CLI::App& app, std::function<int()>& action) {
           "standard input is one");
   flag(app, "--system", options->system, "System message of the conversation");
   add_chat_flags(app, options->model);
+  flag(app, "--receipt", options->receipt,
+       "File for receipts of the answers, one a line, which verbatim verify checks");
   boolean(app, "--json", options->json, "Answers, parameters in effect and fingerprint as JSON");
   app.footer(
       "Examples:\n"

@@ -12,6 +12,7 @@ constexpr Command kCommands[] = {
     {"run", "Continue a text with a model", verbatim::app::add_run},
     {"serve", "Answer requests over HTTP as OpenAI's API does", verbatim::app::add_serve},
     {"score", "Log-probabilities of a text, and the SHA-256 of every logit", verbatim::app::add_score},
+    {"verify", "Check receipts: compute answers again and compare", verbatim::app::add_verify},
     {"bench", "Measure prefill and decode beside what this machine can do", verbatim::app::add_bench},
     {"tokenize", "Turn a text into token ids", verbatim::app::add_tokenize},
     {"inspect", "Show what is in a model file and what becomes of it", verbatim::app::add_inspect},

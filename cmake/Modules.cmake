@@ -34,6 +34,7 @@ verbatim_module(tokenizer PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 verbatim_module(constrain)
 verbatim_module(chat)
 verbatim_module(engine)
+verbatim_module(receipt PkgConfig::CRYPTO)
 verbatim_module(server verbatim_asio verbatim_spdlog)
 verbatim_module(client verbatim_asio)
 

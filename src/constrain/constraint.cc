@@ -25,7 +25,8 @@ Result<std::shared_ptr<const Constraint>> Constraint::json_schema(
   CHECK(vocabulary != nullptr, "a constraint needs a vocabulary");
   Result<Grammar> grammar = json_grammar(schema);
   if (!grammar.ok()) return grammar.error();
-  return std::shared_ptr<const Constraint>(new Constraint(schema.dump(), std::move(*grammar), std::move(vocabulary)));
+  return std::shared_ptr<const Constraint>(
+      new Constraint(schema.dump(), std::move(*grammar), std::move(vocabulary)));
 }
 
 std::shared_ptr<const Constraint> Constraint::json_object(std::shared_ptr<const TokenTrie> vocabulary) {
