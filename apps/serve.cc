@@ -17,7 +17,7 @@ struct Options {
   std::vector<std::string> names;
   std::string host = "127.0.0.1";
   int port = 8000, http_threads = 1;
-  std::string tls_certificate, tls_key, access_log;
+  std::string tls_certificate, tls_key, access_log, receipt_key;
   std::vector<std::string> api_keys, cors_origins;
   std::size_t max_connections = 4096;
   std::uint64_t max_body_bytes = server::HttpServerOptions().max_body_bytes;
@@ -112,6 +112,11 @@ Result<server::ServedModel> served_model(const Options& options, const LoadedMod
   model.created = std::time(nullptr);
   model.version = VERBATIM_VERSION;
   model.formats = std::make_shared<server::ResponseFormats>(*loaded.tokenizer);
+  if (!options.receipt_key.empty()) {
+    auto signer = ReceiptSigner::from_pem_file(options.receipt_key);
+    if (!signer) return signer.error();
+    model.signer = *std::move(signer);
+  }
   auto conversation = conversation_template(loaded);
   if (!conversation) return conversation.error();
   model.chat = conversation->chat;
@@ -228,6 +233,8 @@ void add_serve(CLI::App& app, std::function<int()>& action) {
   flag(app, "--served-model-name", options->names,
        "Name that requests give; may be repeated, the first is shown")
       ->check(CLI::Validator([](const std::string& name) { return name.empty() ? "is empty" : ""; }, "NAME"));
+  flag(app, "--receipt-key", options->receipt_key,
+       "PEM file of the Ed25519 key that signs receipts (openssl genpkey -algorithm ed25519)");
   add_http_flags(app, *options);
   add_engine_flags(app, *options);
   boolean(app, "-v,--verbose", options->verbose, "Print the parameters in effect of every request");

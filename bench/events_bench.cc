@@ -22,7 +22,7 @@ void stream_tokens(benchmark::State& state, Endpoint endpoint, const char* body)
   static const ServedModel model = tiny_served_model();
   auto call = read_call(body, endpoint, model);
   CHECK(call.ok(), "{}", call.error().message);
-  AnswerContext context{*std::move(call), &model, "0123456789abcdef", 1700000000, {{}}, {}};
+  AnswerContext context{*std::move(call), &model, "0123456789abcdef", 1700000000, {{}}, {}, {}};
   auto nobody = std::make_shared<Nobody>();
   auto presenter = make_presenter(context, nobody, 0);
   presenter->start();

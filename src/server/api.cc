@@ -213,7 +213,7 @@ void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::share
   auto beginning = beginning_of(request, *call);
   if (!beginning) return responder->respond(error_response(beginning.error()));
 
-  AnswerContext context{*std::move(call), &model_, beginning->nonce, beginning->created, {}, {}};
+  AnswerContext context{*std::move(call), &model_, beginning->nonce, beginning->created, {}, {}, {}};
   std::string effective = effective_parameters(context.call);
   if (options_.log) options_.log(fmt::format("{} {}: {}", beginning->nonce, request.path, effective));
   context.headers = {{"X-Request-Id", beginning->nonce}, {"X-Verbatim-Effective-Parameters", effective}};

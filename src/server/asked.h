@@ -37,6 +37,7 @@ struct Show {
   bool token_ids = false;
   bool tokens_as_ids = false;  // "token_id:15043" in place of a token's text
   bool token_strs = false;
+  bool receipt = false;  // of each answer
   bool stream = false;
   bool usage_event = false;
 };

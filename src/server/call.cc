@@ -93,6 +93,7 @@ GenerateRequest request_of(const Prompt& prompt, const Asked& asked, std::int64_
   request.stop_strings = asked.stop;
   request.ignore_eos = asked.ignore_eos;
   request.skip_special = asked.skip_special_tokens;
+  request.hidden = show.receipt;
   if (endpoint == kScore) {
     request.prompt_logprobs = show.logprobs;
     auto size = static_cast<std::int64_t>(prompt.tokens.size());
@@ -125,6 +126,7 @@ std::string digest_of(const Call& call, const OrderedJson& body, const ServedMod
   // What comes from the server and not from the body.
   part(effective_parameters(call));
   for (const GenerateRequest& request : call.requests) part(fmt::format("{}", request.max_tokens));
+  if (call.show.receipt) part(model.version), part(model.receipt_key_json());
   return sha.hex().substr(0, 24);
 }
 

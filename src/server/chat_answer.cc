@@ -86,7 +86,7 @@ std::string choice_json(const AnswerContext& context, std::size_t index, const C
     out += R"(,"token_ids":)";
     append_json_ids(out, answer.tokens);
   }
-  return out + '}';
+  return out + context.receipt_field(index) + '}';
 }
 
 class ChatStream final : public StreamPresenter {
@@ -122,8 +122,9 @@ class ChatStream final : public StreamPresenter {
     for (const AnswerPiece& piece : text.push(finish.text)) send(choice, piece, nullptr);
     for (const AnswerPiece& piece : text.finish()) send(choice, piece, nullptr);
     std::string& out = open(choice);
-    out += fmt::format(R"(}},"logprobs":null,"finish_reason":"{}","stop_reason":{}}}])",
-                       finish_of(finish, text), stop_reason_json(finish, context_.call.requests.front()));
+    out += fmt::format(R"(}},"logprobs":null,"finish_reason":"{}","stop_reason":{})", finish_of(finish, text),
+                       stop_reason_json(finish, context_.call.requests.front()));
+    out += context_.receipt_field(choice) + "}]";
     close(out);
   }
 

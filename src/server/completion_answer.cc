@@ -42,7 +42,7 @@ std::string choice_json(const AnswerContext& context, std::size_t index, const C
     out += R"(,"token_ids":)";
     append_json_ids(out, answer.tokens);
   }
-  return out + '}';
+  return out + context.receipt_field(index) + '}';
 }
 
 class CompletionStream final : public StreamPresenter {
@@ -77,6 +77,7 @@ class CompletionStream final : public StreamPresenter {
     std::string& out = open(choice, finish.text);
     out += fmt::format(R"(null,"finish_reason":"{}","stop_reason":{})", finish_name(finish.reason),
                        stop_reason_json(finish, context_.call.requests.front()));
+    out += context_.receipt_field(choice);
     close(out);
   }
 

@@ -16,6 +16,9 @@ class EngineThread::Tap final : public TokenSink {
   void on_prompt_token(std::int64_t position, const Logprobs& logprobs) override {
     entry_.task->on_prompt_token(request_, position, logprobs);
   }
+  void on_hidden(std::int64_t choice, std::int64_t position, const Sha256Digest& digest) override {
+    entry_.task->on_hidden(request_, choice, position, digest);
+  }
   void on_token(const TokenEvent& event) override { entry_.task->on_token(request_, event); }
   void on_finish(const Finish& finish) override {
     entry_.task->on_finish(request_, finish);

@@ -36,6 +36,8 @@ class EngineTask {
   // The engine has the requests; `request` below is an index into them.
   virtual void on_start() = 0;
   virtual void on_prompt_token(std::size_t request, std::int64_t position, const Logprobs& logprobs) = 0;
+  virtual void on_hidden(std::size_t request, std::int64_t choice, std::int64_t position,
+                         const Sha256Digest& digest) = 0;
   virtual void on_token(std::size_t request, const TokenEvent& event) = 0;
   virtual void on_finish(std::size_t request, const Finish& finish) = 0;
   // Called between steps, about once a second, while the task is not done.

@@ -268,6 +268,7 @@ const Parameter kParameters[] = {
     {"return_token_ids", kTexts, boolean<&Show::token_ids>},
     {"return_tokens_as_token_ids", kTexts, boolean<&Show::tokens_as_ids>},
     {"return_token_strs", kTokenize, boolean<&Show::token_strs>},
+    {"receipt", kAnswers, boolean<&Show::receipt>},
     {"stream", kAnswers, boolean<&Show::stream>},
     {"stream_options", kTexts, read_stream_options},
     {"user", kAnswers, read_user},  // has no effect, as in every engine of this kind

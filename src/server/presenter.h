@@ -34,12 +34,17 @@ struct AnswerContext {
   std::int64_t created = 0;                          // Unix time
   std::vector<std::vector<Logprobs>> prompt_scores;  // of each prompt, of its tokens prompt_from + 1 ..
   std::vector<Header> headers;                       // of the response
+  std::vector<std::string> receipts;  // of each choice that has ended, as JSON; none: not asked for
 
   const Prompt& prompt_of(std::size_t choice) const {
     return call.prompts[choice / call.choices_per_prompt()];
   }
   const std::vector<Logprobs>& scores_of(std::size_t choice) const {
     return prompt_scores[choice / call.choices_per_prompt()];
+  }
+  // ,"receipt":{...}: what follows in the object that shows how a choice ended.
+  std::string receipt_field(std::size_t choice) const {
+    return call.show.receipt ? R"(,"receipt":)" + receipts[choice] : "";
   }
   TokenNames names() const { return {&model->tokenizer(), call.show.tokens_as_ids}; }
   // {"id":"chatcmpl-...","object":"...","created":...,"model":"...","system_fingerprint":"..."

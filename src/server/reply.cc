@@ -21,6 +21,11 @@ Reply::Reply(AnswerContext context, std::shared_ptr<Responder> responder, std::i
              [this](std::size_t choice, const Event& event) { show(choice, event); }),
       progress_(context_.call.choices()) {
   context_.prompt_scores.resize(context_.call.requests.size());
+  if (context_.call.show.receipt) {
+    context_.receipts.resize(context_.call.choices());
+    for (const GenerateRequest& request : context_.call.requests)
+      receipt_makers_.emplace_back(context_.model->version, context_.model->fingerprint(), request);
+  }
   for (const Prompt& prompt : context_.call.prompts)
     usage_.prompt_tokens += static_cast<std::int64_t>(prompt.tokens.size());
 }
@@ -51,11 +56,17 @@ void Reply::on_prompt_token(std::size_t request, std::int64_t /*position*/, cons
   context_.prompt_scores[request].push_back(logprobs);
 }
 
+void Reply::on_hidden(std::size_t request, std::int64_t choice, std::int64_t position,
+                      const Sha256Digest& digest) {
+  if (!closed_ && !gone_) receipt_makers_[request].on_hidden(choice, position, digest);
+}
+
 void Reply::on_token(std::size_t request, const TokenEvent& event) {
   std::size_t choice = choice_of(request, event.choice);
   measure_token(choice);
   if (closed_ || gone_) return;
   begin_choice(choice);
+  if (!receipt_makers_.empty()) receipt_makers_[request].on_token(event);
   order_.push(choice, event, false);
 }
 
@@ -67,7 +78,18 @@ void Reply::on_finish(std::size_t request, const Finish& finish) {
   metrics_.e2e_latency.observe(seconds(Clock::now() - arrival_));
   if (closed_ || gone_) return;
   begin_choice(choice);
+  make_receipt(request, finish);
   order_.push(choice, finish, true);
+}
+
+// For the presenter, before it is told of the end.
+void Reply::make_receipt(std::size_t request, const Finish& finish) {
+  const bool answered = finish.reason == FinishReason::stop || finish.reason == FinishReason::length;
+  if (receipt_makers_.empty() || !answered) return;
+  Receipt receipt = receipt_makers_[request].on_finish(finish);
+  const auto& signer = context_.model->signer;
+  if (signer) receipt.signature = signer->sign(text_to_sign(receipt));
+  context_.receipts[choice_of(request, finish.choice)] = to_json_text(receipt);
 }
 
 void Reply::begin_choice(std::size_t choice) {

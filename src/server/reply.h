@@ -9,6 +9,7 @@
 #include <chrono>
 #include <variant>
 
+#include "receipt/receipt_maker.h"
 #include "server/choice_order.h"
 #include "server/engine_thread.h"
 #include "server/metrics.h"
@@ -31,6 +32,8 @@ class Reply final : public EngineTask, public std::enable_shared_from_this<Reply
   std::vector<GenerateRequest> take_requests() override;
   void on_start() override;
   void on_prompt_token(std::size_t request, std::int64_t position, const Logprobs& logprobs) override;
+  void on_hidden(std::size_t request, std::int64_t choice, std::int64_t position,
+                 const Sha256Digest& digest) override;
   void on_token(std::size_t request, const TokenEvent& event) override;
   void on_finish(std::size_t request, const Finish& finish) override;
   void on_wait() override;
@@ -48,6 +51,7 @@ class Reply final : public EngineTask, public std::enable_shared_from_this<Reply
   void begin_choice(std::size_t choice);
   void show(std::size_t choice, const Event& event);
   void show_finish(std::size_t choice, const Finish& finish);
+  void make_receipt(std::size_t request, const Finish& finish);
   void measure_token(std::size_t choice);
   void fail(const ApiError& error, bool own);
 
@@ -59,7 +63,8 @@ class Reply final : public EngineTask, public std::enable_shared_from_this<Reply
   Clock::time_point arrival_;
 
   ChoiceOrder<Event> order_;
-  std::vector<Progress> progress_;  // of each choice
+  std::vector<Progress> progress_;            // of each choice
+  std::vector<ReceiptMaker> receipt_makers_;  // of each request; none: not asked for
   Usage usage_;
   bool started_ = false;
   bool closed_ = false;  // nothing more is shown

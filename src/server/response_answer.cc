@@ -10,6 +10,7 @@ struct ResponseState {
   std::string_view incomplete_reason;  // empty: null
   std::string output;                  // of the list, without brackets
   std::string usage = "null";
+  std::string receipt;  // with the comma before it
 };
 
 std::string response_json(const AnswerContext& context, const ResponseState& state) {
@@ -21,10 +22,10 @@ std::string response_json(const AnswerContext& context, const ResponseState& sta
       R"("incomplete_details":{},"instructions":null,"max_output_tokens":{},"metadata":{{}},"model":{},)"
       R"("output":[{}],"parallel_tool_calls":false,"previous_response_id":null,"store":false,)"
       R"("system_fingerprint":"{}","temperature":{},"text":{{"format":{{"type":"text"}}}},)"
-      R"("tool_choice":"none","tools":[],"top_p":{},"truncation":"disabled","usage":{}}})",
+      R"("tool_choice":"none","tools":[],"top_p":{},"truncation":"disabled","usage":{}{}}})",
       context.nonce, context.created, state.status, incomplete, request.max_tokens,
       json_string(context.call.model), state.output, context.model->short_fingerprint(),
-      request.sampling.temperature, request.sampling.top_p, state.usage);
+      request.sampling.temperature, request.sampling.top_p, state.usage, state.receipt);
 }
 
 std::string part_json(std::string_view text) {
@@ -53,7 +54,8 @@ ResponseState final_state(const AnswerContext& context, const std::string& text,
                           const Usage& usage, bool details) {
   bool cut = finish.reason == FinishReason::length;
   return {status_of(finish), cut ? "max_output_tokens" : "",
-          message_json(context, status_of(finish), part_json(text)), response_usage_json(usage, details)};
+          message_json(context, status_of(finish), part_json(text)), response_usage_json(usage, details),
+          context.receipt_field(0)};
 }
 
 class ResponseStream final : public StreamPresenter {

@@ -43,12 +43,13 @@ std::string model_json(const std::string& name, const ServedModel& model) {
   const SamplingParams& s = model.defaults();
   return fmt::format(
       R"({{"id":{},"object":"model","created":{},"owned_by":"verbatim","root":{},"parent":null,)"
-      R"("max_model_len":{},"system_fingerprint":"{}","fingerprint":"{}","effective":{{"temperature":{},)"
+      R"("max_model_len":{},"system_fingerprint":"{}","fingerprint":"{}","receipt_key":{},"effective":{{"temperature":{},)"
       R"("top_k":{},"top_p":{},"min_p":{},"repetition_penalty":{},"frequency_penalty":{},)"
       R"("presence_penalty":{},"seed":{},"chat_template":{}}}}})",
       json_string(name), model.created, json_string(model.loaded->checkpoint.path), model.context,
-      model.short_fingerprint(), model.fingerprint(), s.temperature, s.top_k, s.top_p, s.min_p,
-      s.repetition_penalty, s.frequency_penalty, s.presence_penalty, s.seed, model.chat != nullptr);
+      model.short_fingerprint(), model.fingerprint(), model.receipt_key_json(), s.temperature, s.top_k,
+      s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty, s.presence_penalty, s.seed,
+      model.chat != nullptr);
 }
 
 }  // namespace
@@ -123,8 +124,9 @@ HttpResponse show_model(const std::string& name, const ServedModel& model) {
 }
 
 HttpResponse show_version(const ServedModel& model) {
-  return json_response(fmt::format(R"({{"version":"{}","contract":{},"fingerprint":"{}"}})", model.version,
-                                   spec::kContractVersion, model.fingerprint()));
+  return json_response(fmt::format(R"({{"version":"{}","contract":{},"fingerprint":"{}","receipt_key":{}}})",
+                                   model.version, spec::kContractVersion, model.fingerprint(),
+                                   model.receipt_key_json()));
 }
 
 }  // namespace verbatim::server
