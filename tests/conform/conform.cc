@@ -211,6 +211,13 @@ void Conform::compare_fix(const char* op, const FixRows& expected, const FixRows
   std::size_t rows = static_cast<std::size_t>(expected.rows);
   EXPECT_TRUE(same_bits(op, {expected.scale.data(), rows}, {actual.scale.data(), rows}, 1)) << "(scales)";
 
+  std::vector<std::int16_t> q_expected(static_cast<std::size_t>(expected.k)), q_actual(q_expected.size());
+  for (std::int64_t row = 0; row < expected.rows; ++row) {
+    reference_->read_row(expected, row, q_expected.data());
+    backend_->read_row(actual, row, q_actual.data());
+    EXPECT_EQ(q_expected, q_actual) << op << " (integers of row " << row << ")";
+  }
+
   Weights identity = Weights::identity(expected.k);
   std::vector<float> y_expected(rows * static_cast<std::size_t>(expected.k)), y_actual(y_expected.size());
   LinearJob job{&identity.matrix(), nullptr, y_expected.data()};
