@@ -1,5 +1,6 @@
 #include "constrain/constraint.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "constrain/json_grammar.h"

@@ -1,7 +1,7 @@
 // From a schema to a grammar of the JSON texts that satisfy it.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/result.h"
 #include "constrain/grammar.h"

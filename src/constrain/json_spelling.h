@@ -6,7 +6,7 @@
 // anything is in the CharDfa is free.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

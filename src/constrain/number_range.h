@@ -6,7 +6,7 @@
 // double). An exponent of at most two digits is allowed where the range has no bounds.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
