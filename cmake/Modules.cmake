@@ -47,7 +47,7 @@ target_sources(verbatim_builtin PRIVATE src/builtin/storyteller.S)
 
 # The page that shows a report.
 set(report_page ${PROJECT_SOURCE_DIR}/src/report/page)
-set_source_files_properties(src/report/page.S PROPERTIES COMPILE_DEFINITIONS REPORT_PAGE="${report_page}"
+set_source_files_properties(src/report/page.S PROPERTIES
   OBJECT_DEPENDS "${report_page}/report.html;${report_page}/report.css;${report_page}/report.js")
 target_sources(verbatim_report PRIVATE src/report/page.S)
 

@@ -1,15 +1,15 @@
-/* The files of page/, each between two names; REPORT_PAGE is their folder (cmake/Modules.cmake). */
+/* The files of page/, each between two names; they are found on the include path, which starts at src/. */
     .macro embed name, file
     .globl verbatim_\name\()_begin, verbatim_\name\()_end
     .hidden verbatim_\name\()_begin, verbatim_\name\()_end
 verbatim_\name\()_begin:
-    .incbin \file
+    .incbin "report/page/\file"
 verbatim_\name\()_end:
     .endm
 
     .section .rodata.report_page, "a", %progbits
-    embed report_html, REPORT_PAGE "/report.html"
-    embed report_css, REPORT_PAGE "/report.css"
-    embed report_js, REPORT_PAGE "/report.js"
+    embed report_html, report.html
+    embed report_css, report.css
+    embed report_js, report.js
 
     .section .note.GNU-stack, "", %progbits

@@ -1,6 +1,7 @@
 // The page: page/report.html with its style, its script and the data in their places.
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
