@@ -46,9 +46,8 @@ set_source_files_properties(src/builtin/storyteller.S PROPERTIES COMPILE_DEFINIT
 target_sources(verbatim_builtin PRIVATE src/builtin/storyteller.S)
 
 # The page that shows a report.
-set(report_page ${PROJECT_SOURCE_DIR}/src/report/page)
-set_source_files_properties(src/report/page.S PROPERTIES
-  OBJECT_DEPENDS "${report_page}/report.html;${report_page}/report.css;${report_page}/report.js")
+file(GLOB report_page CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/report/page/*)
+set_source_files_properties(src/report/page.S PROPERTIES OBJECT_DEPENDS "${report_page}")
 target_sources(verbatim_report PRIVATE src/report/page.S)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/backend/cpu/InstructionSets.cmake)
