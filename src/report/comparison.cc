@@ -131,8 +131,8 @@ Comparison compare(const LaneGroup& group) {
       add_drift(group.lanes[0], lane, answer.agrees, found.drift[condition]);
     }
   }
-  std::ranges::stable_sort(found.answers.begin() + 1, found.answers.end(), std::ranges::greater{},
-                           &Answer::count);
+  std::ranges::stable_sort(found.answers.begin() + 1, found.answers.end(), std::ranges::less{},
+                           [](const Answer& answer) { return std::pair(-answer.count, answer.agrees); });
   for (const Token& token : group.lanes[0].tokens) found.margin.push_back(margin_of(token));
   return found;
 }

@@ -45,7 +45,7 @@ struct Name {
 
 struct Comparison {
   std::vector<Condition> conditions;  // sorted
-  std::vector<Answer> answers;        // the reference's, then the most frequent, then by first lane
+  std::vector<Answer> answers;        // the reference's, then the most frequent, of these the earliest to part
   Numbering<Name> names;              // of distinct tokens
   std::int64_t count = 0;             // of all answers
 

@@ -53,7 +53,7 @@ function makeScale(axis, values, from, to, zeroAt, startAtZero) {
   const place = log ? Math.log10 : (value) => value;
   const toPixel = (value) => from + ((to - from) * (place(value) - place(low))) / (place(high) - place(low));
   const pixel = (value) => (log && value === 0 ? zeroAt : toPixel(value));
-  return { pixel, ticks, drawn, zeros: log && values.includes(0) };
+  return { pixel, ticks, drawn };
 }
 
 // chart: as in the data; marks: vertical lines [{x, text}]. Returns a figure that draws itself to its width.
@@ -126,19 +126,19 @@ function chartTable(chart) {
 }
 
 function drawChart(chart, marks, width) {
-  const height = 260, left = 58, right = 14, top = 18, bottom = 42, band = 26;
+  const height = 270, left = 58, right = 14, top = 26, bottom = 42, band = 36;
   const points = chart.series.flatMap((series) => series.points.map(([x, y]) => [Number(x), Number(y)]));
-  const withZeros = chart.y.scale === "log" && points.some(([, y]) => y === 0);
+  const withZeros = chart.y.scale === "log" && (chart.y.zero !== "" || points.some(([, value]) => value === 0));
   const floor = height - bottom - (withZeros ? band : 0);
   const x = makeScale(chart.x, points.map(([value]) => value), left + 10, width - right - 10, left + 4, false);
-  const y = makeScale(chart.y, points.map(([, value]) => value), floor, top, floor + band / 2, true);
+  const y = makeScale(chart.y, points.map(([, value]) => value), floor, top, floor + 12, true);
   const node = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   const text = (at, words, attributes) => svg("text", { x: at[0], y: at[1], ...attributes }, plain(words, { limit: 60 }));
 
   if (withZeros) {
     node.append(svg("rect", { class: "zero", x: left, y: floor, width: width - left - right, height: band }),
-      text([width - right - 6, floor + band / 2 + 4], `0${chart.y.zero && ` = ${chart.y.zero}`}`, { class: "zero", "text-anchor": "end" }),
-      text([left - 7, floor + band / 2 + 4], "0", { "text-anchor": "end" }));
+      text([left + 8, floor + band - 5], `0${chart.y.zero && ` = ${chart.y.zero}`}`, { class: "zero" }),
+      text([left - 7, floor + 18], "0", { "text-anchor": "end" }));
   }
   for (const tick of y.ticks) {
     const at = y.pixel(tick);
@@ -157,7 +157,7 @@ function drawChart(chart, marks, width) {
     text([width - right, height - 6], chart.x.label, { "text-anchor": "end", class: "label" }),
     text([4, 11], chart.y.label, { class: "label" }));
   for (const mark of marks) {
-    const at = x.pixel(mark.x), late = at > width - 170;
+    const at = x.pixel(mark.x), late = at > (left + width) / 2;
     node.append(svg("path", { class: "mark", d: `M${at},${top}V${height - bottom}` }),
       text([at + (late ? -6 : 6), top + 10], mark.text, { class: "mark", "text-anchor": late ? "end" : "start" }));
   }

@@ -124,9 +124,9 @@ function laneTable(group, selection, parting, start, end) {
 function laneHead(group, { answer, count: times, patterns }, row, largest) {
   const measured = answer.logprobs.some((logprob) => logprob !== null);
   return element("th", { scope: "row" },
-    element("span", { class: "times" }, `${count(times)}×`), bar(times / largest, 56),
+    element("span", { class: "times" }, `${count(times)}×`), bar(times / largest, 56), element("br"),
     element("span", { class: "whose" }, row === 0 ? "reference" : show(answer.label, { limit: 24 })),
-    measured && patterns > 1 && element("span", { class: "bits", title: "different bits of log-probabilities among these answers" }, `${count(patterns)} bit patterns`));
+    measured && patterns > 1 && element("span", { class: "bits", title: "different bits of log-probabilities among these answers" }, ` · ${count(patterns)} bit patterns`));
 }
 
 function laneCell(group, answer, row, at) {

@@ -1,7 +1,7 @@
 // The page: banner, contents, sections, provenance; filters, theme and copying.
 
 const kVerdicts = {
-  neutral: { sign: "·", title: "Report", badge: null },
+  neutral: { sign: null, title: null, badge: null },
   deterministic: { sign: "=", title: "Deterministic", badge: "identical" },
   differs: { sign: "≠", title: "Not deterministic", badge: "differs" },
   unclear: { sign: "?", title: "Could not tell", badge: "could not tell" },
@@ -61,17 +61,16 @@ function select(group, chosen) {
     };
   });
   const [reference, ...others] = entries;
-  return [reference, ...others.filter((entry) => entry.count > 0).sort((a, b) => b.count - a.count)];
+  return [reference, ...others.filter((entry) => entry.count > 0).sort((a, b) => b.count - a.count || a.answer.agrees - b.answer.agrees)];
 }
 
 function statusLine(group, selection, whole) {
   const answers = selection.reduce((sum, entry) => sum + entry.count, 0);
   const distinct = selection.filter((entry) => entry.count > 0).length;
   const first = selection.slice(1).reduce((least, { answer }) => Math.min(least, answer.agrees), Infinity);
-  return [
-    whole ? `${plural(group.count, "answer")}, ${count(group.distinct)} different` : `${count(answers)} of ${plural(group.count, "answer")}, ${count(distinct)} different`,
-    first < Infinity ? `; the first leaves the reference at ${group.unit} ${count(first)}.` : ".",
-  ];
+  const different = whole ? group.distinct : distinct;
+  return `${whole ? "" : `${count(answers)} of `}${plural(group.count, "answer")}, ${different === 1 ? "all the same" : `${count(different)} different`}`
+    + (first < Infinity ? `; the first leaves the reference at ${group.unit} ${count(first)}.` : ".");
 }
 
 function driftChart(group, selection, chosen) {
@@ -102,7 +101,7 @@ function filters(group, redraw) {
   const kinds = [
     { name: "backend", of: ([backend]) => backend || "not told" },
     { name: "concurrency", of: ([, concurrency]) => String(concurrency ?? "not told") },
-  ].map((kind) => ({ ...kind, values: [...new Set(group.conditions.map(kind.of))], off: new Set() }));
+  ].map((kind) => ({ ...kind, values: [...new Set(group.conditions.map(kind.of))].sort((a, b) => a - b || (a < b ? -1 : 1)), off: new Set() }));
   const update = () => redraw(new Set(group.conditions.flatMap((condition, index) => (kinds.some((kind) => kind.off.has(kind.of(condition))) ? [] : [index]))));
   const boxes = kinds.filter((kind) => kind.values.length > 1).map((kind) => element("fieldset", {}, element("legend", {}, kind.name),
     kind.values.map((value) => element("label", {},
@@ -117,7 +116,7 @@ function groupView(group, rawData) {
   const redraw = (chosen) => {
     hideTip();
     const selection = select(group, chosen), whole = chosen.size === group.conditions.length;
-    status.replaceChildren(...statusLine(group, selection, whole));
+    status.textContent = statusLine(group, selection, whole);
     const several = selection.filter((entry) => entry.count > 0).length > 1;
     body.replaceChildren(...[lanesView(group, selection, rawData), several && treeView(group, selection), driftChart(group, selection, chosen)].filter(Boolean));
   };
@@ -156,9 +155,9 @@ function themeButton() {
 function banner(report) {
   const { sign, title } = kVerdicts[report.verdict];
   return element("header", { class: report.verdict },
-    element("div", { class: "bar" }, element("span", {}, "verbatim"), element("span", { class: "title" }, show(report.title)), themeButton()),
-    element("div", { class: "verdict" }, element("span", { class: "sign", "aria-hidden": "true" }, sign),
-      element("div", {}, element("p", { class: "word" }, title), element("h1", {}, show(report.headline || report.title || "Nothing to report", { limit: 2000 })))),
+    element("div", { class: "top" }, element("span", {}, "verbatim"), element("span", { class: "title" }, show(report.title)), themeButton()),
+    element("div", { class: "verdict" }, sign && element("span", { class: "sign", "aria-hidden": "true" }, sign),
+      element("div", {}, title && element("p", { class: "word" }, title), element("h1", {}, show(report.headline || report.title || "Nothing to report", { limit: 2000 })))),
     factList(report.facts));
 }
 

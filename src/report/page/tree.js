@@ -60,19 +60,21 @@ function drawStreams(root, leaves, reference, width) {
   const x = (position) => 8 + (position / longest) * (width - 16);
   const y = (slot) => (slot + 0.5) * kRowHeight;
   const names = [];
+  let lastName = -Infinity; // labels of forks do not overlap
   const draw = (one, trunk) => {
     const wide = Math.max(1.5, (kWidest * one.count) / root.count);
     const stream = (d, thick, ours) => node.append(svg("path", { class: ours ? "trunk" : "branch", d, "stroke-width": thick.toFixed(1) }));
     stream(`M${x(one.from)},${y(one.y)}H${Math.max(x(one.to), x(one.from) + 1)}`, wide, trunk);
+    if (one.children.length > 1) {
+      names.push(svg("path", { class: "fork", d: "M0,-6L6,0L0,6L-6,0Z", transform: `translate(${x(one.to)},${y(one.y)})` }));
+      if (x(one.to) - lastName > 34) names.push(svg("text", { x: x(one.to) - 9, y: y(one.y) + 4, "text-anchor": "end" }, count(one.to)));
+      lastName = x(one.to);
+    }
     for (const child of one.children) {
       const ours = trunk && child.answer.agrees > one.to || child.answer === reference;
       const bend = Math.min(28, width / 8), from = x(one.to), thick = Math.max(1.5, (kWidest * child.count) / root.count);
       stream(`M${from},${y(one.y)}C${from + bend / 2},${y(one.y)} ${from + bend / 2},${y(child.y)} ${from + bend},${y(child.y)}H${Math.max(from + bend, x(child.to))}`, thick, ours);
       draw({ ...child, from: child.to }, ours);
-    }
-    if (one.children.length > 1) {
-      names.push(svg("path", { class: "fork", d: "M0,-6L6,0L0,6L-6,0Z", transform: `translate(${x(one.to)},${y(one.y)})` }),
-        svg("text", { x: x(one.to) - 9, y: y(one.y) + 4, "text-anchor": x(one.to) > 40 ? "end" : "start" }, count(one.to)));
     }
   };
   draw(root, true);
