@@ -73,9 +73,9 @@ double margin_of(const Token& token) {
   return logprobs[0] - logprobs[1];
 }
 
-std::vector<Condition> conditions_of(const std::vector<Lane>& lanes) {
-  std::set<Condition> all;
-  for (const Lane& lane : lanes) all.insert({lane.backend, lane.concurrency});
+std::vector<std::vector<Fact>> conditions_of(const std::vector<Lane>& lanes) {
+  std::set<std::vector<Fact>> all;
+  for (const Lane& lane : lanes) all.insert(lane.conditions);
   return {all.begin(), all.end()};
 }
 
@@ -118,9 +118,8 @@ Comparison compare(const LaneGroup& group) {
       patterns.emplace_back();
     }
     Answer& answer = found.answers[number];
-    auto condition = static_cast<std::size_t>(
-        std::ranges::find(found.conditions, Condition{lane.backend, lane.concurrency}) -
-        found.conditions.begin());
+    auto same = std::ranges::find(found.conditions, lane.conditions);
+    auto condition = static_cast<std::size_t>(same - found.conditions.begin());
     std::size_t pattern = patterns[number](pattern_of(lane));
     answer.count += lane.count;
     answer.shares[condition].count += lane.count;

@@ -16,13 +16,6 @@
 
 namespace verbatim::report {
 
-// What one can filter by.
-struct Condition {
-  std::string backend;
-  std::optional<std::int64_t> concurrency;
-  auto operator<=>(const Condition&) const = default;
-};
-
 // The lanes that hold one sequence of tokens and one ending.
 struct Answer {
   struct Share {
@@ -44,10 +37,10 @@ struct Name {
 };
 
 struct Comparison {
-  std::vector<Condition> conditions;  // sorted
-  std::vector<Answer> answers;        // the reference's, then the most frequent, of these the earliest to part
-  Numbering<Name> names;              // of distinct tokens
-  std::int64_t count = 0;             // of all answers
+  std::vector<std::vector<Fact>> conditions;  // different ones, sorted
+  std::vector<Answer> answers;  // the reference's, then the most frequent, of these the earliest to part
+  Numbering<Name> names;        // of distinct tokens
+  std::int64_t count = 0;       // of all answers
 
   // The earliest position where an answer leaves the reference: another token, or an end.
   std::optional<std::size_t> first_divergence;

@@ -55,6 +55,9 @@ class PageWriter {
 
   void facts(std::string_view key, const std::vector<Fact>& list) {
     json_.key(key);
+    facts(list);
+  }
+  void facts(const std::vector<Fact>& list) {
     write_all(json_, list, [&](const Fact& fact) {
       json_.array([&] {
         json_.value(fact.name);
@@ -67,6 +70,7 @@ class PageWriter {
     json_.object([&] {
       field("heading", section.heading);
       field("verdict", name_of(section.verdict));
+      field("badge", section.badge);
       field("finding", section.finding);
       json_.key("prose");
       texts(section.prose);
@@ -131,12 +135,7 @@ class PageWriter {
       field("count", found.count);
       field("distinct", found.answers.size());
       json_.key("conditions");
-      write_all(json_, found.conditions, [&](const Condition& condition) {
-        json_.array([&] {
-          json_.value(condition.backend);
-          json_.value(condition.concurrency);
-        });
-      });
+      write_all(json_, found.conditions, [&](const std::vector<Fact>& condition) { facts(condition); });
       json_.key("answers").array([&] {
         for (const Answer& answer : found.answers) {
           std::size_t positions = std::min(answer.tokens.size(), limits_.positions);

@@ -8,6 +8,7 @@
 // shown. What is too much for a page is left out, and the page says how much and where it is (`raw_data`).
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ enum class Verdict : std::uint8_t {
 
 struct Fact {
   std::string name, value;  // "distinct answers", "3 of 200"
+  auto operator<=>(const Fact&) const = default;
 };
 
 // A token that could have come at some position.
@@ -43,9 +45,8 @@ struct Token {
 
 // `count` answers alike in every token and every bit of every log-probability.
 struct Lane {
-  std::string label;  // whose answer: "request 17"
-  std::string backend;
-  std::optional<std::int64_t> concurrency;  // requests in flight beside it, itself included
+  std::string label;             // whose answer: "request 17"
+  std::vector<Fact> conditions;  // what a reader may filter by: {"backend", "avx2"}, {"concurrency", "8"}
   std::int64_t count = 1;
   std::vector<Token> tokens;
   std::string ending;  // the finish reason; answers that end differently differ
@@ -95,6 +96,7 @@ struct Chart {
 struct Section {
   std::string heading;
   Verdict verdict = Verdict::neutral;
+  std::string badge;               // in place of the verdict's own words: "seen"
   std::string finding;             // what came out, in one sentence
   std::vector<std::string> prose;  // paragraphs; `backticks` set code
   std::vector<Fact> facts;

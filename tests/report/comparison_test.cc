@@ -13,8 +13,7 @@ Token token(std::string bytes, std::int64_t id, double logprob, std::vector<Cand
 
 Lane lane(std::vector<Token> tokens, std::int64_t concurrency = 1, std::int64_t count = 1) {
   return {.label = "",
-          .backend = "cpu",
-          .concurrency = concurrency,
+          .conditions = {{"backend", "cpu"}, {"concurrency", std::to_string(concurrency)}},
           .count = count,
           .tokens = std::move(tokens),
           .ending = "stop"};

@@ -21,7 +21,7 @@ Report hostile() {
   report.title = report.headline = report.replay = report.raw_data = kHostile;
   report.facts = report.provenance = {{kHostile, kHostile}};
   Lane lane{
-      .label = kHostile, .backend = kHostile, .concurrency = 1, .count = 1, .tokens = {}, .ending = kHostile};
+      .label = kHostile, .conditions = {{kHostile, kHostile}}, .count = 1, .tokens = {}, .ending = kHostile};
   lane.tokens.push_back({.bytes = kHostile, .id = {}, .logprob = -1.0, .top = {{kHostile, {}, -1.0}}});
   Section section;
   section.heading = section.finding = section.replay = kHostile;
@@ -85,7 +85,7 @@ TEST(RenderHtml, EqualReportsGiveEqualBytesAndNamesNoAddress) {
 LaneGroup group_of(std::size_t lanes, std::size_t tokens) {
   LaneGroup group;
   for (std::size_t i = 0; i < lanes; ++i) {
-    Lane lane{.label = "", .backend = "", .concurrency = {}, .count = 1, .tokens = {}, .ending = ""};
+    Lane lane{.label = "", .conditions = {}, .count = 1, .tokens = {}, .ending = ""};
     for (std::size_t k = 0; k < tokens; ++k) {
       lane.tokens.push_back(
           {.bytes = fmt::format("{}", k == 1 ? i : k), .id = {}, .logprob = -1.0, .top = {}});

@@ -61,6 +61,10 @@ Token token_at(std::size_t at, Random& choices, std::size_t drift_ulps) {
   return token;
 }
 
+std::vector<Fact> conditions(std::string backend, std::int64_t concurrency) {
+  return {{"backend", std::move(backend)}, {"concurrency", std::to_string(concurrency)}};
+}
+
 // length tokens; from `parts_at` on they are those of another story.
 std::vector<Token> story(std::size_t length, std::size_t parts_at, std::size_t other, Random& choices,
                          std::size_t drift_ulps) {
@@ -114,8 +118,7 @@ Report deterministic() {
   for (const char* backend : {"avx2", "amx"}) {
     for (int concurrency : {1, 8, 32}) {
       group.lanes.push_back({.label = fmt::format("{} at {}", backend, concurrency),
-                             .backend = backend,
-                             .concurrency = concurrency,
+                             .conditions = conditions(backend, concurrency),
                              .count = concurrency == 1 ? 20 : 40,
                              .tokens = story(48, 48, 0, choices, 0),
                              .ending = "length"});
@@ -140,8 +143,7 @@ Report divergent() {
       std::size_t parts_at = std::vector<std::size_t>{17, 17, 29, 23, 40}[choices(5)];
       std::size_t other = astray ? 1 + parts_at % 2 : 0;
       group.lanes.push_back({.label = fmt::format("request {}", group.lanes.size() + 1),
-                             .backend = backend,
-                             .concurrency = concurrency,
+                             .conditions = conditions(backend, concurrency),
                              .count = 1,
                              .tokens = story(astray && parts_at == 40 ? 40 : 48, parts_at, other, choices,
                                              concurrency > 1 ? 1 + choices(3) : 0),
@@ -214,8 +216,7 @@ Report hostile() {
       std::string(3000, '\n')};
   for (int lane = 0; lane < 2; ++lane) {
     Lane made{.label = kScript,
-              .backend = kScript,
-              .concurrency = lane + 1,
+              .conditions = {{kScript, std::to_string(lane)}, {"__proto__", kScript}},
               .count = 1,
               .tokens = {},
               .ending = kScript};
@@ -332,8 +333,7 @@ Report huge() {
   for (std::size_t lane = 0; lane < 1000; ++lane) {
     std::size_t parts_at = lane == 0 ? 1000 : 200 + choices(790);
     group.lanes.push_back({.label = fmt::format("request {}", lane + 1),
-                           .backend = lane % 2 == 0 ? "cuda" : "cpu",
-                           .concurrency = 1 << (lane % 7),
+                           .conditions = conditions(lane % 2 == 0 ? "cuda" : "cpu", 1 << (lane % 7)),
                            .count = 1,
                            .tokens = story(1000, parts_at, lane, choices, lane == 0 ? 0 : 1),
                            .ending = "length"});
@@ -354,8 +354,7 @@ Report words() {
                                  "The sky is blue."};
   for (std::size_t i = 0; i < 3; ++i) {
     group.lanes.push_back({.label = fmt::format("request {}", i + 1),
-                           .backend = "",
-                           .concurrency = {},
+                           .conditions = {},
                            .count = i == 0 ? 17 : 2,
                            .tokens = split_words(answers[i]),
                            .ending = "stop"});

@@ -74,7 +74,8 @@ function lanesView(group, selection, rawData) {
     // Once there is a layout: bring the first divergence into sight, with something before it.
     requestAnimationFrame(() => {
       const cell = cellAt(0, first);
-      if (cell) scroller.scrollLeft = Math.max(0, cell.offsetLeft - scroller.clientWidth / 2);
+      const head = table.querySelector("th").offsetWidth;
+      if (cell) scroller.scrollLeft = cell.offsetLeft - head - 0.4 * (scroller.clientWidth - head - cell.offsetWidth);
     });
   }
   return view;

@@ -12,9 +12,9 @@ function factList(facts) {
     element("div", {}, element("dt", {}, show(name)), element("dd", {}, show(value)))));
 }
 
-function badge(verdict) {
+function badge({ verdict, badge: own }) {
   const { sign, badge: words } = kVerdicts[verdict];
-  return words && element("span", { class: `badge ${verdict}` }, element("b", {}, sign), ` ${words}`);
+  return (own || words) && element("span", { class: `badge ${verdict}` }, sign && element("b", {}, `${sign} `), own ? show(own, { limit: 30 }) : words);
 }
 
 const kNumber = /^[-+±]?(0x)?[\d.,]+([ep][-+]?\d+)?( ?[%×]|[ \u00a0]?[a-zµ]{1,3}(\/s)?)?$/i;
@@ -98,12 +98,14 @@ function driftChart(group, selection, chosen) {
 
 // Checkboxes for what the conditions differ in.
 function filters(group, redraw) {
-  const kinds = [
-    { name: "backend", of: ([backend]) => backend || "not told" },
-    { name: "concurrency", of: ([, concurrency]) => String(concurrency ?? "not told") },
-  ].map((kind) => ({ ...kind, values: [...new Set(group.conditions.map(kind.of))].sort((a, b) => a - b || (a < b ? -1 : 1)), off: new Set() }));
+  const names = [...new Set(group.conditions.flatMap((condition) => condition.map(([name]) => name)))];
+  const kinds = names.map((name) => {
+    const of = (condition) => condition.find(([one]) => one === name)?.[1] ?? "not told";
+    const values = [...new Set(group.conditions.map(of))].sort((a, b) => a - b || (a < b ? -1 : 1)); // numbers by size
+    return { name, of, values, off: new Set() };
+  });
   const update = () => redraw(new Set(group.conditions.flatMap((condition, index) => (kinds.some((kind) => kind.off.has(kind.of(condition))) ? [] : [index]))));
-  const boxes = kinds.filter((kind) => kind.values.length > 1).map((kind) => element("fieldset", {}, element("legend", {}, kind.name),
+  const boxes = kinds.filter((kind) => kind.values.length > 1).map((kind) => element("fieldset", {}, element("legend", {}, show(kind.name, { limit: 40 })),
     kind.values.map((value) => element("label", {},
       element("input", { type: "checkbox", checked: true, onchange: (event) => { kind.off[event.target.checked ? "delete" : "add"](value); update(); } }),
       element("span", {}, show(value, { limit: 40 }))))));
@@ -130,7 +132,7 @@ function groupView(group, rawData) {
 
 function sectionView(section, number, rawData) {
   return element("section", { id: number ? `section-${number}` : null },
-    element("h2", {}, number && element("span", { class: "counter" }, String(number)), show(section.heading || "Result"), " ", badge(section.verdict)),
+    element("h2", {}, number && element("span", { class: "counter" }, String(number)), show(section.heading || "Result"), " ", badge(section)),
     section.finding && element("p", { class: "finding" }, show(section.finding, { limit: 2000 })),
     section.prose.map(paragraph), factList(section.facts), section.tables.map(dataTable),
     section.charts.map((chart) => chartFigure(chart)), section.groups.map((group) => groupView(group, rawData)),
@@ -139,7 +141,7 @@ function sectionView(section, number, rawData) {
 
 function contents(sections) {
   return sections.length > 1 && element("nav", { "aria-label": "Contents" }, element("ol", {}, sections.map((section, index) =>
-    element("li", {}, element("a", { href: `#section-${index + 1}` }, show(section.heading)), badge(section.verdict),
+    element("li", {}, element("a", { href: `#section-${index + 1}` }, show(section.heading)), badge(section),
       element("span", { class: "quiet" }, show(section.finding))))));
 }
 
