@@ -67,8 +67,7 @@ std::vector<Token> split_words(std::string_view text);
 struct Table {
   std::string caption;
   std::vector<std::string> columns;
-  std::vector<std::vector<std::string>>
-      rows;  // each as long as columns; columns of numbers are set flush right
+  std::vector<std::vector<std::string>> rows;  // as long as columns; a column of numbers is set flush right
 };
 
 enum class Scale : std::uint8_t { linear, log };

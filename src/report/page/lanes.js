@@ -17,7 +17,7 @@ function lanesView(group, selection, rawData) {
 
   const draw = () => {
     const end = Math.min(start + kColumnsAtOnce, columns);
-    table = laneTable(group, selection.slice(0, rows), parting, start, end);
+    table = laneTable(group, selection.slice(0, rows), parting, start, end, (row) => focus(row, selection[row].answer.agrees));
     table.addEventListener("keydown", move);
     const scroller = element("div", { class: "scroller" }, table);
     view.replaceChildren(pager(end), scroller, more());
@@ -91,7 +91,8 @@ function omission(group, rawData) {
     rawData && ["Everything is in ", element("code", {}, show(rawData)), "."]);
 }
 
-function laneTable(group, selection, parting, start, end) {
+// jump: takes a row to where its answer parts from the reference.
+function laneTable(group, selection, parting, start, end, jump) {
   const largest = selection.reduce((most, entry) => Math.max(most, entry.count), 1);
   const heads = [element("th", { scope: "col" }, group.unit)];
   for (let at = start; at < end; ++at) {
@@ -99,7 +100,7 @@ function laneTable(group, selection, parting, start, end) {
     heads.push(element("th", { scope: "col", class: parts ? "parts" : null }, count(at), parts && element("b", {}, ` ≠${count(parts)}×`)));
   }
   const rows = selection.map((entry, row) => {
-    const tr = element("tr", { class: row === 0 ? "reference" : null }, laneHead(group, entry, row, largest));
+    const tr = element("tr", { class: row === 0 ? "reference" : null }, laneHead(group, entry, row, largest, jump));
     for (let at = start; at < end; ++at) tr.append(laneCell(group, entry.answer, row, at));
     return tr;
   });
@@ -122,10 +123,11 @@ function laneTable(group, selection, parting, start, end) {
   return table;
 }
 
-function laneHead(group, { answer, count: times, patterns }, row, largest) {
+function laneHead(group, { answer, count: times, patterns }, row, largest, jump) {
   const measured = answer.logprobs.some((logprob) => logprob !== null);
   return element("th", { scope: "row" },
-    element("span", { class: "times" }, `${count(times)}×`), bar(times / largest, 56), element("br"),
+    element("span", { class: "times" }, `${count(times)}×`), bar(times / largest, 40),
+    row > 0 && element("button", { type: "button", tabindex: -1, title: "to its first difference", onclick: () => jump(row) }, `≠ ${count(answer.agrees)}`), element("br"),
     element("span", { class: "whose" }, row === 0 ? "reference" : show(answer.label, { limit: 24 })),
     measured && patterns > 1 && element("span", { class: "bits", title: "different bits of log-probabilities among these answers" }, ` · ${count(patterns)} bit patterns`));
 }

@@ -23,8 +23,8 @@ function treeOf(entries, from) {
 const leaf = (entry, at) => ({ from: at, to: at, count: entry.count, children: [], answer: entry.answer });
 
 function treeView(group, selection) {
-  const entries = selection.filter((entry) => entry.count > 0);
-  const kept = entries.toSorted((a, b) => b.count - a.count).slice(0, kMostLeaves);
+  const entries = selection.filter((entry) => entry.count > 0); // the reference first, then by frequency
+  const kept = entries.slice(0, kMostLeaves);
   const root = treeOf(kept, 0);
   const leaves = [];
   const place = (node) => {
@@ -72,7 +72,7 @@ function drawStreams(root, leaves, reference, width) {
     }
     for (const child of one.children) {
       const ours = trunk && child.answer.agrees > one.to || child.answer === reference;
-      const bend = Math.min(28, width / 8), from = x(one.to), thick = Math.max(1.5, (kWidest * child.count) / root.count);
+      const from = x(one.to), bend = Math.max(3, Math.min(28, x(child.to) - from)), thick = Math.max(1.5, (kWidest * child.count) / root.count);
       stream(`M${from},${y(one.y)}C${from + bend / 2},${y(one.y)} ${from + bend / 2},${y(child.y)} ${from + bend},${y(child.y)}H${Math.max(from + bend, x(child.to))}`, thick, ours);
       draw({ ...child, from: child.to }, ours);
     }
