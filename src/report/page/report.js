@@ -68,8 +68,9 @@ function statusLine(group, selection, whole) {
   const answers = selection.reduce((sum, entry) => sum + entry.count, 0);
   const distinct = selection.filter((entry) => entry.count > 0).length;
   const first = selection.slice(1).reduce((least, { answer }) => Math.min(least, answer.agrees), Infinity);
-  const different = whole ? group.distinct : distinct;
-  return `${whole ? "" : `${count(answers)} of `}${plural(group.count, "answer")}, ${different === 1 ? "all the same" : `${count(different)} different`}`
+  const different = whole ? group.distinct : distinct, patterns = selection[0].patterns;
+  const alike = patterns > 1 ? `all the same ${group.unit}s, with ${count(patterns)} different sets of log-probabilities` : "all the same";
+  return `${whole ? "" : `${count(answers)} of `}${plural(group.count, "answer")}, ${different === 1 ? alike : `${count(different)} different`}`
     + (first < Infinity ? `; the first leaves the reference at ${group.unit} ${count(first)}.` : ".");
 }
 
