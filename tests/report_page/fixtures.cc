@@ -365,6 +365,33 @@ Report words() {
 
 Report empty() { return {}; }
 
+// Groups without lanes, answers without tokens, equal tokens with several endings, charts and tables without content.
+Report edges() {
+  auto lane = [](std::vector<Token> tokens, std::string ending, std::vector<Fact> conditions = {}) {
+    return Lane{.label = "",
+                .conditions = std::move(conditions),
+                .count = 1,
+                .tokens = std::move(tokens),
+                .ending = std::move(ending)};
+  };
+  LaneGroup none, silent, endings;
+  none.title = "no lanes";
+  silent.title = "the reference is empty";
+  silent.lanes = {lane({}, "stop"), lane(split_words("not empty"), "stop")};
+  endings.title = "several endings";
+  endings.lanes = {lane(split_words("a b"), "stop"), lane(split_words("a b"), "length", {{"backend", "gpu"}}),
+                   lane(split_words("a b c"), "")};
+  Report report;
+  Section& section = report.sections.emplace_back();
+  section.groups = {none, silent, endings};
+  section.tables = {{"empty", {"a", "b"}, {}}};
+  section.charts = {
+      {"empty", {}, {}, {}},
+      {"one point", {"x", Scale::log, ""}, {"y", Scale::linear, ""}, {{"one", {{3, 3}}}}},
+      {"all zero", {"x", Scale::linear, ""}, {"y", Scale::log, ""}, {{"zero", {{0, 0}, {1, 0}}}}}};
+  return report;
+}
+
 struct Fixture {
   const char* name;
   Report (*make)();
@@ -377,6 +404,7 @@ constexpr Fixture kFixtures[] = {
     {"huge", huge},
     {"words", words},
     {"empty", empty},
+    {"edges", edges},
 };
 
 }  // namespace

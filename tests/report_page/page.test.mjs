@@ -11,7 +11,7 @@ const text = (page, selector) => page.locator(selector).first().innerText();
 const color = (page, selector, property) => page.locator(selector).first().evaluate((node, name) => getComputedStyle(node)[name], property);
 
 describe("every page", () => {
-  for (const name of ["deterministic", "divergent", "hostile", "lab", "words", "empty"]) {
+  for (const name of ["deterministic", "divergent", "hostile", "lab", "words", "empty", "edges"]) {
     for (const [width, colorScheme] of [[1280, "light"], [390, "dark"]]) {
       test(`${name} at ${width} pixels, ${colorScheme}: silent, and no wider than its window`, async () => {
         await withPage(browser, name, { viewport: { width, height: 800 }, colorScheme }, async (page) => {
@@ -95,6 +95,21 @@ describe("lanes", () => {
       assert.ok(cells.includes("↵\n274"));
       assert.equal(cells.at(-1), "■ length");
       assert.match(await text(page, ".status"), /all the same/);
+    });
+  });
+
+  test("of empty answers and of several endings part where one ends", async () => {
+    await withPage(browser, "edges", {}, async (page) => {
+      const groups = page.locator(".group");
+      assert.equal(await groups.count(), 2);
+      assert.equal(await page.locator("section > .quiet").first().innerText(), "No answers.");
+      assert.match(await groups.nth(0).locator(".status").innerText(), /2 different; the first leaves the reference at token 0\.$/);
+      await groups.nth(0).locator("td.parts").hover();
+      assert.match(await text(page, "#tip"), /the reference has ended here/);
+      assert.deepEqual(await groups.nth(1).locator("td.parts").allInnerTexts(), ["≠\n■ length", "≠\n·c"]);
+      assert.equal(await groups.nth(1).locator(".tree li").count(), 3);
+      await groups.nth(1).locator(".filters label", { hasText: "gpu" }).click();
+      assert.match(await groups.nth(1).locator(".status").innerText(), /^2 of 3 answers, 2 different/);
     });
   });
 

@@ -160,7 +160,7 @@ function banner(report) {
   return element("header", { class: report.verdict },
     element("div", { class: "top" }, element("span", {}, "verbatim"), element("span", { class: "title" }, show(report.title)), themeButton()),
     element("div", { class: "verdict" }, sign && element("span", { class: "sign", "aria-hidden": "true" }, sign),
-      element("div", {}, title && element("p", { class: "word" }, title), element("h1", {}, show(report.headline || report.title || "Nothing to report", { limit: 2000 })))),
+      element("div", {}, title && element("p", { class: "word" }, title), element("h1", {}, show(report.headline || report.title || (report.sections.length ? "Report" : "Nothing to report"), { limit: 2000 })))),
     factList(report.facts));
 }
 

@@ -51,7 +51,7 @@ function leafLabel(group, node) {
   return element("li", {},
     element("b", {}, `${count(node.count)}×`),
     element("span", { class: reference ? "where" : "where parts" }, reference ? "reference" : `≠ ${count(answer.agrees)}`),
-    element("span", { class: "text" }, tokens.length ? tokens : element("i", { class: "code" }, "ends"), from + 14 < answer.tokens.length && "…"));
+    element("span", { class: "text" }, tokens.length ? tokens : element("span", { class: "ending" }, "■ ", show(answer.ending || "end", { limit: 24 })), from + 14 < answer.tokens.length && "…"));
 }
 
 function drawStreams(root, leaves, reference, width) {
@@ -72,7 +72,7 @@ function drawStreams(root, leaves, reference, width) {
     }
     for (const child of one.children) {
       const ours = trunk && child.answer.agrees > one.to || child.answer === reference;
-      const from = x(one.to), bend = Math.max(3, Math.min(28, x(child.to) - from)), thick = Math.max(1.5, (kWidest * child.count) / root.count);
+      const from = x(one.to), bend = Math.max(child.children.length ? 3 : 14, Math.min(28, x(child.to) - from)), thick = Math.max(1.5, (kWidest * child.count) / root.count);
       stream(`M${from},${y(one.y)}C${from + bend / 2},${y(one.y)} ${from + bend / 2},${y(child.y)} ${from + bend},${y(child.y)}H${Math.max(from + bend, x(child.to))}`, thick, ours);
       draw({ ...child, from: child.to }, ours);
     }
