@@ -12,7 +12,10 @@ const kDashes = [null, "7 3", "2 3", "9 3 2 3", "4 4", "1 2"];
 const kMostMarkers = 90; // of one series; a longer line speaks for itself
 const kMostRows = 500; // of the table of numbers
 
-const look = (index) => ({ class: `series${index % 6}`, marker: kMarkers[(index + Math.floor(index / 6)) % 6], dash: kDashes[index % 6] });
+function look(index) {
+  const turn = Math.floor(index / 6); // the seventh series has the first colour, with the second marker
+  return { class: `series${index % 6}`, marker: kMarkers[(index + turn) % 6], dash: kDashes[index % 6] };
+}
 
 // Round steps for a linear axis: 1, 2 or 5 times a power of ten.
 function linearTicks(low, high) {
@@ -58,11 +61,14 @@ function makeScale(axis, values, from, to, zeroAt, startAtZero) {
 
 // chart: as in the data; marks: vertical lines [{x, text}]. Returns a figure that draws itself to its width.
 function chartFigure(chart, marks = []) {
-  const readout = element("p", { class: "readout", "aria-live": "polite" }, "Point at the chart, or focus it and use ← and →, to read values.");
-  const holder = element("div", { class: "chart", tabindex: 0, role: "img", "aria-label": plain(`Chart: ${chart.title}`) });
+  const readout = element("p", { class: "readout", "aria-live": "polite" },
+    "Point at the chart, or focus it and use ← and →, to read values.");
+  const label = plain(`Chart: ${chart.title}`);
+  const holder = element("div", { class: "chart", tabindex: 0, role: "img", "aria-label": label });
   const table = element("details", { ontoggle: () => table.childElementCount === 1 && table.append(chartTable(chart)) },
     element("summary", {}, "The numbers"));
-  const xs = [...new Set(chart.series.flatMap((series) => series.points.map(([x]) => x)))].filter(Number.isFinite).sort((a, b) => a - b);
+  const all = chart.series.flatMap((series) => series.points.map(([x]) => x));
+  const xs = [...new Set(all)].filter(Number.isFinite).sort((a, b) => a - b);
   let chosen = -1, drawing;
 
   const choose = (index) => {
@@ -74,7 +80,8 @@ function chartFigure(chart, marks = []) {
       const point = series.points.find(([at]) => at === x);
       return point ? [`${plain(series.name, { limit: 60 })} ${decimal(point[1])} (${hexFloat(point[1])})`] : [];
     });
-    readout.replaceChildren(element("b", {}, `${plain(chart.x.label, { limit: 60 })} ${decimal(x)}`), ` — ${values.join("; ")}`);
+    const place = element("b", {}, `${plain(chart.x.label, { limit: 60 })} ${decimal(x)}`);
+    readout.replaceChildren(place, ` — ${values.join("; ")}`);
   };
   holder.addEventListener("pointermove", (event) => {
     const at = event.clientX - holder.getBoundingClientRect().left;
@@ -117,7 +124,7 @@ function legend(chart) {
 }
 
 function chartTable(chart) {
-  const rows = chart.series.flatMap((series) => series.points.map(([x, y]) => [series.name, decimal(x), decimal(y), hexFloat(y)]));
+  const rows = chart.series.flatMap(({ name, points }) => points.map(([x, y]) => [name, decimal(x), decimal(y), hexFloat(y)]));
   return dataTable({
     caption: rows.length > kMostRows ? `The first ${kMostRows} of ${count(rows.length)} points` : "",
     columns: ["series", chart.x.label, chart.y.label, "hex float"],
@@ -164,7 +171,8 @@ function drawChart(chart, marks, width) {
   chart.series.forEach((series, index) => node.append(drawSeries(series, index, x, y)));
   const crosshair = svg("path", { class: "crosshair" });
   node.append(crosshair);
-  return { node, x: x.pixel, pointAt: (value) => crosshair.setAttribute("d", `M${x.pixel(value)},${top}V${height - bottom}`) };
+  const pointAt = (value) => crosshair.setAttribute("d", `M${x.pixel(value)},${top}V${height - bottom}`);
+  return { node, x: x.pixel, pointAt };
 }
 
 // One series: a line with gaps where a point has no place, and its markers.
@@ -186,12 +194,14 @@ function drawSeries(series, index, x, y) {
   }
   if (line) group.append(svg("path", { class: "line", d: line, "stroke-dasharray": dash }));
   const every = Math.ceil(places.length / kMostMarkers);
-  places.filter((_, i) => i % every === 0).forEach((at) => group.append(svg("path", { class: "marker", d: marker, transform: `translate(${at})` })));
+  for (let i = 0; i < places.length; i += every) {
+    group.append(svg("path", { class: "marker", d: marker, transform: `translate(${places[i]})` }));
+  }
   return group;
 }
 
 function shortDecimal(number) {
   const size = Math.abs(number);
-  if (number !== 0 && (size < 1e-2 || size >= 1e5)) return number.toExponential(1).replace(".0e", "e").replace("e+", "e");
-  return String(Number(number.toPrecision(3)));
+  if (number === 0 || (size >= 1e-2 && size < 1e5)) return String(Number(number.toPrecision(3)));
+  return number.toExponential(1).replace(".0e", "e").replace("e+", "e");
 }

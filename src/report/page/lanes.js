@@ -9,15 +9,18 @@ function lanesView(group, selection, rawData) {
   const view = element("div", { class: "lanes" });
   const columns = selection.reduce((most, { answer }) => Math.max(most, answer.tokens.length), 0) + 1; // and an end
   const parting = new Map(); // position -> answers that part there
-  for (const { answer, count } of selection.slice(1)) parting.set(answer.agrees, (parting.get(answer.agrees) ?? 0) + count);
-  const first = parting.size ? [...parting.keys()].reduce((a, b) => Math.min(a, b)) : 0;
+  for (const { answer, count: times } of selection.slice(1)) {
+    parting.set(answer.agrees, (parting.get(answer.agrees) ?? 0) + times);
+  }
+  const first = parting.size ? firstParting(selection) : 0;
   let rows = Math.min(kRowsAtOnce, selection.length);
   let start = columns > kColumnsAtOnce ? Math.max(0, Math.min(first - 12, columns - kColumnsAtOnce)) : 0;
   let table;
 
   const draw = () => {
     const end = Math.min(start + kColumnsAtOnce, columns);
-    table = laneTable(group, selection.slice(0, rows), parting, start, end, (row) => focus(row, selection[row].answer.agrees));
+    const jump = (row) => focus(row, selection[row].answer.agrees);
+    table = laneTable(group, selection.slice(0, rows), parting, start, end, jump);
     table.addEventListener("keydown", move);
     const scroller = element("div", { class: "scroller" }, table);
     view.replaceChildren(pager(end), scroller, more());
@@ -52,20 +55,25 @@ function lanesView(group, selection, rawData) {
   };
   const pager = (end) => {
     const whole = end - start >= columns;
-    const button = (title, position, disabled) => element("button", { type: "button", disabled, onclick: () => go(position) }, title);
+    const last = Math.min(end, columns - 1) - 1;
     return element("p", { class: "pager" },
-      parting.size > 0 && element("button", { type: "button", onclick: () => focus(nearest(first), first) }, "≠ first divergence"),
-      !whole && button("◂ earlier", start - kColumnsAtOnce + 12, start === 0),
-      !whole && button("later ▸", end - 12, end >= columns),
-      element("span", { class: "quiet" }, whole ? "" : ` ${group.unit}s ${count(start)} to ${count(Math.min(end, columns - 1) - 1)} of ${count(columns - 1)} `,
+      parting.size > 0 && button("≠ first divergence", () => focus(nearest(), first)),
+      !whole && button("◂ earlier", () => go(start - kColumnsAtOnce + 12), { disabled: start === 0 }),
+      !whole && button("later ▸", () => go(end - 12), { disabled: end >= columns }),
+      span("quiet", whole ? "" : ` ${group.unit}s ${count(start)} to ${count(last)} of ${count(columns - 1)}. `,
         "Keys: arrows move, d goes to a lane's divergence."));
   };
-  const nearest = (position) => Math.max(1, selection.slice(0, rows).findIndex(({ answer }, i) => i > 0 && answer.agrees === position));
+  // The row of the first divergence, where it is among those shown.
+  const nearest = () => Math.max(1, selection.slice(0, rows).findIndex(({ answer }, row) => row > 0 && answer.agrees === first));
+  const showMore = () => {
+    rows = Math.min(selection.length, rows + kRowsAtOnce);
+    draw();
+  };
   const more = () => {
     const left = selection.length - rows;
     return element("div", { class: "quiet" },
       left > 0 && element("p", {}, `${plural(left, "different answer")} not shown here. `,
-        element("button", { type: "button", onclick: () => { rows = Math.min(selection.length, rows + kRowsAtOnce); draw(); } }, `Show ${Math.min(left, kRowsAtOnce)} more`)),
+        button(`Show ${Math.min(left, kRowsAtOnce)} more`, showMore)),
       omission(group, rawData));
   };
 
@@ -81,13 +89,19 @@ function lanesView(group, selection, rawData) {
   return view;
 }
 
+// The earliest position where an answer leaves the reference; Infinity: none does.
+const firstParting = (selection) => selection.slice(1).reduce((least, { answer }) => Math.min(least, answer.agrees), Infinity);
+
+const endMark = (answer) => span("ending", "■ ", show(answer.ending || "end", { limit: 24 }));
+
 // What did not fit into the page at all.
 function omission(group, rawData) {
   const left = group.distinct - group.answers.length;
   const cut = group.answers.filter((answer) => answer.length > answer.tokens.length).length;
   if (left === 0 && cut === 0) return null;
-  const parts = [left && plural(left, "rarer answer"), cut && `the ends of ${plural(cut, "long answer")}`].filter(Boolean);
-  return element("p", {}, `This page leaves out ${parts.join(" and ")}; counts, drift and margins speak of all. `,
+  const parts = [left && plural(left, "rarer answer"), cut && `the ends of ${plural(cut, "long answer")}`];
+  return element("p", {},
+    `This page leaves out ${parts.filter(Boolean).join(" and ")}; counts, drift and margins speak of all. `,
     rawData && ["Everything is in ", element("code", {}, show(rawData)), "."]);
 }
 
@@ -97,7 +111,8 @@ function laneTable(group, selection, parting, start, end, jump) {
   const heads = [element("th", { scope: "col" }, group.unit)];
   for (let at = start; at < end; ++at) {
     const parts = parting.get(at);
-    heads.push(element("th", { scope: "col", class: parts ? "parts" : null }, count(at), parts && element("b", {}, ` ≠${count(parts)}×`)));
+    heads.push(element("th", { scope: "col", class: parts ? "parts" : null },
+      count(at), parts && element("b", {}, ` ≠${count(parts)}×`)));
   }
   const rows = selection.map((entry, row) => {
     const tr = element("tr", { class: row === 0 ? "reference" : null }, laneHead(group, entry, row, largest, jump));
@@ -125,11 +140,12 @@ function laneTable(group, selection, parting, start, end, jump) {
 
 function laneHead(group, { answer, count: times, patterns }, row, largest, jump) {
   const measured = answer.logprobs.some((logprob) => logprob !== null);
+  const attributes = { tabindex: -1, title: "to its first difference" }; // by keys: d
   return element("th", { scope: "row" },
-    element("span", { class: "times" }, `${count(times)}×`), bar(times / largest, 40),
-    row > 0 && element("button", { type: "button", tabindex: -1, title: "to its first difference", onclick: () => jump(row) }, `≠ ${count(answer.agrees)}`), element("br"),
-    element("span", { class: "whose" }, row === 0 ? "reference" : show(answer.label, { limit: 24 })),
-    measured && patterns > 1 && element("span", { class: "bits", title: "different bits of log-probabilities among these answers" }, ` · ${count(patterns)} bit patterns`));
+    span("times", `${count(times)}×`), bar(times / largest, 40),
+    row > 0 && button(`≠ ${count(answer.agrees)}`, () => jump(row), attributes), element("br"),
+    span("whose", row === 0 ? "reference" : show(answer.label, { limit: 24 })),
+    measured && patterns > 1 && span("bits", ` · ${count(patterns)} bit patterns`));
 }
 
 function laneCell(group, answer, row, at) {
@@ -138,12 +154,12 @@ function laneCell(group, answer, row, at) {
   const attributes = { tabindex: -1, class: parts ? "parts" : null };
   const flag = parts && element("b", { class: "flag", "aria-label": "first difference" }, "≠");
   if (at === answer.tokens.length) {
-    const cut = answer.length > answer.tokens.length;
-    return element("td", attributes, flag, element("span", { class: "ending" }, cut ? `… ${count(answer.length - at)} more` : ["■ ", show(answer.ending || "end", { limit: 24 })]));
+    const cut = answer.length - at;
+    return element("td", attributes, flag, cut > 0 ? span("ending", `… ${count(cut)} more`) : endMark(answer));
   }
   if (at > answer.tokens.length) return element("td", attributes);
-  if (row > 0 && !parts) attributes.class = at < answer.agrees ? "same" : answer.tokens[at] === reference.tokens[at] ? null : "other";
+  if (row > 0 && at < answer.agrees) attributes.class = "same";
+  else if (row > 0 && !parts && answer.tokens[at] !== reference.tokens[at]) attributes.class = "other";
   const name = group.names[answer.tokens[at]];
-  return element("td", attributes, flag, element("span", { class: "token" }, showToken(name, 24)),
-    name[1] !== null && element("span", { class: "id" }, String(name[1])));
+  return element("td", attributes, flag, span("token", showToken(name, 24)), name[1] !== null && span("id", String(name[1])));
 }

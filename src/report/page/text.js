@@ -13,6 +13,10 @@ function svg(name, attributes = {}, ...children) {
   return fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 }
 
+const span = (kind, ...children) => element("span", { class: kind }, ...children);
+const quiet = (...children) => element("p", { class: "quiet" }, ...children);
+const button = (title, onclick, attributes = {}) => element("button", { type: "button", onclick, ...attributes }, title);
+
 function fill(node, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
@@ -61,7 +65,8 @@ function runs(text, { marks = false, limit = 300 } = {}) {
 
 // The text as an element that keeps its writing direction to itself.
 function show(text, options) {
-  return element("bdi", {}, runs(text, options).map(([shown, kind]) => (kind ? element("i", { class: kind }, shown) : shown)));
+  const parts = runs(text, options).map(([shown, kind]) => (kind ? element("i", { class: kind }, shown) : shown));
+  return element("bdi", {}, parts);
 }
 
 const plain = (text, options) => runs(text, options).map(([shown]) => shown).join("");

@@ -52,10 +52,10 @@ function tokenCard(group, answer, at) {
     verdict = element("p", { class: "parts" }, "≠ first difference: the reference has ",
       instead === undefined ? "ended here" : showToken(group.names[instead], 40));
   }
+  const nothing = candidates ? "No candidates were recorded." : "Log-probabilities from here on are not in this page.";
   return element("div", {},
     element("p", { class: "head" }, showToken(name, 400)), verdict, factList(facts),
-    candidates?.length ? candidateTable(group, answer.tokens[at], candidates)
-      : element("p", { class: "quiet" }, candidates ? "No candidates were recorded." : "Log-probabilities from here on are not in this page."));
+    candidates?.length ? candidateTable(group, answer.tokens[at], candidates) : quiet(nothing));
 }
 
 function candidateTable(group, chosen, candidates) {
@@ -66,8 +66,9 @@ function candidateTable(group, chosen, candidates) {
       element("td", {}, bar(Math.exp(logprob), 48)),
       element("td", { class: "number" }, decimal(logprob)), element("td", { class: "number" }, hexFloat(logprob)));
   });
+  const titles = ["", "candidate", "probability", "log-prob.", "hex float"];
   return element("table", { class: "candidates" },
-    element("thead", {}, element("tr", {}, ["", "candidate", "probability", "log-prob.", "hex float"].map((title) => element("th", { scope: "col" }, title)))),
+    element("thead", {}, element("tr", {}, titles.map((title) => element("th", { scope: "col" }, title)))),
     element("tbody", {}, rows));
 }
 

@@ -15,8 +15,9 @@ function treeOf(entries, from) {
     branches.set(next, [...(branches.get(next) ?? []), entry]);
   }
   const total = entries.reduce((sum, entry) => sum + entry.count, 0);
-  const children = entries.length === 1 ? [] : branches.size === 1 ? entries.map((entry) => leaf(entry, to)) // one text, several endings
-    : [...branches.values()].map((below) => treeOf(below, to));
+  let children = [];
+  if (branches.size > 1) children = [...branches.values()].map((below) => treeOf(below, to));
+  else if (entries.length > 1) children = entries.map((entry) => leaf(entry, to)); // one text, several endings
   return { from, to, count: total, children: children.sort((a, b) => b.count - a.count), answer: head.answer };
 }
 
@@ -41,7 +42,7 @@ function treeView(group, selection) {
   const rest = entries.length - kept.length;
   return element("figure", { class: "tree" }, element("figcaption", {}, "Completion tree"),
     element("div", { class: "columns" }, streams, labels),
-    rest > 0 && element("p", { class: "quiet" }, `The ${kMostLeaves} most frequent answers; ${plural(rest, "rarer one")} left out of the tree.`));
+    rest > 0 && quiet(`The ${kMostLeaves} most frequent answers; ${plural(rest, "rarer one")} left out of the tree.`));
 }
 
 function leafLabel(group, node) {
@@ -50,33 +51,39 @@ function leafLabel(group, node) {
   const tokens = answer.tokens.slice(from, from + 14).map((index) => showToken(group.names[index], 24));
   return element("li", {},
     element("b", {}, `${count(node.count)}×`),
-    element("span", { class: reference ? "where" : "where parts" }, reference ? "reference" : `≠ ${count(answer.agrees)}`),
-    element("span", { class: "text" }, tokens.length ? tokens : element("span", { class: "ending" }, "■ ", show(answer.ending || "end", { limit: 24 })), from + 14 < answer.tokens.length && "…"));
+    reference ? span("where", "reference") : span("where parts", `≠ ${count(answer.agrees)}`),
+    span("text", tokens.length ? tokens : endMark(answer), from + 14 < answer.tokens.length && "…"));
 }
 
 function drawStreams(root, leaves, reference, width) {
-  const node = svg("svg", { width, height: leaves.length * kRowHeight, viewBox: `0 0 ${width} ${leaves.length * kRowHeight}` });
+  const height = leaves.length * kRowHeight;
+  const node = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   const longest = Math.max(1, ...leaves.map((one) => one.answer.tokens.length));
   const x = (position) => 8 + (position / longest) * (width - 16);
   const y = (slot) => (slot + 0.5) * kRowHeight;
   const names = [];
   let lastName = -Infinity; // labels of forks do not overlap
+  const thickness = (one) => Math.max(1.5, (kWidest * one.count) / root.count);
+  const stream = (d, one, trunk) =>
+    node.append(svg("path", { class: trunk ? "trunk" : "branch", d, "stroke-width": thickness(one).toFixed(1) }));
+  // Draws what parts from `one`, whose own stream is there. trunk: the reference runs in it.
   const draw = (one, trunk) => {
-    const wide = Math.max(1.5, (kWidest * one.count) / root.count);
-    const stream = (d, thick, ours) => node.append(svg("path", { class: ours ? "trunk" : "branch", d, "stroke-width": thick.toFixed(1) }));
-    stream(`M${x(one.from)},${y(one.y)}H${Math.max(x(one.to), x(one.from) + 1)}`, wide, trunk);
+    const from = x(one.to), level = y(one.y);
     if (one.children.length > 1) {
-      names.push(svg("path", { class: "fork", d: "M0,-6L6,0L0,6L-6,0Z", transform: `translate(${x(one.to)},${y(one.y)})` }));
-      if (x(one.to) - lastName > 34) names.push(svg("text", { x: x(one.to) - 9, y: y(one.y) + 4, "text-anchor": "end" }, count(one.to)));
-      lastName = x(one.to);
+      names.push(svg("path", { class: "fork", d: "M0,-6L6,0L0,6L-6,0Z", transform: `translate(${from},${level})` }));
+      if (from - lastName > 34) names.push(svg("text", { x: from - 9, y: level + 4, "text-anchor": "end" }, count(one.to)));
+      lastName = from;
     }
     for (const child of one.children) {
-      const ours = trunk && child.answer.agrees > one.to || child.answer === reference;
-      const from = x(one.to), bend = Math.max(child.children.length ? 3 : 14, Math.min(28, x(child.to) - from)), thick = Math.max(1.5, (kWidest * child.count) / root.count);
-      stream(`M${from},${y(one.y)}C${from + bend / 2},${y(one.y)} ${from + bend / 2},${y(child.y)} ${from + bend},${y(child.y)}H${Math.max(from + bend, x(child.to))}`, thick, ours);
-      draw({ ...child, from: child.to }, ours);
+      const ours = child.answer === reference || (trunk && child.answer.agrees > one.to);
+      const end = x(child.to), bend = Math.max(child.children.length ? 3 : 14, Math.min(28, end - from));
+      const middle = from + bend / 2, childLevel = y(child.y);
+      stream(`M${from},${level}C${middle},${level} ${middle},${childLevel} ${from + bend},${childLevel}`
+        + `H${Math.max(from + bend, end)}`, child, ours);
+      draw(child, ours);
     }
   };
+  stream(`M${x(0)},${y(root.y)}H${Math.max(x(root.to), x(0) + 1)}`, root, true);
   draw(root, true);
   node.append(...names);
   return node;
