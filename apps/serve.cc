@@ -1,4 +1,5 @@
 // verbatim serve: an OpenAI-compatible server (docs/http-api.md) whose answers do not depend on its load.
+#include <atomic>
 #include <csignal>
 #include <ctime>
 #include <filesystem>
@@ -7,6 +8,7 @@
 #include "command.h"
 #include "conversation.h"
 #include "server/api.h"
+#include "server/api_error.h"
 #include "server/http_server.h"
 
 namespace verbatim::app {
@@ -124,6 +126,24 @@ Result<server::ServedModel> served_model(const Options& options, const LoadedMod
   return model;
 }
 
+// Takes requests from the start, and refuses them until the model is there: so a port that is taken is told at once,
+// and clients that come early know that they must wait.
+class Door {
+ public:
+  server::HttpHandler handler() {
+    return [this](server::HttpRequest request, std::shared_ptr<server::Responder> responder) {
+      if (server::Api* api = api_) return api->handle(std::move(request), std::move(responder));
+      responder->respond(server::error_response(
+          {503, "the model is being loaded; try again in a moment", {}, "loading", {{"Retry-After", "2"}}}));
+    };
+  }
+  // api: outlives the server's stop()
+  void open(server::Api& api) { api_ = &api; }
+
+ private:
+  std::atomic<server::Api*> api_ = nullptr;
+};
+
 void announce(const Options& options, const server::ServedModel& model, const Engine& engine, int port) {
   const LoadedModel& loaded = *model.loaded;
   EngineStats stats = engine.stats();
@@ -166,6 +186,9 @@ void serve_until_signal(const Options& options, const sigset_t& signals, server:
 }
 
 int serve(const Options& options) {
+  Door door;
+  auto http = server::HttpServer::create(http_options(options), door.handler());
+  if (!http) return complain(http.error());
   auto loaded = open_model(options.model);
   if (loaded == nullptr) return 1;
   auto engine = make_engine(options, *loaded);
@@ -181,8 +204,7 @@ int serve(const Options& options) {
   server::ApiOptions api_options;
   if (options.verbose) api_options.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   server::Api api(*model, thread, std::move(api_options));
-  auto http = server::HttpServer::create(http_options(options), api.handler());
-  if (!http) return complain(http.error());
+  door.open(api);
   announce(options, *model, thread.engine(), (*http)->port());
   serve_until_signal(options, signals, thread, **http);
   return 0;

@@ -1,10 +1,13 @@
 // `verbatim serve` as its user runs it: what it prints, whom it lets in, and the sentence for flags that cannot work.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "program.h"
+#include "server/http_server.h"
 #include "server/self_signed.h"
 
 namespace verbatim {
@@ -162,6 +165,8 @@ TEST(Serve, WhatCannotWorkIsSaidInOneSentence) {
     std::string sentence;
   };
   const Refusal kRefusals[] = {
+      // Before the model is loaded, which may take minutes.
+      {{"--port", taken, "--model", "nowhere.gguf"}, 1, "verbatim: host 127.0.0.1, port " + taken + ": .*\n"},
       {{"--port", taken},
        1,
        "verbatim: host 127.0.0.1, port " + taken + ": cannot be listened on: Address already in use\n"},
@@ -214,6 +219,65 @@ TEST(Serve, WhatCannotWorkIsSaidInOneSentence) {
     EXPECT_TRUE(std::regex_match(serve.text(), std::regex(refusal.sentence))) << serve.text() << "is not\n"
                                                                               << refusal.sentence;
   }
+}
+
+// A model that takes as long to load as the test likes: its template comes through a pipe.
+class SlowTemplate {
+ public:
+  SlowTemplate()
+      : path_(std::filesystem::temp_directory_path() / fmt::format("verbatim-{}.pipe", ::getpid())) {
+    ::mkfifo(path_.c_str(), 0600);
+  }
+  ~SlowTemplate() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+  void arrive() { std::ofstream(path_) << "{{ messages[0].content }}"; }
+
+ private:
+  std::string path_;
+};
+
+int free_port() {
+  server::HttpServerOptions options;
+  options.port = 0;
+  auto taken = server::HttpServer::create(options, {});
+  return (*taken)->port();
+}
+
+// Comes back when somebody listens.
+Client first_client(int port) {
+  for (;;) {
+    Client client(port);
+    if (client.connected()) return client;
+    std::this_thread::yield();
+  }
+}
+
+TEST(Serve, WhoComesWhileTheModelIsLoadedIsToldToWait) {
+  SlowTemplate slow;
+  int port = free_port();
+  Serve serve({"--chat-template", slow.path(), "--port", std::to_string(port)});
+  Client early = first_client(port);
+  for (const char* path : {"/health", "/ready", "/v1/models"}) {
+    early.get(path);
+    ClientResponse response = early.read();
+    EXPECT_EQ(response.status, 503) << path;
+    EXPECT_EQ(response.header("Retry-After"), "2");
+    EXPECT_EQ(Json::parse(response.body)["error"]["code"], "loading");
+  }
+  EXPECT_EQ(serve.text(), "") << "it says that it listens when it can answer";
+  slow.arrive();
+  EXPECT_EQ(serve.port(), port);
+  early.get("/ready");
+  EXPECT_EQ(early.read().status, 200);
+}
+
+TEST(Serve, LoadingEndsAtTheFirstSignal) {
+  SlowTemplate slow;
+  int port = free_port();
+  Serve serve({"--chat-template", slow.path(), "--port", std::to_string(port)});
+  first_client(port);
+  serve.signal(SIGTERM);
+  EXPECT_EQ(serve.wait(), -SIGTERM);
 }
 
 TEST(Serve, AFileThatIsNoTemplateIsRefusedAtTheStart) {
