@@ -82,6 +82,7 @@ struct TestServerOptions {
   std::int64_t context = 512;
   Model* model = nullptr;                     // in place of the tiny one; outlives the server
   const char* chat_template = kTinyTemplate;  // of the conversations
+  std::optional<ReceiptSigner> signer;
 };
 
 class TestServer {
@@ -90,6 +91,7 @@ class TestServer {
     const LoadedModel& loaded = tiny_loaded_model();
     ServedModel model = tiny_served_model(options.chat_template);
     model.context = options.context;
+    model.signer = options.signer;
     Model& computed = options.model != nullptr ? *options.model : *loaded.model;
     auto engine = Engine::create(computed, *loaded.backend, loaded.tokenizer.get(), options.engine);
     CHECK(engine.ok(), "{}", engine.error().message);

@@ -1,0 +1,180 @@
+// Receipts of the API: in bodies and streams, of every choice, signed, and valid under any load.
+#include <fstream>
+
+#include "receipt/verify.h"
+#include "server/api_fixture.h"
+
+namespace verbatim::server {
+namespace {
+
+using Outcome = Verdict::Outcome;
+
+std::vector<Verdict> verify(const std::string& text, const std::optional<std::string>& key = {}) {
+  auto found = find_receipts(text, "answer");
+  EXPECT_TRUE(found.ok()) << text;
+  if (!found.ok()) return {};
+  // The model is used by the server's engine too, which is idle now.
+  static auto& loaded = const_cast<LoadedModel&>(tiny_loaded_model());
+  VerifyOptions options;
+  options.public_key = key;
+  return verify_receipts(loaded, *found, options);
+}
+
+void expect_valid(const std::vector<Verdict>& verdicts, std::size_t count) {
+  EXPECT_EQ(verdicts.size(), count);
+  for (const Verdict& verdict : verdicts)
+    EXPECT_EQ(verdict.outcome, Outcome::valid) << verdict.what << ": " << verdict.sentence;
+}
+
+Json completion() {
+  return {{"prompt", {"once upon", "a time"}}, {"max_tokens", 20}, {"n", 2}, {"seed", 5}, {"receipt", true}};
+}
+Json chat() {
+  return {{"messages", {{{"role", "user"}, {"content", "hello"}}}}, {"max_tokens", 20}, {"receipt", true}};
+}
+
+TEST(ApiReceipt, BodiesCarryAReceiptOfEveryChoice) {
+  TestServer server;
+  Json answer = server.answer("/v1/completions", completion());
+  ASSERT_EQ(answer["choices"].size(), 4u);
+  for (const Json& choice : answer["choices"]) EXPECT_EQ(choice["receipt"]["version"], "test");
+  Json said = server.answer("/v1/chat/completions", chat());
+  Json response =
+      server.answer("/v1/responses", {{"input", "hello"}, {"max_output_tokens", 9}, {"receipt", true}});
+  Json nothing = completion();
+  nothing["max_tokens"] = 0;
+  Json empty = server.answer("/v1/completions", nothing);
+  server.wait_idle();
+  expect_valid(verify(answer.dump()), 4);
+  expect_valid(verify(said.dump()), 1);
+  expect_valid(verify(response.dump()), 1);
+  expect_valid(verify(empty.dump()), 4);
+
+  answer["choices"][2]["text"] = "something else";
+  EXPECT_EQ(verify(answer.dump())[2].what, "response.text");
+  response["output"][0]["content"][0]["text"] = "something else";
+  EXPECT_EQ(verify(response.dump())[0].what, "response.text");
+}
+
+TEST(ApiReceipt, NobodyGetsOneUnasked) {
+  TestServer server;
+  Json body = completion();
+  body["receipt"] = false;
+  EXPECT_FALSE(server.answer("/v1/completions", body)["choices"][0].contains("receipt"));
+  body["receipt"] = "yes";
+  EXPECT_EQ(server.refusal("/v1/completions", body)["param"], "receipt");
+}
+
+TEST(ApiReceipt, EchoToolsAndSchemasAreNoObstacle) {
+  TestServer server;
+  Json echo = completion();
+  echo["echo"] = true, echo["logprobs"] = 1;
+  Json echoed = server.answer("/v1/completions", echo);
+  Json schema = {{"type", "object"}, {"properties", {{"b", {{"const", 1}}}, {"a", {{"type", "null"}}}}}};
+  Json shaped = chat();
+  shaped["response_format"] = {{"type", "json_schema"}, {"json_schema", {{"name", "x"}, {"schema", schema}}}};
+  Json object = server.answer("/v1/chat/completions", shaped);
+  Json tools = chat();
+  tools["tools"] = {{{"type", "function"}, {"function", {{"name", "look"}, {"parameters", schema}}}}};
+  Json may_call = server.answer("/v1/chat/completions", tools);
+  tools["tool_choice"] = "required";
+  Json calls = server.answer("/v1/chat/completions", tools);
+  server.wait_idle();
+  expect_valid(verify(echoed.dump()), 4);
+  expect_valid(verify(object.dump()), 1);
+  EXPECT_TRUE(object["choices"][0]["receipt"]["request"]["schema"].is_string());
+  expect_valid(verify(may_call.dump()), 1);
+  expect_valid(verify(calls.dump()), 1);
+}
+
+// A stream's receipts are its body's, in the event that ends each choice, and a stream that is continued has them too.
+TEST(ApiReceipt, StreamsCarryThemInTheLastEventOfAChoice) {
+  TestServer server;
+  for (auto [path, body] : {std::pair{"/v1/completions", completion()}, {"/v1/chat/completions", chat()}}) {
+    Json whole = server.answer(path, body);
+    body["stream"] = true;
+    body["stream_options"] = {{"include_usage", true}};
+    const std::string text = server.ask(path, body).body;
+    std::map<std::size_t, Json> receipts;
+    const std::vector<StreamEvent> events = events_of(text);
+    for (const StreamEvent& event : events) {
+      Json json = event.json();
+      if (!json.is_object() || json["choices"].empty()) continue;
+      const Json& choice = json["choices"][0];
+      EXPECT_EQ(choice.contains("receipt"), !choice["finish_reason"].is_null()) << event.data;
+      if (choice.contains("receipt")) receipts[choice["index"]] = choice["receipt"];
+    }
+    ASSERT_EQ(receipts.size(), whole["choices"].size());
+    for (const auto& [index, receipt] : receipts) EXPECT_EQ(receipt, whole["choices"][index]["receipt"]);
+    const std::string rest = server.ask(path, body, {{"Last-Event-ID", events[events.size() / 2].id}}).body;
+    EXPECT_TRUE(text.ends_with(rest));
+    server.wait_idle();
+    expect_valid(verify(text), receipts.size());
+  }
+  Json body = {{"input", "hello"}, {"max_output_tokens", 9}, {"receipt", true}, {"stream", true}};
+  const std::string text = server.ask("/v1/responses", body).body;
+  EXPECT_TRUE(events_of(text).back().json()["response"].contains("receipt"));
+  server.wait_idle();
+  expect_valid(verify(text), 1);
+}
+
+TEST(ApiReceipt, TheServersKeySignsThem) {
+  auto path = std::filesystem::temp_directory_path() / fmt::format("verbatim-api-key-{}.pem", getpid());
+  std::ofstream(path) << "-----BEGIN PRIVATE KEY-----\n"
+                         "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+                         "-----END PRIVATE KEY-----\n";  // RFC 8032, section 7.1, test 1
+  auto signer = ReceiptSigner::from_pem_file(path);
+  ASSERT_TRUE(signer.ok()) << signer.error().message;
+  std::filesystem::remove(path);
+  TestServerOptions options;
+  options.signer = *signer;
+  TestServer server(options), keyless;
+  const std::string key = Json::parse(server.get("/version").body)["receipt_key"];
+  EXPECT_EQ(key, "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+  EXPECT_EQ(Json::parse(server.get("/v1/models").body)["data"][0]["receipt_key"], key);
+  EXPECT_TRUE(Json::parse(keyless.get("/version").body)["receipt_key"].is_null());
+
+  const Json answer = server.answer("/v1/completions", completion()),
+             again = server.answer("/v1/completions", completion());
+  EXPECT_EQ(bits_of_answer(answer), bits_of_answer(again));
+  server.wait_idle();
+  const Json plain = keyless.answer("/v1/completions", completion());
+  keyless.wait_idle();
+  expect_valid(verify(answer.dump(), key), 4);
+  for (const Verdict& verdict : verify(plain.dump(), key)) EXPECT_EQ(verdict.what, "signature");
+
+  // A stream of signed receipts is not continued by a server without the key.
+  Json body = completion();
+  body["stream"] = true;
+  const std::string id = events_of(server.ask("/v1/completions", body).body)[1].id;
+  server.wait_idle();
+  EXPECT_EQ(keyless.ask("/v1/completions", body, {{"Last-Event-ID", id}}).status, 409);
+}
+
+TEST(ApiReceipt, ACrowdChangesNoReceipt) {
+  TestServerOptions options;
+  options.engine.kv_pages = 8;
+  options.engine.schedule.max_sequences = 5;
+  options.engine.schedule.preempt_every = 3;
+  TestServer server(options), calm;
+  std::vector<std::pair<Json, std::shared_ptr<ApiClient>>> crowd;
+  for (int i = 0; i < 30; ++i) {
+    Json body = completion();
+    body["seed"] = i % 10;
+    body["temperature"] = i % 3;
+    body["max_tokens"] = 5 + i;
+    crowd.emplace_back(body, server.post("/v1/completions", body));
+  }
+  for (auto& [body, client] : crowd) client->wait();
+  server.wait_idle();  // the two engines share a model, which is not thread safe
+  EXPECT_GT(server.engine().stats().schedule.preemptions, 0);
+  for (auto& [body, client] : crowd) {
+    const Json answer = Json::parse(client->wait().body);
+    EXPECT_EQ(bits_of_answer(answer), bits_of_answer(calm.answer("/v1/completions", body)));
+  }
+  calm.wait_idle();
+  for (auto& [body, client] : crowd) expect_valid(verify(client->wait().body), 4);
+}
+
+}  // namespace
+}  // namespace verbatim::server
