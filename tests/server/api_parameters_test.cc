@@ -73,6 +73,7 @@ constexpr Case kCases[] = {
     {"return_token_ids", kChat, "true", "1", ""},
     {"return_tokens_as_token_ids", kCompletions, "true", "1", ""},
     {"return_token_strs", kTokenize, "true", "1", ""},
+    {"receipt", kResponses, "true", R"("yes")", ""},
     {"stream", kChat, "false", "0", ""},
     {"user", kChat, R"("me")", "5", ""},
 };
