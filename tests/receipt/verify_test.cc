@@ -403,6 +403,21 @@ TEST(Verify, SignaturesAreOfTheKeyGiven) {
   EXPECT_EQ(verify_one(loaded, saved(made), options).what, "signature");
 }
 
+// Without a model: whatever is changed, what is signed is another text.
+TEST(Verify, SignaturesCoverAllOfAReceipt) {
+  for (std::uint32_t i = 0; i < 400; ++i) {
+    std::mt19937 random(i / 20);
+    const Receipt receipt = signed_receipt(answer_alone(tiny_model(), rich_request(random))->receipts.at(0));
+    ASSERT_TRUE(is_signature_of(*receipt.signature, text_to_sign(receipt)));
+    Json json = Json::parse(to_json_text(receipt));
+    const Named named = Editor(i).edit(json);
+    auto edited = read_receipt(json, "edited");
+    ASSERT_TRUE(edited.ok()) << edited.error().message;
+    if (!edited->signature) continue;
+    EXPECT_FALSE(is_signature_of(*edited->signature, text_to_sign(*edited))) << named.what;
+  }
+}
+
 TEST(Verify, TheResponseAroundAReceiptMustSayTheSame) {
   LoadedModel& loaded = tiny_model();
   std::mt19937 random(8);
