@@ -40,8 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto again = read_receipt(nlohmann::json::parse(text), "again");
     CHECK(again.ok(), "what was written is not read: {}", again.error().message);
     CHECK(to_json_text(*again) == text, "a receipt changes on its way: {}", text);
-    if (one.receipt->signature)
-      is_signature_of(*one.receipt->signature, text_to_sign(*one.receipt));
+    if (one.receipt->signature) is_signature_of(*one.receipt->signature, text_to_sign(*one.receipt));
     verify_with_a_fitting_chain(*one.receipt);
   }
   return 0;

@@ -1,13 +1,13 @@
 // A tiny random model, loaded as a file is, on any backend; requests of every kind, and the receipts of their answers.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <random>
 
 #include "engine/engine.h"
@@ -62,7 +62,7 @@ class ReceiptSink : public TokenSink {
     text[event.choice] += event.text;
   }
   void on_finish(const Finish& f) override {
-    ASSERT_NE(f.reason, FinishReason::error) << f.message;
+    CHECK(f.reason != FinishReason::error, "{}", f.message);
     text[f.choice] += f.text;
     witness[f.choice] = f.witness;
     receipts.emplace(f.choice, maker_.on_finish(f));
@@ -148,9 +148,7 @@ inline Receipt forge(Receipt receipt, const std::vector<Sha256Digest>& hidden) {
   return receipt;
 }
 
-}  // namespace verbatim
-
-namespace verbatim {
+// For GoogleTest.
 inline void PrintTo(Verdict::Outcome outcome, std::ostream* out) {
   constexpr const char* kNames[] = {"valid", "invalid", "not verified"};
   *out << kNames[static_cast<int>(outcome)];

@@ -1,6 +1,8 @@
 // The form of receipts: what is written is read again, what is wrong is named, and the document tells the truth.
 #include "receipt/receipt.h"
 
+#include <gtest/gtest.h>
+
 #include <bit>
 #include <cmath>
 #include <fstream>
