@@ -8,7 +8,7 @@ namespace verbatim {
 namespace {
 
 std::string describe(const Finish& finish) {
-  if (finish.reason == FinishReason::error) return finish.message;
+  if (finish.reason == FinishReason::error) return "fails: " + finish.message;
   if (finish.stop_token) return fmt::format("stops with token {}", *finish.stop_token);
   if (!finish.stop_string.empty())
     return fmt::format("stops with the stop string \"{}\"", finish.stop_string);

@@ -191,6 +191,7 @@ class Verification {
       });
       if (options_.progress) options_.progress(std::min((*engine)->stats().rows, all), all);
     }
+    if (options_.progress) options_.progress(all, all);  // what was shared, or not needed, has no rows
   }
 
   Verdict judge(const SavedReceipt& saved, Replay& replay) const {
