@@ -5,33 +5,22 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
+#include "client/channel.h"
 #include "client/sse_reader.h"
 
 namespace verbatim::client {
 namespace {
 
 namespace net = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
 using net::use_awaitable;
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::json;
-using Parser = http::response_parser<http::string_body>;
 
 constexpr std::int64_t kMaxConcurrency = 20'000;
 
@@ -41,75 +30,14 @@ std::string string_at(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// One connection at a time to the server, kept for the next request where the server allows.
-class Channel {
- public:
-  Channel(const Url& url, net::any_io_executor executor) : url_(url), executor_(std::move(executor)) {}
-
-  // Sends a request and reads the head of its response. A connection that the server has closed meanwhile is
-  // replaced once. Throws boost::system::system_error.
-  net::awaitable<void> ask(const http::request<http::string_body>& request) {
-    bool reused = stream_.has_value();
-    if (reused) {
-      try {
-        co_return co_await exchange(request);
-      } catch (const boost::system::system_error&) {
-        stream_.reset();
-      }
-    }
-    co_await connect();
-    co_await exchange(request);
-  }
-
-  int status() const { return static_cast<int>(parser_->get().result_int()); }
-
-  // The next piece of the body; nothing: it is complete.
-  net::awaitable<std::optional<std::string>> read() {
-    while (!parser_->is_done()) {
-      co_await http::async_read_some(*stream_, buffer_, *parser_, use_awaitable);
-      if (!parser_->get().body().empty()) co_return std::exchange(parser_->get().body(), {});
-    }
-    if (!parser_->keep_alive()) stream_.reset();
-    co_return std::nullopt;
-  }
-  net::awaitable<std::string> read_all() {
-    std::string body;
-    while (auto piece = co_await read()) body += *piece;
-    co_return body;
-  }
-  void drop() { stream_.reset(); }
-
- private:
-  net::awaitable<void> connect() {
-    net::ip::tcp::resolver resolver(executor_);
-    auto found = co_await resolver.async_resolve(url_.host, url_.port, use_awaitable);
-    stream_.emplace(executor_);
-    co_await stream_->async_connect(found, use_awaitable);
-    stream_->socket().set_option(net::ip::tcp::no_delay(true));
-    buffer_.clear();
-  }
-  net::awaitable<void> exchange(const http::request<http::string_body>& request) {
-    co_await http::async_write(*stream_, request, use_awaitable);
-    parser_.emplace();
-    parser_->body_limit(boost::none);
-    co_await http::async_read_header(*stream_, buffer_, *parser_, use_awaitable);
-  }
-
-  const Url& url_;
-  net::any_io_executor executor_;
-  std::optional<beast::tcp_stream> stream_;
-  beast::flat_buffer buffer_;
-  std::optional<Parser> parser_;
-};
-
 class Load {
  public:
-  Load(const LoadTarget& target, const std::vector<PlannedRequest>& plan) : target_(target), plan_(plan) {}
+  Load(const LoadTarget& target, const std::vector<PlannedRequest>& plan)
+      : target_(target), plan_(plan), peer_(target.url, target.api_key) {}
 
   Result<LoadResult> run() {
-    result_.model = target_.model;
     result_.outcomes.resize(plan_.size());
-    if (Status status = find_model(); !status) return status.error();
+    if (Status status = name_model(); !status) return status.error();
     start_ = Clock::now();
     std::int64_t limit = target_.max_concurrency > 0 ? target_.max_concurrency : kMaxConcurrency;
     auto workers = std::min<std::size_t>(plan_.size(), static_cast<std::size_t>(limit));
@@ -123,33 +51,17 @@ class Load {
  private:
   double now() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
 
-  http::request<http::string_body> request(http::verb verb, const std::string& path) const {
-    http::request<http::string_body> made(verb, target_.url.path + path, 11);
-    made.set(http::field::host, target_.url.host + ":" + target_.url.port);
-    made.set(http::field::user_agent, "verbatim-bench");
-    if (!target_.api_key.empty()) made.set(http::field::authorization, "Bearer " + target_.api_key);
-    return made;
-  }
-
-  Status find_model() {
+  Status name_model() {
     Status outcome;
     net::co_spawn(
         context_,
         [&]() -> net::awaitable<void> {
-          Channel channel(target_.url, context_.get_executor());
-          try {
-            co_await channel.ask(request(http::verb::get, "/v1/models"));
-            std::string body = co_await channel.read_all();
-            if (channel.status() != 200) {
-              outcome = fail("/v1/models answers {}: {}", channel.status(), body.substr(0, 300));
-            } else if (result_.model.empty()) {
-              result_.model = Json::parse(body).at("data").at(0).at("id").get<std::string>();
-            }
-          } catch (const Json::exception& error) {
-            outcome = fail("/v1/models names no model ({}): name one with --model", error.what());
-          } catch (const boost::system::system_error& error) {
-            outcome =
-                fail("{}:{} cannot be asked: {}", target_.url.host, target_.url.port, error.code().message());
+          Channel channel(peer_, context_.get_executor());
+          auto model = co_await find_model(channel, peer_, target_.model);
+          if (model) {
+            result_.model = *model;
+          } else {
+            outcome = model.error();
           }
         },
         net::detached);
@@ -159,7 +71,7 @@ class Load {
 
   // Takes the next request of the plan, waits for its time, asks; until none is left.
   net::awaitable<void> work() {
-    Channel channel(target_.url, context_.get_executor());
+    Channel channel(peer_, context_.get_executor());
     net::steady_timer timer(context_);
     while (next_ < plan_.size()) {
       std::size_t i = next_++;
@@ -172,7 +84,7 @@ class Load {
       try {
         co_await ask(channel, plan_[i], outcome);
       } catch (const boost::system::system_error& error) {
-        outcome.error = fmt::format("the connection failed: {}", error.code().message());
+        outcome.error = fmt::format("the connection failed: {}", channel.problem(error));
       } catch (const Json::exception& error) {
         outcome.error = fmt::format("an event is not what the API promises: {}", error.what());
       }
@@ -198,11 +110,7 @@ class Load {
   }
 
   net::awaitable<void> ask(Channel& channel, const PlannedRequest& planned, Outcome& outcome) {
-    bool chat = target_.endpoint == Endpoint::chat;
-    auto post = request(http::verb::post, chat ? "/v1/chat/completions" : "/v1/completions");
-    post.set(http::field::content_type, "application/json");
-    post.body() = body(planned);
-    post.prepare_payload();
+    auto post = peer_.post(path_of(target_.endpoint), body(planned));
     outcome.sent = now();
     co_await channel.ask(post);
     if (channel.status() != 200) {
@@ -250,6 +158,7 @@ class Load {
 
   const LoadTarget& target_;
   const std::vector<PlannedRequest>& plan_;
+  Peer peer_;
   LoadResult result_;
   net::io_context context_{1};
   Clock::time_point start_;
@@ -257,27 +166,6 @@ class Load {
 };
 
 }  // namespace
-
-Result<Url> parse_url(const std::string& text) {
-  constexpr std::string_view kScheme = "http://";
-  if (!text.starts_with(kScheme)) return fail("URL '{}': must begin with http://", text);
-  std::string rest = text.substr(kScheme.size());
-  std::size_t slash = std::min(rest.find('/'), rest.size());
-  std::string authority = rest.substr(0, slash);
-  Url url{authority, "80", rest.substr(slash)};
-  std::size_t colon = authority.rfind(':');
-  if (colon != authority.npos && authority.find(']', colon) == authority.npos) {
-    url = {authority.substr(0, colon), authority.substr(colon + 1), url.path};
-  }
-  if (url.host.starts_with('[') && url.host.ends_with(']'))
-    url.host = url.host.substr(1, url.host.size() - 2);
-  if (url.host.empty() || url.port.empty() || url.port.find_first_not_of("0123456789") != url.port.npos) {
-    return fail("URL '{}': write http://HOST:PORT", text);
-  }
-  while (url.path.ends_with('/')) url.path.pop_back();
-  if (url.path.ends_with("/v1")) url.path.resize(url.path.size() - 3);
-  return url;
-}
 
 Result<LoadResult> run_load(const LoadTarget& target, const std::vector<PlannedRequest>& plan) {
   return Load(target, plan).run();

@@ -1,6 +1,6 @@
 // Sends a planned load to a server that speaks the OpenAI API, and notes when each token of each answer came.
 //
-// Plain HTTP/1.1, streamed answers, one thread. Times are those of the moment in which an event was read.
+// HTTP/1.1 or HTTPS, streamed answers, one thread. Times are those of the moment in which an event was read.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "client/endpoint.h"
 #include "client/load_plan.h"
+#include "client/url.h"
 
 namespace verbatim::client {
-
-struct Url {
-  std::string host, port, path;  // path: what stands before /v1/..., "" mostly
-};
-// "http://host:port", with or without "/v1".  Errors: what is wrong with it.
-Result<Url> parse_url(const std::string& text);
-
-enum class Endpoint : std::uint8_t { completions, chat };
 
 struct LoadTarget {
   Url url;

@@ -239,21 +239,5 @@ TEST(LoadRun, AServerThatCannotBeAskedIsAnError) {
   EXPECT_EQ(result->outcomes.front().error, "");
 }
 
-TEST(Url, IsReadOrItsErrorNamed) {
-  auto read = [](const char* text) {
-    auto url = parse_url(text);
-    return url ? url->host + " " + url->port + " " + url->path : url.error().message;
-  };
-  EXPECT_EQ(read("http://a:8000"), "a 8000 ");
-  EXPECT_EQ(read("http://a"), "a 80 ");
-  EXPECT_EQ(read("http://a:8000/v1/"), "a 8000 ");
-  EXPECT_EQ(read("http://a:1/proxy/v1"), "a 1 /proxy");
-  EXPECT_EQ(read("http://[::1]:8000/"), "::1 8000 ");
-  EXPECT_EQ(read("http://[::1]"), "::1 80 ");
-  for (const char* wrong : {"a:8000", "https://a", "http://", "http://:80", "http://a:b", "http://a:"}) {
-    EXPECT_FALSE(parse_url(wrong).ok()) << wrong;
-  }
-}
-
 }  // namespace
 }  // namespace verbatim::client
