@@ -33,6 +33,8 @@ void add_convert(CLI::App& app, std::function<int()>& action);
 void add_serve(CLI::App& app, std::function<int()>& action);
 void add_demo(CLI::App& app, std::function<int()>& action);
 void add_verify(CLI::App& app, std::function<int()>& action);
+void add_audit(CLI::App& app, std::function<int()>& action);
+void add_diff(CLI::App& app, std::function<int()>& action);
 
 // The model of a command that is given none.
 inline std::string default_model() { return std::string(builtin_models().front().name); }

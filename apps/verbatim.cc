@@ -19,6 +19,8 @@ constexpr Command kCommands[] = {
     {"convert", "Write any model that can be opened as one GGUF file", verbatim::app::add_convert},
     {"demo", "One request again and again in a crowd of others: compare every answer",
      verbatim::app::add_demo},
+    {"audit", "Find out whether a server gives one answer to one request", verbatim::app::add_audit},
+    {"diff", "Compare the answers that two audits recorded", verbatim::app::add_diff},
 };
 
 }  // namespace

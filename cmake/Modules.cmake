@@ -38,6 +38,7 @@ verbatim_module(chat)
 verbatim_module(server verbatim_asio verbatim_spdlog)
 verbatim_module(client verbatim_asio)
 verbatim_module(report)
+verbatim_module(audit)
 
 # The model that is part of the program.
 set(storyteller ${PROJECT_SOURCE_DIR}/models/storyteller/storyteller.gguf)

@@ -1,0 +1,222 @@
+// verbatim audit, verbatim diff: does a server give one answer to one request, and do two give the same?
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "audit/compare.h"
+#include "audit/results_file.h"
+#include "audit/run.h"
+#include "audit/text_report.h"
+#include "command.h"
+
+namespace verbatim::app {
+namespace {
+
+using audit::Header;
+using audit::Record;
+using audit::Results;
+
+constexpr const char* kPrompt = "Once upon a time, in a village beside the sea, there lived an old woman who";
+
+struct Options {
+  std::string url, from, out = "results.jsonl";
+  std::string endpoint = "auto", require = "bits", api_key_env = "OPENAI_API_KEY";
+  audit::Server server;
+  audit::AuditShape shape;
+  audit::Rules rules;
+  TextFlags prompt;
+  double timeout = 120;  // seconds
+  std::int64_t max_requests = 2000;
+  bool quiet = false;
+};
+
+struct DiffOptions {
+  std::string a, b, require = "bits";
+};
+
+int cannot_tell(const Error& error) {
+  complain(error);
+  return static_cast<int>(audit::Verdict::unknown);
+}
+
+int report(const std::string& path, const Options& options) {
+  auto results = audit::read_results(path);
+  if (!results) return cannot_tell(results.error());
+  auto findings = audit::analyse(*results);
+  if (!findings) return cannot_tell(fail("{}: {}", path, findings.error().message));
+  audit::Judgement judgement = audit::judge(*findings, options.rules);
+  std::fputs(audit::to_text(*results, *findings, judgement).c_str(), stdout);
+  return static_cast<int>(judgement.verdict);
+}
+
+// The server and shape as the flags have them.
+Status complete(Options& options) {
+  auto url = client::parse_url(options.url);
+  if (!url) return url.error();
+  options.server.url = *url;
+  if (const char* key = std::getenv(options.api_key_env.c_str())) options.server.api_key = key;
+  if (options.endpoint != "auto") {
+    options.server.endpoint =
+        options.endpoint == "chat" ? client::Endpoint::chat : client::Endpoint::completions;
+  }
+  options.server.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * options.timeout));
+  options.shape.prompt = kPrompt;
+  if (!options.prompt.text.empty() || !options.prompt.file.empty()) {
+    auto text = read_text(options.prompt);
+    if (!text) return text.error();
+    options.shape.prompt = *std::move(text);
+  }
+  auto plan = audit::make_plan(options.shape);
+  if (!plan) return plan.error();
+  if (static_cast<std::int64_t>(plan->size()) > options.max_requests) {
+    return fail("the plan has {} requests, more than --max-requests {}: raise that, or lower --repeat",
+                plan->size(), options.max_requests);
+  }
+  return {};
+}
+
+// What was done before, when the file is there; else the header of a new one.
+Result<Results> begin(const Options& options) {
+  if (std::filesystem::exists(options.out)) {
+    auto results = audit::read_results(options.out);
+    if (!results) return results;
+    Status same = audit::check_resumable(*results, options.server.url.text(), options.shape);
+    if (!same) return fail("{} {}", options.out, same.error().message);
+    return results;
+  }
+  auto dialect = audit::discover(options.server, options.shape);
+  if (!dialect) return dialect.error();
+  Results results;
+  results.header = {options.server.url.text(), options.shape, *dialect};
+  if (!dialect->seed) results.header.shape = audit::greedy_only(options.shape);
+  if (results.header.shape.temperatures.empty()) {
+    return fail(
+        "the server's seeds do not work, and every temperature is above 0: nothing could be compared");
+  }
+  return results;
+}
+
+void show_progress(std::size_t done, std::size_t all, const Record& record) {
+  std::fprintf(stderr, "\r%zu of %zu requests, concurrency %lld  %s", done, all,
+               static_cast<long long>(record.condition.concurrency), done == all ? "\r\033[K" : "");
+}
+
+int audit_server(Options options) {
+  if (Status status = complete(options); !status) return cannot_tell(status.error());
+  auto results = begin(options);
+  if (!results) return cannot_tell(results.error());
+  auto plan = audit::make_plan(results->header.shape);
+  if (!plan) return cannot_tell(plan.error());
+  auto file = results->whole_bytes > 0 ? audit::ResultsFile::open(options.out, *results)
+                                       : audit::ResultsFile::create(options.out, results->header);
+  if (!file) return cannot_tell(file.error());
+
+  std::vector<bool> done(plan->size());
+  for (const Record& record : results->records) {
+    if (record.index < done.size() && record.good()) done[record.index] = true;
+  }
+  auto count = static_cast<std::size_t>(std::ranges::count(done, true));
+  if (!options.quiet) {
+    std::fputs(
+        audit::announce(results->header, static_cast<std::int64_t>(count), options.max_requests).c_str(),
+        stderr);
+    std::fprintf(stderr, "results %s\n", options.out.c_str());
+  }
+  bool show = !options.quiet && isatty(STDERR_FILENO) == 1;
+  auto sink = [&](const Record& record) {
+    if (show) show_progress(++count, plan->size(), record);
+    return file->write(record);
+  };
+  audit::RunEnd end =
+      audit::run_plan(options.server, results->header.dialect, *plan, done, options.max_requests, sink);
+  if (!end.early.empty()) std::fprintf(stderr, "verbatim: ended early: %s\n", end.early.c_str());
+  return report(options.out, options);
+}
+
+int run(const Options& options) {
+  if (options.url.empty() == options.from.empty()) {
+    return cannot_tell(fail("name a server's URL, or with --from a results file, one of the two"));
+  }
+  return options.from.empty() ? audit_server(options) : report(options.from, options);
+}
+
+int diff(const DiffOptions& options) {
+  auto a = audit::read_results(options.a);
+  if (!a) return cannot_tell(a.error());
+  auto b = audit::read_results(options.b);
+  if (!b) return cannot_tell(b.error());
+  audit::Rules rules;
+  rules.require_bits = options.require == "bits";
+  audit::Comparison comparison = audit::compare(*a, *b);
+  audit::Judgement judgement = audit::judge(comparison, rules);
+  std::fputs(audit::to_text(comparison, judgement, *a, *b).c_str(), stdout);
+  return static_cast<int>(judgement.verdict);
+}
+
+void add_require(CLI::App& app, std::string& require) {
+  flag(app, "--require", require,
+       "What must be the same: bits (log-probabilities too, where there are any) or tokens")
+      ->check(CLI::IsMember({"bits", "tokens"}));
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<Options>();
+  audit::AuditShape& shape = options->shape;
+  app.add_option("url", options->url, "Server, such as http://127.0.0.1:8000 or https://host/api/v1");
+  app.add_option("--from", options->from, "Ask nobody: report what this results file says");
+  flag(app, "-o,--out", options->out, "Results file. One that is there is gone on with");
+  flag(app, "-N,--repeat", shape.repeat, "How often the request is sent at each temperature")
+      ->check(CLI::Range(2, 1'000'000));
+  flag(app, "--concurrency", shape.concurrency, "Requests at a time, one part of the audit each")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096));
+  flag(app, "--temperature", shape.temperatures, "Temperatures; those above 0 where the server's seeds work")
+      ->delimiter(',');
+  flag(app, "--seed", shape.seed, "Of every request, and of the neighbours' prompts");
+  flag(app, "-p,--prompt", options->prompt.text, "The request that is repeated");
+  flag(app, "-f,--prompt-file", options->prompt.file, "File that holds it; - is standard input");
+  flag(app, "-n,--max-tokens", shape.max_tokens, "Of every answer, at most")->check(CLI::Range(1, 1 << 20));
+  flag(app, "--max-requests", options->max_requests, "Bound on what is sent, with what is tried again")
+      ->check(CLI::PositiveNumber);
+  flag(app, "--endpoint", options->endpoint, "API to call; auto is chat where that answers")
+      ->check(CLI::IsMember({"auto", "chat", "completions"}));
+  flag(app, "--served-model-name", options->server.model,
+       "Model to ask for; the default is the first that the server lists");
+  flag(app, "--api-key-env", options->api_key_env, "Environment variable that holds the API key");
+  flag(app, "--timeout", options->timeout, "Seconds that one answer may take")->check(CLI::PositiveNumber);
+  flag(app, "--need-overlap", options->rules.need_overlap,
+       "Answers that must have come at a time, or the verdict is: could not tell")
+      ->check(CLI::PositiveNumber);
+  add_require(app, options->require);
+  boolean(app, "-q,--quiet", options->quiet, "No plan and no progress on stderr");
+  app.footer(
+      "Exit code 0: every request had one answer; 1: some had several; 2: could not tell, the report says "
+      "why.\n"
+      "An audit that was interrupted goes on when the same command is given again.\n"
+      "Examples:\n"
+      "  verbatim audit http://127.0.0.1:8000\n"
+      "  verbatim audit https://api.example.com/v1 --served-model-name NAME -N 50 --concurrency 1,8\n"
+      "  verbatim audit --from results.jsonl --require tokens");
+  app.callback([options, &action] {
+    options->rules.require_bits = options->require == "bits";
+    action = [options] { return run(*options); };
+  });
+}
+
+void add_diff(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<DiffOptions>();
+  app.add_option("a", options->a, "Results file of verbatim audit")->required();
+  app.add_option("b", options->b, "Another, made with the same prompt and flags")->required();
+  add_require(app, options->require);
+  app.footer(
+      "Exit code 0: every request that both hold has one answer; 1: some have several; 2: could not tell.\n"
+      "Example:\n"
+      "  verbatim diff monday.jsonl tuesday.jsonl");
+  app.callback([options, &action] { action = [options] { return diff(*options); }; });
+}
+
+}  // namespace verbatim::app
