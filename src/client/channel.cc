@@ -71,10 +71,16 @@ std::string Channel::header(const std::string& name) const {
 }
 
 net::awaitable<std::optional<std::string>> Channel::read() {
-  while (!parser_->is_done()) {
+  for (;;) {
+    boost::system::error_code error;  // need_more: the buffer holds no whole part
+    while (!error && buffer_.size() > 0 && !parser_->is_done()) {
+      buffer_.consume(parser_->put(buffer_.data(), error));
+    }
+    if (error && error != http::error::need_more) throw boost::system::system_error(error);
+    if (!parser_->get().body().empty()) co_return std::exchange(parser_->get().body(), {});
+    if (parser_->is_done()) break;
     co_await on_stream(
         [&](auto& stream) { return http::async_read_some(stream, buffer_, *parser_, use_awaitable); });
-    if (!parser_->get().body().empty()) co_return std::exchange(parser_->get().body(), {});
   }
   if (!parser_->keep_alive()) drop();
   co_return std::nullopt;
@@ -133,7 +139,6 @@ net::awaitable<void> Channel::exchange(const HttpRequest& request) {
   parser_->body_limit(boost::none);
   co_await on_stream(
       [&](auto& stream) { return http::async_read_header(stream, buffer_, *parser_, use_awaitable); });
-  parser_->eager(true);  // a piece is all that one read of the socket brought
 }
 
 net::awaitable<Result<std::string>> find_model(Channel& channel, const Peer& peer, std::string wanted) {

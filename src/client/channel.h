@@ -58,7 +58,7 @@ class Channel {
   int status() const { return static_cast<int>(parser_->get().result_int()); }
   std::string header(const std::string& name) const;  // empty: there is none
 
-  // The next piece of the body; nothing: it is complete.
+  // The next piece of the body: all that has been read; nothing: it is complete.
   boost::asio::awaitable<std::optional<std::string>> read();
   boost::asio::awaitable<std::string> read_all();
 
