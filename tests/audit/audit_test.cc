@@ -21,7 +21,7 @@ constexpr std::int64_t kManyRequests = 1'000'000;
 Server server_of(const FakeServer& fake) {
   Server server;
   server.url = fake.url();
-  server.retries.first_wait = std::chrono::milliseconds(1);
+  server.retries = {20, std::chrono::milliseconds(1), std::chrono::milliseconds(4)};
   return server;
 }
 
@@ -207,9 +207,9 @@ TEST(Audit, AServerThatAnswersOneAtATimeTellsNothing) {
 TEST(Audit, OverloadIsWaitedOut) {
   FakeOptions options;
   options.intercept = [](int nth, server::Responder& to) {
-    if (nth % 3 == 0) to.respond({429, {{"Retry-After", "0.002"}}, "{}"});
-    if (nth % 3 == 1 && nth % 2 == 0) to.respond({503, {}, "{}"});
-    return nth % 3 == 0 || (nth % 3 == 1 && nth % 2 == 0);
+    if (nth % 4 == 1) to.respond({429, {{"Retry-After", "0.002"}}, "{}"});
+    if (nth % 4 == 2) to.respond({503, {}, "{}"});
+    return nth % 4 == 1 || nth % 4 == 2;
   };
   FakeServer fake(options);
   Audited audit = audited(fake, small_shape());
