@@ -1,6 +1,9 @@
 // verbatim audit, verbatim diff: does a server give one answer to one request, and do two give the same?
 #include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -129,6 +132,9 @@ int audit_server(Options options) {
     if (show) show_progress(++count, plan->size(), record);
     return file->write(record);
   };
+  // An interruption ends the run, and no second one (timeout(1) sends two) takes the report away.
+  boost::asio::io_context nobody;
+  boost::asio::signal_set until_reported(nobody, SIGINT, SIGTERM);
   audit::RunEnd end =
       audit::run_plan(options.server, results->header.dialect, *plan, done, options.max_requests, sink);
   if (!end.early.empty()) std::fprintf(stderr, "verbatim: ended early: %s\n", end.early.c_str());
