@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "audit/compare.h"
+#include "audit/html_report.h"
 #include "audit/results_file.h"
 #include "audit/run.h"
 #include "audit/text_report.h"
@@ -24,7 +26,7 @@ using audit::Results;
 constexpr const char* kPrompt = "Once upon a time, in a village beside the sea, there lived an old woman who";
 
 struct Options {
-  std::string url, from, out = "results.jsonl";
+  std::string url, from, out = "results.jsonl", html;
   std::string endpoint = "auto", require = "bits", api_key_env = "OPENAI_API_KEY";
   audit::Server server;
   audit::AuditShape shape;
@@ -44,13 +46,18 @@ int cannot_tell(const Error& error) {
   return static_cast<int>(audit::Verdict::unknown);
 }
 
-int report(const std::string& path, const Options& options) {
+int conclude(const std::string& path, const Options& options) {
   auto results = audit::read_results(path);
   if (!results) return cannot_tell(results.error());
   auto findings = audit::analyse(*results);
   if (!findings) return cannot_tell(fail("{}: {}", path, findings.error().message));
   audit::Judgement judgement = audit::judge(*findings, options.rules);
   std::fputs(audit::to_text(*results, *findings, judgement).c_str(), stdout);
+  if (!options.html.empty()) {
+    std::ofstream page(options.html, std::ios::binary);
+    page << report::render_html(audit::to_report(*results, *findings, judgement, path));
+    if (!page.flush()) return cannot_tell(fail("{}: cannot be written", options.html));
+  }
   return static_cast<int>(judgement.verdict);
 }
 
@@ -138,14 +145,14 @@ int audit_server(Options options) {
   audit::RunEnd end =
       audit::run_plan(options.server, results->header.dialect, *plan, done, options.max_requests, sink);
   if (!end.early.empty()) std::fprintf(stderr, "verbatim: ended early: %s\n", end.early.c_str());
-  return report(options.out, options);
+  return conclude(options.out, options);
 }
 
 int run(const Options& options) {
   if (options.url.empty() == options.from.empty()) {
     return cannot_tell(fail("name a server's URL, or with --from a results file, one of the two"));
   }
-  return options.from.empty() ? audit_server(options) : report(options.from, options);
+  return options.from.empty() ? audit_server(options) : conclude(options.from, options);
 }
 
 int diff(const DiffOptions& options) {
@@ -175,6 +182,7 @@ void add_audit(CLI::App& app, std::function<int()>& action) {
   app.add_option("url", options->url, "Server, such as http://127.0.0.1:8000 or https://host/api/v1");
   app.add_option("--from", options->from, "Ask nobody: report what this results file says");
   flag(app, "-o,--out", options->out, "Results file. One that is there is gone on with");
+  flag(app, "--html", options->html, "File for a page that shows the answers side by side");
   flag(app, "-N,--repeat", shape.repeat, "How often the request is sent at each temperature")
       ->check(CLI::Range(2, 1'000'000));
   flag(app, "--concurrency", shape.concurrency, "Requests at a time, one part of the audit each")

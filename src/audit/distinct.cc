@@ -124,7 +124,10 @@ Parting parting_of(const Answer& common, const Answer& other, bool in_tokens) {
     parting.common_logprob = a->logprob;
     if (b != other.tokens.end()) parting.other_logprob = logprob_in(*a, *b);
   }
-  if (b != other.tokens.end()) parting.other = b->text;
+  if (b != other.tokens.end()) {
+    parting.other = b->text;
+    parting.own_logprob = b->logprob;
+  }
   return parting;
 }
 

@@ -26,12 +26,6 @@ std::string dialect_text(const Dialect& dialect) {
   return text;
 }
 
-std::string drift_text(const ConditionFindings& row) {
-  if (!row.largest_drift) return "-";
-  if (row.same_bits) return "0";
-  return *row.largest_drift == 0 ? "top list" : fmt::format("{:.3g}", *row.largest_drift);
-}
-
 std::string table_text(const Findings& findings) {
   std::string text =
       fmt::format("{:>11}  {:>11}  {:<10}  {:>11}  {:>8}  {:>6}  {:>9}  {:>8}\n", "temperature",
@@ -124,6 +118,12 @@ std::string errors_text(const Findings& findings) {
 
 }  // namespace
 
+std::string drift_text(const ConditionFindings& row) {
+  if (!row.largest_drift) return "-";
+  if (row.same_bits) return "0";
+  return *row.largest_drift == 0 ? "top list" : fmt::format("{:.3g}", *row.largest_drift);
+}
+
 std::string quoted(const std::string& text, std::size_t most) {
   if (text.empty()) return "\"\"";
   std::string shown = "\"";
@@ -154,6 +154,9 @@ std::string parting_text(const Parting& parting) {
   if (!parting.in_tokens) return text;
   text += fmt::format(", log-probabilities {} and {}", logprob_text(parting.other_logprob),
                       logprob_text(parting.common_logprob));
+  if (!parting.other_logprob && parting.own_logprob) {
+    text += fmt::format(" ({} by its own account)", logprob_text(parting.own_logprob));
+  }
   if (auto margin = parting.margin()) text += fmt::format(", margin {:.3g}", *margin);
   return text;
 }

@@ -13,6 +13,9 @@ std::string announce(const Header& header, std::int64_t done, std::int64_t max_r
 
 std::string to_text(const Results& results, const Findings& findings, const Judgement& judgement);
 
+// "-": no log-probabilities; "0": the same bits; "top list": those of the tokens are.
+std::string drift_text(const ConditionFindings& row);
+
 // One line, quoted, with visible control characters and at most `most` bytes.
 std::string quoted(const std::string& text, std::size_t most = 60);
 std::string logprob_text(std::optional<double> logprob);  // "not shown" where there is none

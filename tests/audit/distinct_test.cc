@@ -48,6 +48,7 @@ TEST(Distinct, TheMostCommonComesFirstAndOthersPartFromIt) {
   EXPECT_EQ(distinct[1].parting->common, " b");
   EXPECT_EQ(distinct[1].parting->other, " c");
   EXPECT_EQ(distinct[1].parting->margin(), 0.5);
+  EXPECT_EQ(distinct[1].parting->own_logprob, -1);
   EXPECT_EQ(distinct[2].parting->at, 1u) << "one ends where the other goes on";
   EXPECT_EQ(distinct[2].parting->other, "");
   EXPECT_EQ(distinct[2].parting->margin(), std::nullopt);

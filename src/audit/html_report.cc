@@ -1,0 +1,180 @@
+#include "audit/html_report.h"
+
+#include <fmt/ranges.h>
+#include <algorithm>
+
+#include "audit/text_report.h"
+
+namespace verbatim::audit {
+namespace {
+
+report::Verdict shown(Verdict verdict) {
+  constexpr report::Verdict kShown[] = {report::Verdict::deterministic, report::Verdict::differs,
+                                        report::Verdict::unclear};
+  return kShown[static_cast<int>(verdict)];
+}
+
+std::string bytes_of(const Token& token) {
+  if (!token.bytes) return token.text;
+  std::string bytes;
+  for (std::int64_t byte : *token.bytes) bytes += static_cast<char>(byte);
+  return bytes;
+}
+
+report::Token shown(const ScoredToken& token) {
+  report::Token made{bytes_of(token), token.id, token.logprob, {}};
+  for (const Token& each : token.top) {
+    if (each.logprob) made.top.push_back({bytes_of(each), each.id, *each.logprob});
+  }
+  std::ranges::stable_sort(made.top, std::greater<>(), &report::Candidate::logprob);
+  return made;
+}
+
+report::Lane lane_of(const Record& record, bool in_tokens) {
+  report::Lane lane;
+  lane.label = fmt::format("record {}", record.index);
+  lane.conditions = {{"concurrency", fmt::format("{}", record.condition.concurrency)},
+                     {"neighbours", kNeighbourNames[static_cast<int>(record.condition.neighbours)]}};
+  lane.ending = record.answer.finish_reason;
+  if (!in_tokens) {
+    lane.tokens = report::split_words(record.answer.text);
+    return lane;
+  }
+  for (const ScoredToken& token : record.answer.tokens) lane.tokens.push_back(shown(token));
+  return lane;
+}
+
+// Answers alike to the last bit, from one condition, share a lane; the reference's comes first.
+std::vector<report::Lane> lanes_of(const Results& results, const ProbeFindings& probe) {
+  std::vector<report::Lane> lanes;
+  std::vector<const Record*> firsts;  // of each lane
+  for (const DistinctAnswer& distinct : probe.distinct) {
+    for (std::size_t member : distinct.members) {
+      const Record& record = results.records[probe.records[member]];
+      auto alike = [&](const Record* first) {
+        return first->condition == record.condition && first->answer.tokens == record.answer.tokens &&
+               first->answer.text == record.answer.text &&
+               first->answer.finish_reason == record.answer.finish_reason;
+      };
+      auto known = std::ranges::find_if(firsts, alike);
+      if (known != firsts.end()) {
+        ++lanes[static_cast<std::size_t>(known - firsts.begin())].count;
+        continue;
+      }
+      firsts.push_back(&record);
+      lanes.push_back(lane_of(record, probe.tokens_known));
+    }
+  }
+  return lanes;
+}
+
+report::Table table_of(const Findings& findings, double temperature) {
+  report::Table table;
+  table.caption = "Answers by load";
+  table.columns = {"concurrency", "neighbours",          "answered",      "of",
+                   "distinct",    "not the most common", "largest drift", "at once"};
+  for (const ConditionFindings& row : findings.conditions) {
+    if (row.condition.temperature != temperature) continue;
+    table.rows.push_back({fmt::format("{}", row.condition.concurrency),
+                          kNeighbourNames[static_cast<int>(row.condition.neighbours)],
+                          fmt::format("{}", row.good), fmt::format("{}", row.planned),
+                          fmt::format("{}", row.distinct), fmt::format("{}", row.others), drift_text(row),
+                          fmt::format("{}", findings.streamed ? row.generating : row.in_flight)});
+  }
+  return table;
+}
+
+report::Section section_of(const Results& results, const Findings& findings, const ProbeFindings& probe) {
+  report::Section section;
+  section.heading = fmt::format("Temperature {}", probe.request.temperature);
+  auto drifts = [](const DistinctAnswer& each) { return each.bit_patterns > 1; };
+  bool differs = probe.distinct.size() > 1 || std::ranges::any_of(probe.distinct, drifts);
+  section.verdict = probe.records.empty() ? report::Verdict::unclear
+                    : differs             ? report::Verdict::differs
+                                          : report::Verdict::deterministic;
+  section.finding =
+      fmt::format("{} answers to one request, {} distinct by {}{}", probe.records.size(),
+                  probe.distinct.size(), probe.tokens_known ? "tokens" : "text",
+                  differs && probe.distinct.size() == 1 ? ", with different log-probabilities" : "");
+  section.tables = {table_of(findings, probe.request.temperature)};
+  if (probe.records.empty()) return section;
+  report::LaneGroup group;
+  group.title = "Answers";
+  group.prompt = probe.request.prompt;
+  group.unit = probe.tokens_known ? "token" : "word";
+  group.lanes = lanes_of(results, probe);
+  section.groups = {std::move(group)};
+  return section;
+}
+
+std::string shell_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::optional<std::size_t> first_parting(const Findings& findings) {
+  std::optional<std::size_t> first;
+  for (const ProbeFindings& probe : findings.probes) {
+    for (const DistinctAnswer& each : probe.distinct) {
+      if (each.parting) first = std::min(first.value_or(each.parting->at), each.parting->at);
+    }
+  }
+  return first;
+}
+
+}  // namespace
+
+std::string replay_command(const Header& header) {
+  const AuditShape& shape = header.shape;
+  return fmt::format(
+      "verbatim audit {} --served-model-name {} --endpoint {} -N {} -n {} --concurrency {} --temperature {} "
+      "--seed {} "
+      "-p {}",
+      header.url, shell_quoted(header.dialect.model),
+      header.dialect.endpoint == client::Endpoint::chat ? "chat" : "completions", shape.repeat,
+      shape.max_tokens, fmt::join(shape.concurrency, ","), fmt::join(shape.temperatures, ","), shape.seed,
+      shell_quoted(shape.prompt));
+}
+
+report::Report to_report(const Results& results, const Findings& findings, const Judgement& judgement,
+                         const std::string& raw_data) {
+  const Dialect& dialect = results.header.dialect;
+  report::Report page;
+  page.title = fmt::format("Audit of {}", results.header.url);
+  page.verdict = shown(judgement.verdict);
+  page.headline = fmt::format("{}", fmt::join(judgement.reasons, "; "));
+  std::vector<std::string> distinct;
+  for (const ProbeFindings& probe : findings.probes) {
+    distinct.push_back(fmt::format("{} of {} at temperature {}", probe.distinct.size(), probe.records.size(),
+                                   probe.request.temperature));
+  }
+  page.facts = {{"distinct answers", fmt::format("{}", fmt::join(distinct, ", "))}};
+  if (auto first = first_parting(findings))
+    page.facts.push_back({"first divergence", fmt::format("{}", *first)});
+  page.facts.push_back({findings.streamed ? "answers at once" : "requests under way at once",
+                        fmt::format("{}", findings.streamed ? findings.generating : findings.in_flight)});
+  for (const ProbeFindings& probe : findings.probes) {
+    page.sections.push_back(section_of(results, findings, probe));
+  }
+  page.replay = replay_command(results.header);
+  page.provenance = {{"server", results.header.url},
+                     {"model", dialect.model},
+                     {"endpoint", client::path_of(dialect.endpoint)}};
+  for (const std::string& note : dialect.notes) page.provenance.push_back({"lacks", note});
+  for (const FingerprintFindings& each : findings.fingerprints) {
+    page.provenance.push_back(
+        {"system_fingerprint",
+         fmt::format("{} ({} answers)", each.fingerprint.empty() ? "(none)" : each.fingerprint,
+                     each.answers)});
+  }
+  for (const ErrorFindings& error : findings.errors) {
+    page.provenance.push_back(
+        {"error " + error.kind,
+         fmt::format("{} requests failed, {} attempts were made again", error.requests, error.retried)});
+  }
+  page.raw_data = raw_data;
+  return page;
+}
+
+}  // namespace verbatim::audit
