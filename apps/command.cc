@@ -27,7 +27,9 @@ void add_compute_flags(CLI::App& app, ModelFlags& flags) {
   flag(app, "--threads", flags.threads, "Threads; 0 is one per processor. No effect on any bit")
       ->check(CLI::Range(0, 1024));
   flag(app, "--backend", flags.backend,
-       "Kernels to use: auto, amx, avx512, avx2, neon, generic, reference. No effect on any bit");
+       "Kernels to use: auto, amx, avx512, avx2, neon, generic, reference. No effect on any bit; only "
+       "conventional, "
+       "the control group, computes as other engines do and is not reproducible");
   flag(app, "--weights", flags.weights, "Integers that weights become")
       ->check(CLI::IsMember({"auto", "i16", "i8", "i4"}));
   flag(app, "--activations", flags.activations, "Bits of activations")->check(CLI::IsMember({16, 8}));

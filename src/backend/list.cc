@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "backend/conventional/conventional.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/cpu_features.h"
 #include "backend/cpu/peak.h"
@@ -59,15 +60,36 @@ constexpr BackendEntry kBackends[] = {
      {cpu::multiply_adds_scalar, false}},
 };
 
+// For what is no sum, the control group uses the vector code of the others.
+const cpu::FloatOps& best_float_ops() {
+#if defined(__x86_64__)
+  cpu::CpuFeatures features = detect_cpu_features();
+  if (features.avx512) return cpu::kFloatAvx512;
+  if (features.avx2) return cpu::kFloatAvx2;
+#elif defined(__aarch64__)
+  if (detect_cpu_features().neon_dot) return cpu::kFloatNeon;
+#endif
+  return cpu::kFloatScalar;
+}
+
+constexpr BackendEntry kControlGroup = {
+    kConventional,
+    "OpenBLAS (libopenblas.so.0; Debian: apt-get install libopenblas0-pthread)",
+    [] { return Blas::load().ok(); },
+    [](int threads) { return make_conventional_backend(*Blas::load(), best_float_ops(), threads); },
+    {nullptr, false}};
+
 }  // namespace
 
 std::span<const BackendEntry> backend_list() { return kBackends; }
+
+const BackendEntry& control_group() { return kControlGroup; }
 
 const BackendEntry* find_backend(std::string_view name) {
   for (const BackendEntry& entry : backend_list()) {
     if (entry.name == name) return &entry;
   }
-  return nullptr;
+  return name == kControlGroup.name ? &kControlGroup : nullptr;
 }
 
 std::vector<std::string> backends_here() {
@@ -79,16 +101,16 @@ std::vector<std::string> backends_here() {
 }
 
 Result<std::unique_ptr<Backend>> make_backend(std::string_view name, int threads) {
-  bool any = name.empty() || name == "auto";
-  for (const BackendEntry& entry : backend_list()) {
-    if (!any && entry.name != name) continue;
-    if (entry.runs_here()) return entry.make(threads);
-    if (!any) {
-      return fail("backend '{}' needs {}, which this machine lacks; it runs: {}", name, entry.needs,
-                  fmt::join(backends_here(), ", "));
-    }
+  std::vector<std::string> here = backends_here();
+  if (name.empty() || name == "auto") name = here.front();
+  const BackendEntry* entry = find_backend(name);
+  if (entry == nullptr)
+    return fail("backend '{}' is not known; this machine runs: {}", name, fmt::join(here, ", "));
+  if (!entry->runs_here()) {
+    return fail("backend '{}' needs {}, which this machine lacks; it runs: {}", name, entry->needs,
+                fmt::join(here, ", "));
   }
-  return fail("backend '{}' is not known; this machine runs: {}", name, fmt::join(backends_here(), ", "));
+  return entry->make(threads);
 }
 
 }  // namespace verbatim

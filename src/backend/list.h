@@ -2,6 +2,7 @@
 //
 // Every entry computes the same bits (spec/); they differ in speed and in the instructions they need. The
 // first entry that this machine can run is the default; any can be asked for by name.
+// The control group stands beside the table: it is there for those who ask for it by name, and promises nothing.
 #pragma once
 
 #include <cstdint>
@@ -18,25 +19,28 @@ namespace verbatim {
 
 // What an entry multiplies and adds with: the yardstick of `verbatim bench`.
 struct IntegerUnit {
-  std::int64_t (*multiply_adds)(std::int64_t rounds);  // backend/cpu/peak.h
+  std::int64_t (*multiply_adds)(std::int64_t rounds);  // backend/cpu/peak.h; nullptr: it uses none
   bool splits_rows;                                    // a two-limb activation takes two products, not one
 };
 
 struct BackendEntry {
-  std::string_view name;   // "amx", "avx512", "avx2", "neon", "generic", "reference"
+  std::string_view name;   // "amx", "avx512", "avx2", "neon", "generic", "reference"; "conventional"
   std::string_view needs;  // of the machine, in words
-  bool (*runs_here)();     // asks the processor, not the compiler
+  bool (*runs_here)();     // asks the machine, not the compiler
   std::unique_ptr<Backend> (*make)(int threads);
   IntegerUnit integer_unit;
 };
 
 std::span<const BackendEntry> backend_list();
 
-// name: an entry of the list, or "" / "auto" for the first that runs here.
+// backend/conventional/: computes as other engines do, and is never in the list.
+const BackendEntry& control_group();
+
+// name: an entry of the list, "" / "auto" for the first that runs here, or "conventional" for the control group.
 // An unknown name, or one this machine cannot run, is an error that lists those it can.
 Result<std::unique_ptr<Backend>> make_backend(std::string_view name, int threads);
 
-// The entry of this name; nullptr when there is none.
+// The entry of this name, the control group's too; nullptr when there is none.
 const BackendEntry* find_backend(std::string_view name);
 
 // Names of the entries that run on this machine, in list order.

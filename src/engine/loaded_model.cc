@@ -7,6 +7,8 @@
 namespace verbatim {
 namespace {
 
+bool keeps_contract(const Backend& backend) { return backend.name() != control_group().name; }
+
 Result<SamplingParams> sampling_of(const Checkpoint& checkpoint, bool model_sampling) {
   SamplingParams params;
   if (!model_sampling) return params;
@@ -26,7 +28,7 @@ Result<SamplingParams> sampling_of(const Checkpoint& checkpoint, bool model_samp
 
 // Everything an answer depends on besides the request: the weights' integers and configuration (which carry
 // the contract's version), the tokenizer, the chat template and its date, the widths of activations and cache,
-// and what drawing starts from. Each part is preceded by its length, so that no two different lists of parts
+// what drawing starts from, and the backend where it does not keep the contract. Each part is preceded by its length, so that no two different lists of parts
 // give the same bytes.
 std::string fingerprint_of(const std::string& weights, const LoadedModel& loaded,
                            const ModelOptions& widths) {
@@ -67,6 +69,7 @@ std::string fingerprint_of(const std::string& weights, const LoadedModel& loaded
   const SamplingParams& s = loaded.sampling;
   for (float value : {s.temperature, s.top_p, s.min_p, s.repetition_penalty}) part(fmt::format("{}", value));
   flag(s.top_k);
+  if (!keeps_contract(*loaded.backend)) part(loaded.backend->name());
   return sha.hex();
 }
 
@@ -78,6 +81,9 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
   auto backend = make_backend(choice.backend, choice.threads);
   if (!backend) return backend.error();
   loaded->backend = *std::move(backend);
+  bool conventional = !keeps_contract(*loaded->backend);
+  if (conventional && (choice.widths.activation_limbs != 2 || choice.widths.kv_limbs != 2))
+    return fail("backend 'conventional' computes in bf16: leave activations and kv at 16 bits");
 
   auto checkpoint = open_by_name(choice.path);
   if (!checkpoint) return checkpoint.error();
@@ -101,6 +107,9 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
   if (!weights) return weights.error();
   loaded->tensors = weights->weights.report;
   loaded->notes = weights->notes;
+  if (conventional)
+    loaded->notes.push_back(
+        "backend conventional is the control group: its answers depend on the load and are not reproducible");
   loaded->from_cache = weights->from_cache;
   loaded->fingerprint = fingerprint_of(weights->weights.fingerprint, *loaded, choice.widths);
 

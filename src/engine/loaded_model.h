@@ -35,7 +35,7 @@ struct LoadedModel {
   std::string date;              // that chat templates print as today's
   SamplingParams sampling;  // where a request gives no value: the file's suggestions over OpenAI's defaults
   std::vector<TensorReport> tensors;
-  std::vector<std::string> notes;  // about the weight cache
+  std::vector<std::string> notes;  // about the weight cache, and a backend that promises nothing
   bool from_cache = false;
   std::string fingerprint;  // 64 hex digits: two programs with one fingerprint give one answer
 };

@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/half.h"
 #include "load/dequantise.h"
-#include "load/half.h"
 #include "load/multiversion.h"
 #include "spec/fix.h"
 

@@ -10,8 +10,8 @@
 #include <random>
 #include <vector>
 
+#include "base/half.h"
 #include "load/encode.h"
-#include "load/half.h"
 #include "test_files.h"
 
 namespace verbatim {
