@@ -1,7 +1,7 @@
 // verbatim bench: prefill, decode and batched decode, beside what this machine can do. (bench_serve.cc: the same
 // question put to a server.)
 //
-// Times Model::forward alone: no sampling, no text. Prefill computes a prompt in chunks of --chunk rows with
+// Times Model::forward alone: no sampling, no text. With --beside, two backends take turns, test by test. Prefill computes a prompt in chunks of --chunk rows with
 // the logits of its last row; decode computes one row of each of `b` sequences a step, every row with its
 // logits.
 #include <chrono>
@@ -21,6 +21,7 @@ struct Options {
   std::vector<std::int64_t> prompts = {512}, lengths = {128}, batches = {1, 8, 32};
   std::int64_t chunk = 512;
   int repetitions = 5;
+  std::string beside;  // another backend; empty: none
   bool json = false;
 };
 
@@ -51,8 +52,9 @@ class Bench {
       const CheckpointTensor* file = loaded.checkpoint.find(tensor.name);
       bool embedding = tensor.name == "token_embd.weight";
       if (tensor.kind == "f32" || file == nullptr || (embedding && !config_.tied_embeddings)) continue;
-      weight_bytes_ += static_cast<double>(tensor.bytes);
       double elements = static_cast<double>(file->rows) * static_cast<double>(file->columns);
+      bool integers = unit.multiply_adds != nullptr;
+      weight_bytes_ += integers ? static_cast<double>(tensor.bytes) : elements * sizeof(float);
       Work work{elements, elements * row_limbs * (tensor.kind == "i16" ? 2 : 1)};
       Work& part = embedding || tensor.name == "output.weight" ? output_ : layers_;
       part = part + work;
@@ -140,71 +142,117 @@ class Bench {
   std::vector<float> logits_;  // (rows wanted, vocab_size)
 };
 
-struct Machine {
-  double bytes_per_second = 0, products_per_second = 0;
+// One backend under test.
+struct Subject {
+  Subject(std::unique_ptr<LoadedModel> model, const Options& options)
+      : loaded(std::move(model)),
+        unit(find_backend(loaded->backend->name())->integer_unit),
+        bench(*loaded, unit, options) {}
+
+  std::unique_ptr<LoadedModel> loaded;
+  IntegerUnit unit;
+  Bench bench;
+  double products_per_second = 0;  // of its unit, from registers; 0: it has none
+  std::vector<Measurement> rows;   // in the order of the tests
+
+  double integer_share(const Measurement& m) const {
+    return products_per_second > 0 ? m.tokens_per_second * m.work.products / products_per_second : 0;
+  }
 };
 
-double bandwidth_share(const Measurement& m, const Machine& machine) {
-  return m.tokens_per_second * m.bytes / machine.bytes_per_second;
-}
-double integer_share(const Measurement& m, const Machine& machine) {
-  return m.tokens_per_second * m.work.products / machine.products_per_second;
+double bandwidth_share(const Measurement& m, double bytes_per_second) {
+  return m.tokens_per_second * m.bytes / bytes_per_second;
 }
 
-void print_table(const LoadedModel& loaded, const Options& options, const std::vector<Measurement>& rows,
-                 const Machine& machine) {
+void print_table(const Options& options, const std::vector<Subject>& subjects, double bytes_per_second) {
+  const LoadedModel& loaded = *subjects[0].loaded;
   const ModelConfig& c = loaded.model->config();
   fmt::print("{}: {}, {} layers, dim {}; weights {}, activations {}, kv {}; backend {}, {} threads\n",
              loaded.checkpoint.path, c.architecture, c.layers, c.dim, options.model.weights,
              options.model.activations, options.model.kv, loaded.backend->name(), loaded.backend->threads());
-  fmt::print("this machine: {:.1f} GB/s read, {:.0f} G integer multiply-adds/s from registers\n\n",
-             machine.bytes_per_second / 1e9, machine.products_per_second / 1e9);
+  fmt::print("this machine: {:.1f} GB/s read", bytes_per_second / 1e9);
+  for (const Subject& subject : subjects) {
+    if (subject.products_per_second > 0)
+      fmt::print(", {:.0f} G integer multiply-adds/s from registers", subject.products_per_second / 1e9);
+  }
   fmt::print(
-      "| test | tokens/s | +- | MB/token | M multiply-adds/token | of bandwidth | of integer peak |\n");
+      "\n\n| test | tokens/s | +- | MB/token | M multiply-adds/token | of bandwidth | of integer peak |\n");
   fmt::print("|---|---:|---:|---:|---:|---:|---:|\n");
-  for (const Measurement& m : rows) {
-    fmt::print("| {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} | {:.0f} % | {:.0f} % |\n", m.test,
-               m.tokens_per_second, m.deviation, m.bytes / 1e6, m.work.multiply_adds / 1e6,
-               100 * bandwidth_share(m, machine), 100 * integer_share(m, machine));
+  for (std::size_t test = 0; test < subjects[0].rows.size(); ++test) {
+    for (const Subject& subject : subjects) {
+      const Measurement& m = subject.rows[test];
+      std::string of = subjects.size() > 1 ? fmt::format(", {}", subject.loaded->backend->name()) : "";
+      std::string peak =
+          subject.products_per_second > 0 ? fmt::format("{:.0f} %", 100 * subject.integer_share(m)) : "-";
+      fmt::print("| {}{} | {:.2f} | {:.2f} | {:.2f} | {:.1f} | {:.0f} % | {} |\n", m.test, of,
+                 m.tokens_per_second, m.deviation, m.bytes / 1e6, m.work.multiply_adds / 1e6,
+                 100 * bandwidth_share(m, bytes_per_second), peak);
+    }
+  }
+  if (subjects.size() == 1) return;
+  fmt::print("\nSpeed of {} over that of {}:\n", subjects[0].loaded->backend->name(),
+             subjects[1].loaded->backend->name());
+  for (std::size_t test = 0; test < subjects[0].rows.size(); ++test) {
+    fmt::print("  {:<28} {:.2f}\n", subjects[0].rows[test].test,
+               subjects[0].rows[test].tokens_per_second / subjects[1].rows[test].tokens_per_second);
   }
 }
 
-void print_json(const LoadedModel& loaded, const std::vector<Measurement>& rows, const Machine& machine) {
-  nlohmann::json out = {{"model", loaded.checkpoint.path},
-                        {"fingerprint", loaded.fingerprint},
-                        {"backend", loaded.backend->name()},
-                        {"threads", loaded.backend->threads()},
-                        {"machine",
-                         {{"bytes_per_second", machine.bytes_per_second},
-                          {"products_per_second", machine.products_per_second}}}};
-  for (const Measurement& m : rows) {
+nlohmann::json json_of(const Subject& subject, double bytes_per_second) {
+  const LoadedModel& loaded = *subject.loaded;
+  nlohmann::json out = {
+      {"model", loaded.checkpoint.path},
+      {"fingerprint", loaded.fingerprint},
+      {"backend", loaded.backend->name()},
+      {"threads", loaded.backend->threads()},
+      {"machine",
+       {{"bytes_per_second", bytes_per_second}, {"products_per_second", subject.products_per_second}}}};
+  for (const Measurement& m : subject.rows) {
     out["tests"].push_back({{"test", m.test},
                             {"tokens_per_second", m.tokens_per_second},
                             {"deviation", m.deviation},
                             {"bytes_per_token", m.bytes},
                             {"multiply_adds_per_token", m.work.multiply_adds},
-                            {"bandwidth_share", bandwidth_share(m, machine)},
-                            {"integer_share", integer_share(m, machine)}});
+                            {"bandwidth_share", bandwidth_share(m, bytes_per_second)},
+                            {"integer_share", subject.integer_share(m)}});
   }
-  std::puts(out.dump(2).c_str());
+  return out;
 }
 
 int bench(const Options& options) {
-  auto loaded = open_model(options.model);
-  if (loaded == nullptr) return 1;
-  const IntegerUnit& unit = find_backend(loaded->backend->name())->integer_unit;
-  Machine machine;
+  std::vector<Subject> subjects;
+  for (const std::string& backend : {options.model.backend, options.beside}) {
+    if (!subjects.empty() && backend.empty()) break;
+    ModelFlags flags = options.model;
+    flags.backend = backend;
+    auto loaded = open_model(flags);
+    if (loaded == nullptr) return 1;
+    subjects.emplace_back(std::move(loaded), options);
+  }
+  double bytes_per_second = 0;
   {
-    ThreadPool pool(loaded->backend->threads());
-    machine = {measure_read_bandwidth(pool), measure_multiply_adds(pool, unit.multiply_adds)};
+    ThreadPool pool(subjects[0].loaded->backend->threads());
+    bytes_per_second = measure_read_bandwidth(pool);
+    for (Subject& subject : subjects) {
+      if (subject.unit.multiply_adds != nullptr)
+        subject.products_per_second = measure_multiply_adds(pool, subject.unit.multiply_adds);
+    }
   }
-  Bench run(*loaded, unit, options);
-  std::vector<Measurement> rows;
-  for (std::int64_t tokens : options.prompts) rows.push_back(run.prefill(tokens));
+  for (std::int64_t tokens : options.prompts) {
+    for (Subject& subject : subjects) subject.rows.push_back(subject.bench.prefill(tokens));
+  }
   for (std::int64_t tokens : options.lengths) {
-    for (std::int64_t sequences : options.batches) rows.push_back(run.decode(sequences, tokens));
+    for (std::int64_t sequences : options.batches) {
+      for (Subject& subject : subjects) subject.rows.push_back(subject.bench.decode(sequences, tokens));
+    }
   }
-  options.json ? print_json(*loaded, rows, machine) : print_table(*loaded, options, rows, machine);
+  if (!options.json) {
+    print_table(options, subjects, bytes_per_second);
+    return 0;
+  }
+  nlohmann::json out = json_of(subjects[0], bytes_per_second);
+  if (subjects.size() > 1) out["beside"] = json_of(subjects[1], bytes_per_second);
+  std::puts(out.dump(2).c_str());
   return 0;
 }
 
@@ -221,11 +269,14 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
   counts("-b,--batches", options->batches, "Sequences that decode together");
   flag(app, "--chunk", options->chunk, "Rows of a prefill step")->check(CLI::Range(1, 1 << 20));
   flag(app, "-r,--repetitions", options->repetitions, "Timed runs of each test")->check(CLI::Range(1, 1000));
+  flag(app, "--beside", options->beside,
+       "Another backend to measure in turns with the first; conventional shows what determinism costs");
   boolean(app, "--json", options->json, "The same as JSON");
   app.footer(
       "Examples:\n"
       "  verbatim bench -m model.gguf\n"
       "  verbatim bench -m model.gguf -p 512,2048 -n 64 -b 1,8,32 --backend avx2 --threads 2\n"
+      "  verbatim bench --beside conventional\n"
       "  verbatim bench serve http://127.0.0.1:8000");
   add_bench_serve(*app.add_subcommand("serve", "Put load on a server that speaks the OpenAI API"), action);
   app.callback([&app, options, &action] {

@@ -16,6 +16,7 @@ namespace verbatim {
 class Blas {
  public:
   // Loads the library (the second time: finds it loaded) and bids it use one thread. The error says what to install.
+  // It may set the environment variable OPENBLAS_CORETYPE.  REQUIRES: no other thread reads the environment
   static Result<Blas> load();
 
   // "OpenBLAS 0.3.21 ... SkylakeX"
