@@ -31,6 +31,7 @@ void add_tokenize(CLI::App& app, std::function<int()>& action);
 void add_inspect(CLI::App& app, std::function<int()>& action);
 void add_convert(CLI::App& app, std::function<int()>& action);
 void add_serve(CLI::App& app, std::function<int()>& action);
+void add_lab(CLI::App& app, std::function<int()>& action);
 void add_demo(CLI::App& app, std::function<int()>& action);
 void add_verify(CLI::App& app, std::function<int()>& action);
 void add_audit(CLI::App& app, std::function<int()>& action);

@@ -1,0 +1,140 @@
+// verbatim lab: seven claims about determinism as experiments on this machine (src/lab/lab.h, docs/lab.md).
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "backend/conventional/blas.h"
+#include "backend/list.h"
+#include "command.h"
+#include "lab/lab.h"
+#include "lab/render.h"
+
+namespace verbatim::app {
+namespace {
+
+struct Options {
+  std::string model = default_model();
+  std::string backend = "auto";
+  std::string prompt = lab::Setup().prompt;
+  int threads = 0;
+  std::uint64_t seed = 1;
+  std::vector<int> only;
+  bool json = false;
+};
+
+// What the experiments are given, and what keeps it alive.
+struct Bench {
+  std::unique_ptr<LoadedModel> our_model, control_model;
+  std::unique_ptr<Backend> ours, control;
+  lab::Setup setup;
+};
+
+// Models where an experiment needs one, else backends alone.
+Result<Bench> prepare(const Options& options, bool with_model) {
+  Bench bench;
+  lab::Setup& setup = bench.setup;
+  setup.threads = thread_count(options.threads);
+  setup.seed = options.seed;
+  setup.prompt = options.prompt;
+  auto open = [&](std::string_view backend, std::unique_ptr<LoadedModel>& model,
+                  std::unique_ptr<Backend>& alone) -> Result<Backend*> {
+    if (!with_model) {
+      auto made = make_backend(backend, setup.threads);
+      if (!made) return made.error();
+      alone = *std::move(made);
+      return alone.get();
+    }
+    ModelChoice choice;
+    choice.path = options.model;
+    choice.backend = backend;
+    choice.threads = setup.threads;
+    auto loaded = load_model(choice);
+    if (!loaded) return loaded.error();
+    model = *std::move(loaded);
+    return model->backend.get();
+  };
+  auto ours = open(options.backend, bench.our_model, bench.ours);
+  if (!ours) return ours.error();
+  setup.ours = *ours;
+  setup.our_model = bench.our_model.get();
+  auto control = open(control_group().name, bench.control_model, bench.control);
+  if (control) {
+    setup.control = *control;
+    setup.control_model = bench.control_model.get();
+  } else {
+    setup.control_missing = control.error().message;
+  }
+  return bench;
+}
+
+bool asked_for(const Options& options, const lab::Experiment& experiment) {
+  return options.only.empty() || std::ranges::find(options.only, experiment.number) != options.only.end();
+}
+
+int lab_command(const Options& options) {
+  if (options.backend == control_group().name)
+    return complain(
+        fail("--backend conventional: the control group is compared with a backend that is not it"));
+  bool with_model = std::ranges::any_of(lab::experiments(), [&](const lab::Experiment& experiment) {
+    return experiment.needs_model && asked_for(options, experiment);
+  });
+  auto bench = prepare(options, with_model);
+  if (!bench) return complain(bench.error());
+  const lab::Setup& setup = bench->setup;
+  if (setup.our_model != nullptr) {
+    auto prompt = setup.our_model->tokenizer->encode(setup.prompt, {true, false});
+    if (!prompt) return complain(prompt.error());
+    if (prompt->empty() ||
+        2 * static_cast<std::int64_t>(prompt->size()) > setup.our_model->model->config().context_length)
+      return complain(
+          fail("--prompt: has {} tokens; it must have one, and fill at most half of the model's context",
+               prompt->size()));
+  }
+  if (!options.json) {
+    fmt::print("backend {}, {} threads; control group: {}\n", setup.ours->name(), setup.threads,
+               setup.control != nullptr ? Blas::load()->description() : "missing");
+    if (with_model) fmt::print("model {}\n", options.model);
+  }
+  nlohmann::json found = nlohmann::json::array();
+  for (const lab::Experiment& experiment : lab::experiments()) {
+    if (!asked_for(options, experiment)) continue;
+    lab::Finding finding = lab::run(experiment, setup);
+    found.push_back(lab::to_json(finding));
+    if (options.json) continue;
+    fmt::print("\n{}", lab::to_text(finding));
+    std::fflush(stdout);
+  }
+  if (options.json) {
+    nlohmann::json out = {{"backend", setup.ours->name()}, {"threads", setup.threads}, {"findings", found}};
+    if (setup.control != nullptr) out["control_group"] = Blas::load()->description();
+    if (with_model) out["model"] = options.model;
+    std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_lab(CLI::App& app, std::function<int()>& action) {
+  auto options = std::make_shared<Options>();
+  add_model_flag(app, options->model);
+  flag(app, "--only", options->only, "Numbers of the experiments to run, such as 4,5; all by default")
+      ->delimiter(',')
+      ->check(CLI::Range(1, static_cast<int>(lab::experiments().size())));
+  flag(app, "--backend", options->backend, "Kernels that the control group is compared with, as in run");
+  flag(app, "--threads", options->threads, "Threads; 0 is one per processor")->check(CLI::Range(0, 1024));
+  flag(app, "-p,--prompt", options->prompt, "Prompt of experiments 6 and 7");
+  flag(app, "--seed", options->seed, "Seed of all random numbers");
+  boolean(app, "--json", options->json, "The findings as JSON");
+  std::string list = "Experiments:\n";
+  for (const lab::Experiment& experiment : lab::experiments())
+    list += fmt::format("  {}  {}\n", experiment.number, experiment.name);
+  app.footer(list +
+             "Examples:\n"
+             "  verbatim lab\n"
+             "  verbatim lab --only 4,5\n"
+             "  verbatim lab -m model.gguf --only 6 -p \"Once upon a time\" --json");
+  app.callback([options, &action] { action = [options] { return lab_command(*options); }; });
+}
+
+}  // namespace verbatim::app

@@ -1,0 +1,157 @@
+#include "lab/completions.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "lab/generation.h"
+#include "lab/lab.h"
+
+namespace verbatim::lab {
+namespace {
+
+std::uint32_t bits_of(float x) { return std::bit_cast<std::uint32_t>(x); }
+
+std::vector<std::uint32_t> logprob_bits(const Kept& answer) {
+  std::vector<std::uint32_t> bits;
+  for (const Logprobs& logprob : answer.logprobs) bits.push_back(bits_of(logprob.chosen.logprob));
+  return bits;
+}
+
+Candidate candidate(const LoadedModel& model, const TokenLogprob& token) {
+  return {token.token, model.tokenizer->decode(std::span(&token.token, 1), {false, false}), token.logprob};
+}
+
+// Copies and neighbours arrive one by one at random, as places come free.
+class Crowd {
+ public:
+  Crowd(LoadedModel& model, const GenerateRequest& request, const CrowdOptions& options)
+      : model_(model), request_(request), options_(options), random_(options.seed) {}
+
+  std::vector<std::unique_ptr<Kept>> operator()() {
+    auto engine = make_engine(model_, options_.together,
+                              static_cast<std::int64_t>(request_.prompt.size()) + request_.max_tokens);
+    std::int64_t copies = options_.copies, neighbours = options_.neighbours;
+    auto start = std::chrono::steady_clock::now();
+    while (copies + neighbours > 0 || !engine->idle()) {
+      std::chrono::duration<double> past = std::chrono::steady_clock::now() - start;
+      if (past.count() > options_.seconds) copies = neighbours = 0;
+      for (auto arrivals = static_cast<std::int64_t>(random_() % 4); arrivals > 0; --arrivals) {
+        if (copies + neighbours == 0 || running_ == options_.together) break;
+        bool copy =
+            static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(copies + neighbours)) < copies;
+        submit(*engine, copy);
+        --(copy ? copies : neighbours);
+      }
+      engine->step();
+    }
+    return std::move(copies_);
+  }
+
+ private:
+  void submit(Engine& engine, bool copy) {
+    ++running_;
+    auto& list = copy ? copies_ : neighbours_;
+    list.push_back(std::make_unique<Kept>([this] { --running_; }));
+    auto id = engine.submit(copy ? request_ : random_neighbour(model_, random_), *list.back());
+    CHECK(id.ok(), "a request of the crowd was refused: {}", id.error().message);
+  }
+
+  LoadedModel& model_;
+  const GenerateRequest& request_;
+  const CrowdOptions& options_;
+  std::mt19937_64 random_;
+  std::int64_t running_ = 0;
+  std::vector<std::unique_ptr<Kept>> copies_, neighbours_;
+};
+
+// The first token in which the answers differ; nullopt: none, as far as both go.
+std::optional<std::size_t> divergence(const Kept& a, const Kept& b) {
+  auto [at, other] = std::ranges::mismatch(a.tokens, b.tokens);
+  if (at == a.tokens.end() && other == b.tokens.end()) return std::nullopt;
+  return static_cast<std::size_t>(at - a.tokens.begin());
+}
+
+void count_texts(const std::vector<const Kept*>& all, Answers& result) {
+  std::set<std::pair<std::vector<std::int32_t>, std::vector<std::uint32_t>>> by_bits;
+  std::set<std::vector<std::int32_t>> by_tokens;
+  for (const Kept* answer : all) {
+    by_bits.emplace(answer->tokens, logprob_bits(*answer));
+    by_tokens.insert(answer->tokens);
+    auto known = std::ranges::find(result.texts, answer->text, &std::pair<std::int64_t, std::string>::second);
+    if (known == result.texts.end()) known = result.texts.insert(known, {0, answer->text});
+    ++known->first;
+  }
+  std::sort(result.texts.begin() + 1, result.texts.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
+  result.distinct_bits = static_cast<std::int64_t>(by_bits.size());
+  result.distinct_texts = static_cast<std::int64_t>(by_tokens.size());
+}
+
+}  // namespace
+
+Answers answer_in_crowd(LoadedModel& model, const std::string& prompt, const CrowdOptions& options) {
+  GenerateRequest request = greedy_request(model, prompt, options.tokens);
+  Kept alone = generate_alone(model, request);
+  std::vector<std::unique_ptr<Kept>> copies = Crowd(model, request, options)();
+
+  Answers result;
+  result.tokens = static_cast<std::int64_t>(alone.tokens.size());
+  std::vector<const Kept*> all = {&alone};
+  std::vector<double> drift;
+  std::int64_t identical = 0;
+  for (const auto& copy : copies) {
+    all.push_back(copy.get());
+    result.largest_crowd = std::max(result.largest_crowd, copy->finish.witness.most_sequences);
+    result.largest_step = std::max(result.largest_step, copy->finish.witness.most_rows);
+    std::optional<std::size_t> at = divergence(alone, *copy);
+    for (std::size_t i = 0; i < at.value_or(alone.tokens.size()); ++i) {
+      float a = alone.logprobs[i].chosen.logprob, b = copy->logprobs[i].chosen.logprob;
+      identical += bits_of(a) == bits_of(b);
+      drift.push_back(std::fabs(static_cast<double>(a) - b));
+    }
+    if (!at || (result.divergence && static_cast<std::int64_t>(*at) >= *result.divergence)) continue;
+    if (*at >= alone.tokens.size() || *at >= copy->tokens.size()) continue;  // one ended early: an error
+    result.divergence = static_cast<std::int64_t>(*at);
+    result.alone = candidate(model, alone.logprobs[*at].chosen);
+    result.crowd = candidate(model, copy->logprobs[*at].chosen);
+    result.margin = alone.logprobs[*at].top[0].logprob - alone.logprobs[*at].top[1].logprob;
+  }
+  result.answers = static_cast<std::int64_t>(all.size());
+  result.drift = drift_of(std::move(drift), identical);
+  count_texts(all, result);
+  return result;
+}
+
+Finding completions(const Setup& setup) {
+  Finding finding;
+  finding.claim = "So one request has many answers: which one comes depends on the others in the batch";
+  if (setup.control_model != nullptr) {
+    finding.answers.push_back(answer_in_crowd(*setup.control_model, setup.prompt, {.seed = setup.seed}));
+    finding.answers.back().subject = "control group";
+  } else {
+    finding.notes.push_back(setup.control_missing);
+  }
+  Answers ours = answer_in_crowd(*setup.our_model, setup.prompt, {.seed = setup.seed});
+  ours.subject = fmt::format("verbatim ({})", setup.our_model->backend->name());
+  ours.ours = true;
+  finding.answers.push_back(ours);
+
+  const Answers& control = finding.answers.front();
+  if (ours.distinct_bits != 1) {
+    finding.verdict = Verdict::broken;
+    finding.sentence = "verbatim gave more than one answer: a bug, please report it";
+  } else if (control.ours) {
+    finding.sentence = setup.control_missing;
+  } else {
+    finding.verdict = control.distinct_texts > 1 ? Verdict::seen : Verdict::not_seen;
+    finding.sentence =
+        fmt::format("{} different texts among {} greedy answers, {} with their log-probabilities",
+                    control.distinct_texts, control.answers, control.distinct_bits);
+  }
+  return finding;
+}
+
+}  // namespace verbatim::lab
