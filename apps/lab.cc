@@ -15,7 +15,7 @@ namespace {
 struct Options {
   std::string model = default_model();
   std::string backend = "auto";
-  std::string prompt = lab::Setup().prompt;
+  std::string prompt = lab::Conditions().prompt;
   int threads = 0;
   std::uint64_t seed = 1;
   std::vector<int> only;
@@ -26,20 +26,20 @@ struct Options {
 struct Bench {
   std::unique_ptr<LoadedModel> our_model, control_model;
   std::unique_ptr<Backend> ours, control;
-  lab::Setup setup;
+  lab::Conditions conditions;
 };
 
 // Models where an experiment needs one, else backends alone.
 Result<Bench> prepare(const Options& options, bool with_model) {
   Bench bench;
-  lab::Setup& setup = bench.setup;
-  setup.threads = thread_count(options.threads);
-  setup.seed = options.seed;
-  setup.prompt = options.prompt;
+  lab::Conditions& conditions = bench.conditions;
+  conditions.threads = thread_count(options.threads);
+  conditions.seed = options.seed;
+  conditions.prompt = options.prompt;
   auto open = [&](std::string_view backend, std::unique_ptr<LoadedModel>& model,
                   std::unique_ptr<Backend>& alone) -> Result<Backend*> {
     if (!with_model) {
-      auto made = make_backend(backend, setup.threads);
+      auto made = make_backend(backend, conditions.threads);
       if (!made) return made.error();
       alone = *std::move(made);
       return alone.get();
@@ -47,7 +47,7 @@ Result<Bench> prepare(const Options& options, bool with_model) {
     ModelChoice choice;
     choice.path = options.model;
     choice.backend = backend;
-    choice.threads = setup.threads;
+    choice.threads = conditions.threads;
     auto loaded = load_model(choice);
     if (!loaded) return loaded.error();
     model = *std::move(loaded);
@@ -55,14 +55,14 @@ Result<Bench> prepare(const Options& options, bool with_model) {
   };
   auto ours = open(options.backend, bench.our_model, bench.ours);
   if (!ours) return ours.error();
-  setup.ours = *ours;
-  setup.our_model = bench.our_model.get();
+  conditions.ours = *ours;
+  conditions.our_model = bench.our_model.get();
   auto control = open(control_group().name, bench.control_model, bench.control);
   if (control) {
-    setup.control = *control;
-    setup.control_model = bench.control_model.get();
+    conditions.control = *control;
+    conditions.control_model = bench.control_model.get();
   } else {
-    setup.control_missing = control.error().message;
+    conditions.control_missing = control.error().message;
   }
   return bench;
 }
@@ -80,33 +80,34 @@ int lab_command(const Options& options) {
   });
   auto bench = prepare(options, with_model);
   if (!bench) return complain(bench.error());
-  const lab::Setup& setup = bench->setup;
-  if (setup.our_model != nullptr) {
-    auto prompt = setup.our_model->tokenizer->encode(setup.prompt, {true, false});
+  const lab::Conditions& conditions = bench->conditions;
+  if (conditions.our_model != nullptr) {
+    auto prompt = conditions.our_model->tokenizer->encode(conditions.prompt, {true, false});
     if (!prompt) return complain(prompt.error());
     if (prompt->empty() ||
-        2 * static_cast<std::int64_t>(prompt->size()) > setup.our_model->model->config().context_length)
+        2 * static_cast<std::int64_t>(prompt->size()) > conditions.our_model->model->config().context_length)
       return complain(
           fail("--prompt: has {} tokens; it must have one, and fill at most half of the model's context",
                prompt->size()));
   }
   if (!options.json) {
-    fmt::print("backend {}, {} threads; control group: {}\n", setup.ours->name(), setup.threads,
-               setup.control != nullptr ? Blas::load()->description() : "missing");
+    fmt::print("backend {}, {} threads; control group: {}\n", conditions.ours->name(), conditions.threads,
+               conditions.control != nullptr ? Blas::load()->description() : "missing");
     if (with_model) fmt::print("model {}\n", options.model);
   }
   nlohmann::json found = nlohmann::json::array();
   for (const lab::Experiment& experiment : lab::experiments()) {
     if (!asked_for(options, experiment)) continue;
-    lab::Finding finding = lab::run(experiment, setup);
+    lab::Finding finding = lab::run(experiment, conditions);
     found.push_back(lab::to_json(finding));
     if (options.json) continue;
     fmt::print("\n{}", lab::to_text(finding));
     std::fflush(stdout);
   }
   if (options.json) {
-    nlohmann::json out = {{"backend", setup.ours->name()}, {"threads", setup.threads}, {"findings", found}};
-    if (setup.control != nullptr) out["control_group"] = Blas::load()->description();
+    nlohmann::json out = {
+        {"backend", conditions.ours->name()}, {"threads", conditions.threads}, {"findings", found}};
+    if (conditions.control != nullptr) out["control_group"] = Blas::load()->description();
     if (with_model) out["model"] = options.model;
     std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   }

@@ -40,6 +40,9 @@ verbatim_module(server verbatim_asio verbatim_spdlog)
 verbatim_module(client verbatim_asio)
 verbatim_module(report)
 verbatim_module(audit)
+verbatim_module(server verbatim_asio verbatim_spdlog)
+verbatim_module(client verbatim_asio)
+verbatim_module(lab)
 
 # The model that is part of the program.
 set(storyteller ${PROJECT_SOURCE_DIR}/models/storyteller/storyteller.gguf)

@@ -94,6 +94,8 @@ void count_texts(const std::vector<const Kept*>& all, Answers& result) {
 
 Answers answer_in_crowd(LoadedModel& model, const std::string& prompt, const CrowdOptions& options) {
   GenerateRequest request = greedy_request(model, prompt, options.tokens);
+  request.sampling.temperature = options.temperature;
+  request.sampling.seed = options.seed;
   Kept alone = generate_alone(model, request);
   std::vector<std::unique_ptr<Kept>> copies = Crowd(model, request, options)();
 
@@ -125,33 +127,50 @@ Answers answer_in_crowd(LoadedModel& model, const std::string& prompt, const Cro
   return result;
 }
 
-Finding completions(const Setup& setup) {
+Finding completions(const Conditions& conditions) {
   Finding finding;
   finding.claim = "So one request has many answers: which one comes depends on the others in the batch";
-  if (setup.control_model != nullptr) {
-    finding.answers.push_back(answer_in_crowd(*setup.control_model, setup.prompt, {.seed = setup.seed}));
-    finding.answers.back().subject = "control group";
-  } else {
-    finding.notes.push_back(setup.control_missing);
-  }
-  Answers ours = answer_in_crowd(*setup.our_model, setup.prompt, {.seed = setup.seed});
-  ours.subject = fmt::format("verbatim ({})", setup.our_model->backend->name());
-  ours.ours = true;
-  finding.answers.push_back(ours);
-
-  const Answers& control = finding.answers.front();
-  if (ours.distinct_bits != 1) {
-    finding.verdict = Verdict::broken;
-    finding.sentence = "verbatim gave more than one answer: a bug, please report it";
-  } else if (control.ours) {
-    finding.sentence = setup.control_missing;
-  } else {
-    finding.verdict = control.distinct_texts > 1 ? Verdict::seen : Verdict::not_seen;
-    finding.sentence =
-        fmt::format("{} different texts among {} greedy answers, {} with their log-probabilities",
-                    control.distinct_texts, control.answers, control.distinct_bits);
-  }
+  auto add = [&](LoadedModel& model, const std::string& subject, bool ours) {
+    for (float temperature : {0.0f, 1.0f}) {
+      Answers answers =
+          answer_in_crowd(model, conditions.prompt, {.temperature = temperature, .seed = conditions.seed});
+      answers.subject = subject;
+      answers.what = temperature == 0 ? "greedy" : "temperature 1, one seed";
+      answers.ours = ours;
+      finding.answers.push_back(std::move(answers));
+    }
+  };
+  if (conditions.control_model != nullptr) add(*conditions.control_model, "control group", false);
+  add(*conditions.our_model, fmt::format("verbatim ({})", conditions.our_model->backend->name()), true);
+  judge_answers(finding, conditions.control_missing);
   return finding;
+}
+
+void judge_answers(Finding& finding, const std::string& control_missing) {
+  std::int64_t texts = 0, bits = 0;
+  std::string counts;
+  for (const Answers& a : finding.answers) {
+    if (a.ours && a.distinct_bits != 1) {
+      finding.verdict = Verdict::broken;
+      finding.sentence =
+          fmt::format("{} gave {} answers: a bug, please report it", a.subject, a.distinct_bits);
+      return;
+    }
+    if (a.ours) continue;
+    texts = std::max(texts, a.distinct_texts);
+    bits = std::max(bits, a.distinct_bits);
+    counts += fmt::format("{}{} in {} ({})", counts.empty() ? "" : ", ", a.distinct_texts, a.answers, a.what);
+  }
+  if (texts == 0) {
+    finding.sentence = control_missing;
+  } else if (texts > 1) {
+    finding.verdict = Verdict::seen;
+    finding.sentence = "different texts: " + counts;
+  } else {
+    finding.verdict = Verdict::not_seen;
+    finding.sentence =
+        fmt::format("one text each time, although {} different lists of log-probabilities", bits);
+  }
 }
 
 }  // namespace verbatim::lab

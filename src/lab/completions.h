@@ -1,4 +1,4 @@
-// Completions: one greedy request, alone and many times in a crowd of random others.
+// Completions: one request, alone and many times in a crowd of random others.
 #pragma once
 
 #include "engine/loaded_model.h"
@@ -7,11 +7,12 @@
 namespace verbatim::lab {
 
 struct CrowdOptions {
-  std::int64_t copies = 60;      // of the request, in the crowd
-  std::int64_t neighbours = 60;  // other requests
+  float temperature = 0;         // of the request; above 0 every copy draws by the same seed
+  std::int64_t copies = 40;      // of the request, in the crowd
+  std::int64_t neighbours = 30;  // other requests
   std::int64_t together = 24;    // that run at the same time, at most
-  std::int64_t tokens = 96;      // of the answer
-  double seconds = 20;           // no copy arrives after so long
+  std::int64_t tokens = 128;     // of the answer
+  double seconds = 8;            // nobody arrives after so long
   std::uint64_t seed = 1;
 };
 

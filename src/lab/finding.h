@@ -34,7 +34,7 @@ struct Candidate {
 
 // The same request again and again, first alone, then in a crowd.
 struct Answers {
-  std::string subject;
+  std::string subject, what;  // "greedy"
   bool ours = false;
   std::int64_t answers = 0, tokens = 0;    // of an answer
   std::int64_t distinct_texts = 0;         // by tokens

@@ -13,7 +13,9 @@ namespace {
 constexpr std::int64_t kRepetitions = 1000;
 constexpr std::int64_t kMostRows = 512;
 
-std::string ours(const Setup& setup) { return fmt::format("verbatim ({})", setup.ours->name()); }
+std::string ours(const Conditions& conditions) {
+  return fmt::format("verbatim ({})", conditions.ours->name());
+}
 
 // OpenBLAS with as many threads of its own as the experiment may use.
 class ThreadedBlas {
@@ -62,7 +64,7 @@ Comparison sweep(std::string subject, std::string what, const std::vector<std::i
   return {.subject = std::move(subject),
           .what = std::move(what),
           .runs = static_cast<std::int64_t>(sizes.size()),
-          .seconds = 3,
+          .seconds = 1.5,
           .name =
               [&sizes, company](std::int64_t run) {
                 return fmt::format("{} of {}", company, sizes[static_cast<std::size_t>(run)]);
@@ -75,10 +77,10 @@ Comparison sweep(std::string subject, std::string what, const std::vector<std::i
 
 }  // namespace
 
-Finding run_to_run(const Setup& setup) {
+Finding run_to_run(const Conditions& conditions) {
   constexpr std::int64_t rows = 64, k = 512, n = 512;
-  Product product(setup.seed, rows, k, n);
-  ThreadedBlas blas(setup.threads);
+  Product product(conditions.seed, rows, k, n);
+  ThreadedBlas blas(conditions.threads);
   std::string what = fmt::format("{} rows of {} -> {}, the same again and again", rows, k, n);
   auto again = [&](std::string subject, auto compute) {
     return Comparison{.subject = std::move(subject),
@@ -94,23 +96,24 @@ Finding run_to_run(const Setup& setup) {
                    y.resize(rows * n);
                    (*blas).gemm(product.x(), rows, product.w(), n, k, y.data(), n);
                  })));
-  Comparison by_ours = again(
-      ours(setup), [&](std::int64_t, std::vector<float>& y) { product.by_backend(*setup.ours, rows, y); });
+  Comparison by_ours = again(ours(conditions), [&](std::int64_t, std::vector<float>& y) {
+    product.by_backend(*conditions.ours, rows, y);
+  });
   by_ours.ours = true;
   finding.trials.push_back(compare(by_ours));
   judge(finding, false);
   return finding;
 }
 
-Finding matmul_batches(const Setup& setup) {
-  constexpr struct { std::int64_t k, n; } shapes[] = {{320, 320}, {1024, 256}, {2048, 256}, {4096, 128}};
+Finding matmul_batches(const Conditions& conditions) {
+  constexpr struct { std::int64_t k, n; } shapes[] = {{320, 320}, {1024, 256}, {4096, 128}};
   std::vector<std::int64_t> sizes = batches(kMostRows);
-  ThreadedBlas blas(setup.threads);
+  ThreadedBlas blas(conditions.threads);
   Finding finding;
   finding.claim =
       "And yet they are not batch-invariant: a row of a product depends on how many rows there are";
   for (auto [k, n] : shapes) {
-    Product product(setup.seed, kMostRows, k, n);
+    Product product(conditions.seed, kMostRows, k, n);
     std::vector<float> all(static_cast<std::size_t>(kMostRows * n));
     auto row_0 = [&](std::vector<float>& y) { y.assign(all.begin(), all.begin() + n); };
     std::string what = fmt::format("row 0 of {} -> {}, alone and in batches of 2 to {}", k, n, kMostRows);
@@ -124,8 +127,8 @@ Finding matmul_batches(const Setup& setup) {
           (*blas).gemm(product.x(), rows, product.w(), n, k, all.data(), n);
           row_0(y);
         })));
-    Comparison by_ours = sweep(ours(setup), what, sizes, "batch",
-                               [&](auto rows, auto& y) { product.by_backend(*setup.ours, rows, y); });
+    Comparison by_ours = sweep(ours(conditions), what, sizes, "batch",
+                               [&](auto rows, auto& y) { product.by_backend(*conditions.ours, rows, y); });
     by_ours.ours = true;
     finding.trials.push_back(compare(by_ours));
   }
@@ -134,25 +137,28 @@ Finding matmul_batches(const Setup& setup) {
   return finding;
 }
 
-Finding norm_and_attention(const Setup& setup) {
+Finding norm_and_attention(const Conditions& conditions) {
   constexpr std::int64_t dim = 4096;
-  std::vector<std::int64_t> sizes = batches(kMostRows), crowds = batches(64);
-  std::vector<float> x = normal_floats(setup.seed, kMostRows * dim),
-                     gain = normal_floats(setup.seed + 1, dim);
+  std::vector<std::int64_t> crowds = batches(64);
+  std::vector<std::int64_t> steps = {kMostRows};  // rows of a step
+  while (steps.back() > 1) steps.push_back(steps.back() / 2);
+  std::vector<float> x = normal_floats(conditions.seed, kMostRows * dim),
+                     gain = normal_floats(conditions.seed + 1, dim);
   Finding finding;
   finding.claim = "The same holds for RMSNorm and for attention, where the split follows the load";
-  auto trials_of = [&](std::string subject, Backend* backend, bool is_ours) {
-    AttentionCase attention(setup.seed);
+  auto trials_of = [&](const std::string& subject, Backend* backend, bool is_ours) {
+    AttentionCase attention(conditions.seed);
     auto add = [&](Comparison comparison) {
       comparison.ours = is_ours;
-      finding.trials.push_back(compare_or(backend == nullptr ? setup.control_missing : "", comparison));
+      finding.trials.push_back(compare_or(backend == nullptr ? conditions.control_missing : "", comparison));
     };
     if (backend != nullptr) attention.store(*backend);
-    add(sweep(subject, fmt::format("RMSNorm of row 0 of {}, alone and among 2 to {} rows", dim, kMostRows),
-              sizes, "batch", [&, backend](auto rows, auto& y) {
-                std::vector<float> all(x.begin(), x.begin() + rows * dim);
-                backend->rms_norm(all.data(), gain.data(), 1e-5f, rows, dim);
-                y.assign(all.begin(), all.begin() + dim);
+    add(sweep(subject,
+              fmt::format("RMSNorm of {} rows of {}, all in one step or in smaller ones", kMostRows, dim),
+              steps, "steps", [&, backend](auto rows, auto& y) {
+                y = x;
+                for (std::int64_t row = 0; row < kMostRows; row += rows)
+                  backend->rms_norm(y.data() + row * dim, gain.data(), 1e-5f, rows, dim);
               }));
     add(sweep(subject,
               fmt::format("attention of one row over {} tokens, alone and among 2 to 64 sequences",
@@ -161,8 +167,8 @@ Finding norm_and_attention(const Setup& setup) {
     add(sweep(subject, "the same row, alone and as the last of a chunk of 2 to 64", crowds, "chunk",
               [&, backend](auto rows, auto& y) { attention.in_chunk(*backend, rows, y); }));
   };
-  trials_of("control group", setup.control, false);
-  trials_of(ours(setup), setup.ours, true);
+  trials_of("control group", conditions.control, false);
+  trials_of(ours(conditions), conditions.ours, true);
   judge(finding, true);
   return finding;
 }

@@ -20,9 +20,9 @@ constexpr Experiment kExperiments[] = {
 
 std::span<const Experiment> experiments() { return kExperiments; }
 
-Finding run(const Experiment& experiment, const Setup& setup) {
+Finding run(const Experiment& experiment, const Conditions& conditions) {
   auto start = std::chrono::steady_clock::now();
-  Finding finding = experiment.run(setup);
+  Finding finding = experiment.run(conditions);
   finding.number = experiment.number;
   finding.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return finding;

@@ -13,7 +13,7 @@
 
 namespace verbatim::lab {
 
-struct Setup {
+struct Conditions {
   int threads = 1;
   std::uint64_t seed = 1;
   Backend* ours = nullptr;
@@ -28,26 +28,28 @@ struct Experiment {
   int number;
   const char* name;  // "order of a sum"
   bool needs_model;
-  Finding (*run)(const Setup& setup);
+  Finding (*run)(const Conditions& conditions);
 };
 
 std::span<const Experiment> experiments();  // 1 to 7
 
 // experiment.run, timed, with its number.
-Finding run(const Experiment& experiment, const Setup& setup);
+Finding run(const Experiment& experiment, const Conditions& conditions);
 
 // The experiments, each in a file of its own kind.
-Finding order_of_sum(const Setup& setup);        // sums.cc
-Finding order_of_arrival(const Setup& setup);    // sums.cc
-Finding run_to_run(const Setup& setup);          // kernels.cc
-Finding matmul_batches(const Setup& setup);      // kernels.cc
-Finding norm_and_attention(const Setup& setup);  // kernels.cc
-Finding completions(const Setup& setup);         // completions.cc
-Finding two_paths(const Setup& setup);           // two_paths.cc
+Finding order_of_sum(const Conditions& conditions);        // sums.cc
+Finding order_of_arrival(const Conditions& conditions);    // sums.cc
+Finding run_to_run(const Conditions& conditions);          // kernels.cc
+Finding matmul_batches(const Conditions& conditions);      // kernels.cc
+Finding norm_and_attention(const Conditions& conditions);  // kernels.cc
+Finding completions(const Conditions& conditions);         // completions.cc
+Finding two_paths(const Conditions& conditions);           // two_paths.cc
 
-// Verdict and sentence from the trials. `varies` or `steady` begins the sentence, as the control trials came out; a
-// trial of ours with more than one result is `broken`, and one that is missing makes the finding so.
+// Verdict and sentence from the trials, the answers and the agreements that a finding holds. Whatever of ours differs
+// makes it `broken`; where nothing of the control group is there it is `missing`.
 //   claim_is_variance: the claim says that results differ
 void judge(Finding& finding, bool claim_is_variance);
+void judge_answers(Finding& finding, const std::string& control_missing);     // completions.cc
+void judge_agreements(Finding& finding, const std::string& control_missing);  // two_paths.cc
 
 }  // namespace verbatim::lab

@@ -49,7 +49,7 @@ std::string text_of(const Answers& a) {
 
 std::string text_of(const Agreement& a) {
   std::string text =
-      fmt::format("    {:<24} {:>6} of {} bit-identical  {}\n", a.subject, a.identical, a.positions, a.what);
+      fmt::format("    {:<24} {:>6} identical of {:>3}  {}\n", a.subject, a.identical, a.positions, a.what);
   if (a.mean_kl) text += fmt::format("      KL: mean {:.3g}, largest {:.3g} nats\n", *a.mean_kl, *a.max_kl);
   return text + fmt::format("      log-probabilities: {}\n", text_of(a.drift));
 }
@@ -80,6 +80,7 @@ json json_of(const Trial& t) {
 
 json json_of(const Answers& a) {
   json out = {{"subject", a.subject},
+              {"what", a.what},
               {"ours", a.ours},
               {"answers", a.answers},
               {"tokens", a.tokens},

@@ -28,13 +28,13 @@ std::vector<std::int16_t> as_integers(std::span<const float> x, float& scale) {
 
 }  // namespace
 
-Finding order_of_sum(const Setup& setup) {
+Finding order_of_sum(const Conditions& conditions) {
   // Magnitudes of the article's example.
   const std::array<float, 8> numbers = {1e-10f, 1e-5f, 1e-2f, 1.0f, -1e-10f, -1e-5f, -1e-2f, -1.0f};
   float scale = 0;
   const std::vector<std::int16_t> integers = as_integers(numbers, scale);
   auto orders = [&](auto values, auto zero, float times) {
-    return [=, random = std::mt19937_64(setup.seed)](std::int64_t, std::vector<float>& result) mutable {
+    return [=, random = std::mt19937_64(conditions.seed)](std::int64_t, std::vector<float>& result) mutable {
       std::ranges::shuffle(values, random);
       auto sum = zero;
       for (auto value : values) sum += value;
@@ -58,14 +58,14 @@ Finding order_of_sum(const Setup& setup) {
   return finding;
 }
 
-Finding order_of_arrival(const Setup& setup) {
-  std::mt19937_64 random(setup.seed);
+Finding order_of_arrival(const Conditions& conditions) {
+  std::mt19937_64 random(conditions.seed);
   std::normal_distribution<float> normal;
   std::vector<float> numbers(kAdded);
   for (float& x : numbers) x = normal(random);
   float scale = 0;
   const std::vector<std::int16_t> integers = as_integers(numbers, scale);
-  ThreadPool pool(std::max(2, setup.threads));
+  ThreadPool pool(std::max(2, conditions.threads));
   // Every thread adds its share to one total, whenever it comes to it.
   auto sum = [&](auto& total, const auto& values) {
     pool.run([&](int part) {

@@ -124,46 +124,52 @@ Agreement sampler_against_scorer(LoadedModel& model, const std::string& prompt, 
   return result;
 }
 
-Finding two_paths(const Setup& setup) {
+Finding two_paths(const Conditions& conditions) {
   Finding finding;
   finding.claim = "Prefill and decode, sampler and scorer give the same tokens different probabilities";
   auto add = [&](LoadedModel& model, const std::string& subject, bool ours) {
-    GenerateRequest request = greedy_request(model, setup.prompt, kAnswer);
+    GenerateRequest request = greedy_request(model, conditions.prompt, kAnswer);
     std::vector<std::int32_t> tokens = request.prompt;
     Kept answer = generate_alone(model, request);
     tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
     for (Agreement agreement : {prefill_against_decode(model, tokens),
-                                sampler_against_scorer(model, setup.prompt, kAnswer, setup.seed)}) {
+                                sampler_against_scorer(model, conditions.prompt, kAnswer, conditions.seed)}) {
       agreement.subject = subject;
       agreement.ours = ours;
       finding.agreements.push_back(std::move(agreement));
     }
   };
-  if (setup.control_model != nullptr) {
-    add(*setup.control_model, "control group", false);
-  } else {
-    finding.notes.push_back(setup.control_missing);
-  }
-  add(*setup.our_model, fmt::format("verbatim ({})", setup.our_model->backend->name()), true);
-
-  auto exact = [](const Agreement& a) { return a.identical == a.positions; };
-  std::int64_t differing = 0;
-  bool kept = true;
-  for (const Agreement& a : finding.agreements) {
-    if (a.ours) kept = kept && exact(a);
-    if (!a.ours) differing += a.positions - a.identical;
-  }
-  if (!kept) {
-    finding.verdict = Verdict::broken;
-    finding.sentence = "verbatim's paths disagree: a bug, please report it";
-  } else if (setup.control_model == nullptr) {
-    finding.sentence = setup.control_missing;
-  } else {
-    finding.verdict = differing > 0 ? Verdict::seen : Verdict::not_seen;
-    finding.sentence = fmt::format("mean KL {:.2e} between prefill and decode; ours exactly 0",
-                                   *finding.agreements.front().mean_kl);
-  }
+  if (conditions.control_model != nullptr) add(*conditions.control_model, "control group", false);
+  add(*conditions.our_model, fmt::format("verbatim ({})", conditions.our_model->backend->name()), true);
+  judge_agreements(finding, conditions.control_missing);
   return finding;
+}
+
+void judge_agreements(Finding& finding, const std::string& control_missing) {
+  bool control = false, differs = false;
+  std::string sentence;
+  for (const Agreement& a : finding.agreements) {
+    if (a.ours && a.identical != a.positions) {
+      finding.verdict = Verdict::broken;
+      finding.sentence = fmt::format("{}: {} of {} positions differ ({}): a bug, please report it", a.subject,
+                                     a.positions - a.identical, a.positions, a.what);
+      return;
+    }
+    if (a.ours) continue;
+    control = true;
+    differs = differs || a.identical != a.positions;
+    if (a.mean_kl)
+      sentence = fmt::format("mean KL {:.2e} nats between prefill and decode, ours exactly 0", *a.mean_kl);
+  }
+  if (!control) {
+    finding.sentence = control_missing;
+  } else if (differs) {
+    finding.verdict = Verdict::seen;
+    finding.sentence = sentence;
+  } else {
+    finding.verdict = Verdict::not_seen;
+    finding.sentence = "every bit was the same on both paths";
+  }
 }
 
 }  // namespace verbatim::lab

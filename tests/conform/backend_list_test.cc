@@ -31,6 +31,23 @@ TEST(BackendList, AutoIsTheFirstThatRunsHere) {
   }
 }
 
+// So no suite that runs every backend of the list can meet it, and nobody gets it by accident.
+TEST(BackendList, ControlGroupIsOnlyFoundByItsName) {
+  std::vector<std::string> here = backends_here();
+  EXPECT_EQ(std::ranges::find(here, control_group().name), here.end());
+  EXPECT_EQ(find_backend("conventional"), &control_group());
+  auto backend = make_backend("conventional", 2);
+  if (!control_group().runs_here()) {
+    ASSERT_FALSE(backend.ok());
+    EXPECT_NE(backend.error().message.find("libopenblas0-pthread"), std::string::npos)
+        << backend.error().message;
+    GTEST_SKIP() << backend.error().message;
+  }
+  ASSERT_TRUE(backend.ok()) << backend.error().message;
+  EXPECT_EQ((*backend)->name(), "conventional");
+  EXPECT_EQ((*backend)->threads(), 2);
+}
+
 TEST(BackendList, UnknownNameListsThoseThatRun) {
   auto backend = make_backend("abacus", 1);
   ASSERT_FALSE(backend.ok());

@@ -1,0 +1,166 @@
+// The control group computes the same models: its probabilities are those of the contract but for bf16's rounding.
+// Its bits are nobody's business.
+#include "backend/conventional/conventional.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "backend/conventional/attention.h"
+#include "invariance/tiny_model.h"
+#include "lab/attention_case.h"
+#include "lab/generation.h"
+#include "lab/two_paths.h"
+
+namespace verbatim::lab {
+namespace {
+
+// Mean KL of a bf16 evaluation from an exact one was 1.25e-4 nats on stories260K (docs/numerics.md's method); ten times
+// that would be another model.
+constexpr double kMeanKl = 1.5e-3;
+
+class Conventional : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (auto blas = Blas::load(); !blas) GTEST_SKIP() << blas.error().message;
+  }
+
+  static std::unique_ptr<LoadedModel> load(const std::string& path, const std::string& backend) {
+    ModelChoice choice;
+    choice.path = path;
+    choice.backend = backend;
+    choice.threads = 2;
+    auto loaded = load_model(choice);
+    EXPECT_TRUE(loaded.ok()) << loaded.error().message;
+    return *std::move(loaded);
+  }
+
+  // Greedy answers begin alike, and all logits of the longer text are close, by both of its paths.
+  static void expect_same_model(const std::string& path) {
+    auto ours = load(path, "auto"), theirs = load(path, "conventional");
+    EXPECT_NE(ours->fingerprint, theirs->fingerprint);
+    GenerateRequest request = greedy_request(*ours, "Once upon a time", 160);
+    Kept our_answer = generate_alone(*ours, request), their_answer = generate_alone(*theirs, request);
+    EXPECT_EQ(std::vector(our_answer.tokens.begin(), our_answer.tokens.begin() + 8),
+              std::vector(their_answer.tokens.begin(), their_answer.tokens.begin() + 8));
+
+    GenerateRequest scored;
+    scored.prompt = request.prompt;
+    scored.prompt.insert(scored.prompt.end(), our_answer.tokens.begin(), our_answer.tokens.end());
+    scored.max_tokens = 0;
+    scored.logits = true;
+    std::vector<float> reference = generate_alone(*ours, scored).logits;
+    for (std::int64_t chunk : {0, 1}) {
+      scored.max_chunk = chunk;
+      Kept kept = generate_alone(*theirs, scored);
+      Agreement agreement = compare_rows(reference, kept.logits, ours->model->config().vocab_size, {});
+      EXPECT_EQ(agreement.positions, static_cast<std::int64_t>(scored.prompt.size()));
+      EXPECT_LT(*agreement.mean_kl, kMeanKl) << "chunk " << chunk;
+    }
+  }
+};
+
+TEST_F(Conventional, ComputesTheBuiltInModel) { expect_same_model("storyteller"); }
+
+TEST_F(Conventional, ComputesStories260K) {
+  std::string path = VERBATIM_SOURCE_DIR "/../shared/models/stories260K-f32.gguf";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
+  expect_same_model(path);
+}
+
+// Every operation of every architecture, over several pages: biases, norms of q and k, a window, tied embeddings.
+TEST_F(Conventional, ComputesEveryArchitecture) {
+  for (const TinyShape& shape :
+       {TinyShape{"llama"}, TinyShape{"llama", 100}, TinyShape{"qwen2"}, TinyShape{"qwen3"}}) {
+    PackedWeights weights = tiny_weights(shape);
+    const std::int64_t tokens = 600, vocab = tiny_config(shape).vocab_size;
+    StepBatch batch;
+    Segment segment;
+    segment.rows = tokens;
+    for (std::int32_t i = 0; i < tokens; ++i) {
+      batch.tokens.push_back(i * 13 % static_cast<std::int32_t>(vocab));
+      batch.positions.push_back(i);
+      batch.logits_rows.push_back(i);
+      if (i % kPageTokens == 0) segment.pages.push_back(static_cast<std::int32_t>(i / kPageTokens));
+    }
+    batch.segments.push_back(segment);
+    auto logits = [&](std::string_view backend) {
+      TinyModel tiny(shape, weights, backend, 2);
+      KvPages pages(tiny.model->kv_shape(), static_cast<std::int64_t>(segment.pages.size()));
+      std::vector<float> z(static_cast<std::size_t>(tokens * vocab));
+      EXPECT_TRUE(tiny.model->forward(batch, pages, z.data()).empty());
+      return z;
+    };
+    // Random weights with sharp attention amplify rounding; a mistake in an operation gives a KL above 1.
+    Agreement agreement = compare_rows(logits("auto"), logits("conventional"), vocab, {});
+    EXPECT_LT(*agreement.mean_kl, 0.05) << shape.name();
+  }
+}
+
+TEST_F(Conventional, SplitsTheContextAsSaid) {
+  using conventional::kv_splits;
+  EXPECT_EQ(kv_splits(1, 512, 4), 4);
+  EXPECT_EQ(kv_splits(1, 511, 4), 1);
+  EXPECT_EQ(kv_splits(2, 512, 4), 1);
+  EXPECT_EQ(kv_splits(1, 512, 1), 1);
+}
+
+// Split or not, in a chunk or not, the numbers are those of the contract within bf16's precision.
+TEST_F(Conventional, AttentionIsCloseHoweverItIsSplit) {
+  auto ours = *make_backend("auto", 1);
+  AttentionCase expected_case(5);
+  expected_case.store(*ours);
+  std::vector<float> expected, actual;
+  expected_case.among(*ours, 1, expected);
+  for (int threads : {1, 2, 3, 5}) {
+    auto theirs = *make_backend("conventional", threads);
+    AttentionCase attention(5);
+    attention.store(*theirs);
+    for (std::int64_t rows : {1, 2, 7, 64, 130}) {
+      for (bool chunk : {false, true}) {
+        chunk ? attention.in_chunk(*theirs, rows, actual) : attention.among(*theirs, rows, actual);
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          ASSERT_NEAR(actual[i], expected[i], 0.004)
+              << threads << " threads, " << rows << " rows, chunk " << chunk << ", output " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Conventional, SaysThatItIsNotReproducibleAndRefusesOtherWidths) {
+  auto loaded = load("storyteller", "conventional");
+  ASSERT_EQ(loaded->notes.size(), 1u);
+  EXPECT_NE(loaded->notes[0].find("not reproducible"), std::string::npos);
+  for (ModelOptions widths : {ModelOptions{1, 2}, ModelOptions{2, 1}}) {
+    ModelChoice choice;
+    choice.path = "storyteller";
+    choice.backend = "conventional";
+    choice.widths = widths;
+    auto refused = load_model(choice);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("bf16"), std::string::npos) << refused.error().message;
+  }
+}
+
+TEST_F(Conventional, AValueThatIsNotFiniteIsReportedForItsRow) {
+  auto backend = *make_backend("conventional", 2);
+  std::vector<float> x(4 * 70, 1.0f), gain(70, 1.0f);
+  x[70 + 69] = INFINITY;
+  x[3 * 70] = NAN;
+  FixRows rows = backend->make_rows(4, 70);
+  const std::vector<std::uint32_t> expected = {0, 7, 0, 7};
+  std::vector<std::uint32_t> sites(4);
+  backend->quantise(x.data(), 4, 70, 2, rows, {sites.data(), 7});
+  EXPECT_EQ(sites, expected);
+  sites.assign(4, 0);
+  backend->rms_norm_quantise(x.data(), gain.data(), 1e-5f, 4, 70, 2, rows, {sites.data(), 7});
+  EXPECT_EQ(sites, expected);
+  sites.assign(4, 0);
+  backend->swiglu_quantise(x.data(), x.data(), 4, 70, 2, rows, {sites.data(), 7});
+  EXPECT_EQ(sites, expected);
+}
+
+}  // namespace
+}  // namespace verbatim::lab
