@@ -1,12 +1,16 @@
 // verbatim lab: seven claims about determinism as experiments on this machine (src/lab/lab.h, docs/lab.md).
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "backend/conventional/blas.h"
 #include "backend/list.h"
 #include "command.h"
 #include "lab/lab.h"
+#include "lab/page.h"
 #include "lab/render.h"
 
 namespace verbatim::app {
@@ -19,6 +23,7 @@ struct Options {
   int threads = 0;
   std::uint64_t seed = 1;
   std::vector<int> only;
+  std::string html;  // file; empty: none
   bool json = false;
 };
 
@@ -90,28 +95,38 @@ int lab_command(const Options& options) {
           fail("--prompt: has {} tokens; it must have one, and fill at most half of the model's context",
                prompt->size()));
   }
+  std::string control = conditions.control != nullptr ? Blas::load()->description() : "missing";
   if (!options.json) {
     fmt::print("backend {}, {} threads; control group: {}\n", conditions.ours->name(), conditions.threads,
-               conditions.control != nullptr ? Blas::load()->description() : "missing");
+               control);
     if (with_model) fmt::print("model {}\n", options.model);
   }
-  nlohmann::json found = nlohmann::json::array();
+  std::vector<lab::Finding> findings;
   for (const lab::Experiment& experiment : lab::experiments()) {
     if (!asked_for(options, experiment)) continue;
-    lab::Finding finding = lab::run(experiment, conditions);
-    found.push_back(lab::to_json(finding));
+    findings.push_back(lab::run(experiment, conditions));
     if (options.json) continue;
-    fmt::print("\n{}", lab::to_text(finding));
+    fmt::print("\n{}", lab::to_text(findings.back()));
     std::fflush(stdout);
   }
   if (options.json) {
     nlohmann::json out = {
-        {"backend", conditions.ours->name()}, {"threads", conditions.threads}, {"findings", found}};
-    if (conditions.control != nullptr) out["control_group"] = Blas::load()->description();
+        {"backend", conditions.ours->name()}, {"threads", conditions.threads}, {"control_group", control}};
     if (with_model) out["model"] = options.model;
+    for (const lab::Finding& finding : findings) out["findings"].push_back(lab::to_json(finding));
     std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   }
-  return 0;
+  if (options.html.empty()) return 0;
+  std::vector<report::Fact> provenance = {{"version", VERBATIM_VERSION},
+                                          {"backend", std::string(conditions.ours->name())},
+                                          {"control group", control},
+                                          {"threads", fmt::format("{}", conditions.threads)},
+                                          {"model", options.model}};
+  std::string only = options.only.empty() ? "" : fmt::format(" --only {}", fmt::join(options.only, ","));
+  std::string command = fmt::format("verbatim lab{} --html {}", only, options.html);
+  std::ofstream out(options.html, std::ios::binary);
+  out << report::render_html(lab::to_report(findings, std::move(provenance), command)) << std::flush;
+  return out ? 0 : complain(fail("--html {}: cannot be written", options.html));
 }
 
 }  // namespace
@@ -126,6 +141,7 @@ void add_lab(CLI::App& app, std::function<int()>& action) {
   flag(app, "--threads", options->threads, "Threads; 0 is one per processor")->check(CLI::Range(0, 1024));
   flag(app, "-p,--prompt", options->prompt, "Prompt of experiments 6 and 7");
   flag(app, "--seed", options->seed, "Seed of all random numbers");
+  flag(app, "--html", options->html, "File for the findings as one page that a browser opens by itself");
   boolean(app, "--json", options->json, "The findings as JSON");
   std::string list = "Experiments:\n";
   for (const lab::Experiment& experiment : lab::experiments())
@@ -133,6 +149,7 @@ void add_lab(CLI::App& app, std::function<int()>& action) {
   app.footer(list +
              "Examples:\n"
              "  verbatim lab\n"
+             "  verbatim lab --html lab.html\n"
              "  verbatim lab --only 4,5\n"
              "  verbatim lab -m model.gguf --only 6 -p \"Once upon a time\" --json");
   app.callback([options, &action] { action = [options] { return lab_command(*options); }; });

@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "lab/generation.h"
@@ -74,18 +75,29 @@ std::optional<std::size_t> divergence(const Kept& a, const Kept& b) {
   return static_cast<std::size_t>(at - a.tokens.begin());
 }
 
-void count_texts(const std::vector<const Kept*>& all, Answers& result) {
-  std::set<std::pair<std::vector<std::int32_t>, std::vector<std::uint32_t>>> by_bits;
+Variant variant_of(const LoadedModel& model, const Kept& answer) {
+  Variant variant;
+  variant.text = answer.text;
+  for (const Logprobs& logprobs : answer.logprobs) {
+    AnswerToken& token = variant.tokens.emplace_back();
+    token.chosen = candidate(model, logprobs.chosen);
+    for (const TokenLogprob& likely : logprobs.top) token.top.push_back(candidate(model, likely));
+  }
+  return variant;
+}
+
+void count_variants(const LoadedModel& model, const std::vector<const Kept*>& all, Answers& result) {
+  std::map<std::pair<std::vector<std::int32_t>, std::vector<std::uint32_t>>, std::size_t> by_bits;
   std::set<std::vector<std::int32_t>> by_tokens;
   for (const Kept* answer : all) {
-    by_bits.emplace(answer->tokens, logprob_bits(*answer));
     by_tokens.insert(answer->tokens);
-    auto known = std::ranges::find(result.texts, answer->text, &std::pair<std::int64_t, std::string>::second);
-    if (known == result.texts.end()) known = result.texts.insert(known, {0, answer->text});
-    ++known->first;
+    auto [known, is_new] =
+        by_bits.try_emplace({answer->tokens, logprob_bits(*answer)}, result.variants.size());
+    if (is_new) result.variants.push_back(variant_of(model, *answer));
+    ++result.variants[known->second].count;
   }
-  std::sort(result.texts.begin() + 1, result.texts.end(),
-            [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::stable_sort(result.variants.begin() + 1, result.variants.end(),
+                   [](const Variant& a, const Variant& b) { return a.count > b.count; });
   result.distinct_bits = static_cast<std::int64_t>(by_bits.size());
   result.distinct_texts = static_cast<std::int64_t>(by_tokens.size());
 }
@@ -123,7 +135,7 @@ Answers answer_in_crowd(LoadedModel& model, const std::string& prompt, const Cro
   }
   result.answers = static_cast<std::int64_t>(all.size());
   result.drift = drift_of(std::move(drift), identical);
-  count_texts(all, result);
+  count_variants(model, all, result);
   return result;
 }
 

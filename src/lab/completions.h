@@ -8,11 +8,11 @@ namespace verbatim::lab {
 
 struct CrowdOptions {
   float temperature = 0;         // of the request; above 0 every copy draws by the same seed
-  std::int64_t copies = 40;      // of the request, in the crowd
-  std::int64_t neighbours = 30;  // other requests
-  std::int64_t together = 24;    // that run at the same time, at most
+  std::int64_t copies = 32;      // of the request, in the crowd
+  std::int64_t neighbours = 24;  // other requests
+  std::int64_t together = 16;    // that run at the same time, at most
   std::int64_t tokens = 128;     // of the answer
-  double seconds = 8;            // nobody arrives after so long
+  double seconds = 6;            // nobody arrives after so long
   std::uint64_t seed = 1;
 };
 

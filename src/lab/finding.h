@@ -32,6 +32,18 @@ struct Candidate {
   float logprob = 0;
 };
 
+struct AnswerToken {
+  Candidate chosen;
+  std::vector<Candidate> top;  // the two most likely, best first
+};
+
+// Answers alike in every token and every bit of every log-probability.
+struct Variant {
+  std::int64_t count = 0;
+  std::string text;
+  std::vector<AnswerToken> tokens;
+};
+
 // The same request again and again, first alone, then in a crowd.
 struct Answers {
   std::string subject, what;  // "greedy"
@@ -45,7 +57,7 @@ struct Answers {
   Drift drift;                             // against the lonely answer, up to where an answer parts from it
   std::int64_t largest_crowd = 0;          // sequences that shared a step with an answer
   std::int64_t largest_step = 0;           // rows of such a step
-  std::vector<std::pair<std::int64_t, std::string>> texts;  // count, beginning with the lonely one's
+  std::vector<Variant> variants;           // the lonely answer's first, the others by falling count
 };
 
 // The same tokens computed in two ways.

@@ -64,6 +64,12 @@ json json_of(const Drift& d) {
 
 json json_of(const Candidate& c) { return {{"token", c.token}, {"text", c.text}, {"logprob", c.logprob}}; }
 
+json json_of(const Variant& v) {
+  json tokens = json::array();
+  for (const AnswerToken& token : v.tokens) tokens.push_back(json_of(token.chosen));
+  return {{"count", v.count}, {"text", v.text}, {"tokens", tokens}};
+}
+
 json json_of(const Trial& t) {
   json out = {{"subject", t.subject}, {"what", t.what},         {"ours", t.ours},
               {"runs", t.runs},       {"distinct", t.distinct}, {"cut_short", t.cut_short}};
@@ -89,8 +95,8 @@ json json_of(const Answers& a) {
               {"drift", json_of(a.drift)},
               {"largest_crowd", a.largest_crowd},
               {"largest_step", a.largest_step},
-              {"texts", json::array()}};
-  for (const auto& [count, text] : a.texts) out["texts"].push_back({{"count", count}, {"text", text}});
+              {"variants", json::array()}};
+  for (const Variant& variant : a.variants) out["variants"].push_back(json_of(variant));
   if (a.divergence)
     out["divergence"] = {{"token", *a.divergence},
                          {"alone", json_of(a.alone)},

@@ -7,6 +7,7 @@
 
 #include "lab/completions.h"
 #include "lab/lab.h"
+#include "lab/page.h"
 #include "lab/render.h"
 #include "lab/two_paths.h"
 #include "planted.h"
@@ -100,8 +101,9 @@ TEST(Completions, OneAnswerWhereTheBackendIsInvariant) {
     EXPECT_EQ(answers.drift.values, 8 * 24);
     EXPECT_EQ(answers.drift.identical, answers.drift.values);
     EXPECT_GT(answers.largest_crowd, 1);  // they were computed together indeed
-    ASSERT_EQ(answers.texts.size(), 1u);
-    EXPECT_EQ(answers.texts[0].first, 9);
+    ASSERT_EQ(answers.variants.size(), 1u);
+    EXPECT_EQ(answers.variants[0].count, 9);
+    EXPECT_EQ(answers.variants[0].tokens.size(), 24u);
   }
 }
 
@@ -115,7 +117,8 @@ TEST(Completions, ALoadDependentBackendIsCaught) {
   EXPECT_NE(answers.alone.token, answers.crowd.token);
   EXPECT_GE(answers.margin, 0);
   std::int64_t counted = 0;
-  for (const auto& [count, text] : answers.texts) counted += count;
+  for (const Variant& variant : answers.variants) counted += variant.count;
+  EXPECT_EQ(static_cast<std::int64_t>(answers.variants.size()), answers.distinct_bits);
   EXPECT_EQ(counted, answers.answers);
 }
 
@@ -204,7 +207,13 @@ TEST(Render, TextAndJsonSayWhatWasFound) {
   EXPECT_EQ(json["answers"][0]["subject"], "planted");
   EXPECT_EQ(json["answers"][0]["distinct_texts"], finding.answers[0].distinct_texts);
   EXPECT_EQ(json["answers"][0]["divergence"]["token"], *finding.answers[0].divergence);
-  EXPECT_EQ(json["answers"][0]["texts"].size(), finding.answers[0].texts.size());
+  EXPECT_EQ(json["answers"][0]["variants"].size(), finding.answers[0].variants.size());
+
+  report::Report page = to_report({&finding, 1}, {{"machine", "planted"}}, "verbatim lab");
+  ASSERT_EQ(page.sections.size(), 1u);
+  EXPECT_EQ(page.sections[0].badge, "seen");
+  EXPECT_EQ(page.sections[0].groups[0].lanes.size(), finding.answers[0].variants.size());
+  EXPECT_NE(report::render_html(page).find("a claim"), std::string::npos);
 
   Planted ours(Defect::none);
   json = to_json(run(experiments()[0], conditions_of(ours, nullptr)));

@@ -1,0 +1,18 @@
+// Findings as a report page (report/report.h): a section an experiment, its evidence in tables, answers as lanes.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lab/finding.h"
+#include "report/report.h"
+
+namespace verbatim::lab {
+
+// provenance: machine, backend, model, as the caller knows them
+// command: that makes the report again
+report::Report to_report(std::span<const Finding> findings, std::vector<report::Fact> provenance,
+                         const std::string& command);
+
+}  // namespace verbatim::lab
