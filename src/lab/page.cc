@@ -13,13 +13,14 @@ std::string number(double x) { return fmt::format("{:.3g}", x); }
 
 report::Table table_of(const std::vector<Trial>& trials) {
   report::Table table;
-  table.columns = {"computed by", "what", "runs", "distinct", "first difference", "bits", "bits"};
+  table.columns = {"computed by", "what", "runs", "distinct", "first difference", "bits"};
   for (const Trial& t : trials) {
     if (!t.missing.empty()) continue;
     bool differs = t.difference.has_value();
-    table.rows.push_back({t.subject, t.what, fmt::format("{}", t.runs), fmt::format("{}", t.distinct),
-                          differs ? t.difference->where : "", differs ? hex_bits(t.difference->first) : "",
-                          differs ? hex_bits(t.difference->other) : ""});
+    table.rows.push_back(
+        {t.subject, t.what, fmt::format("{}", t.runs), fmt::format("{}", t.distinct),
+         differs ? t.difference->where : "",
+         differs ? hex_bits(t.difference->first) + ", " + hex_bits(t.difference->other) : ""});
   }
   return table;
 }
@@ -71,10 +72,29 @@ report::LaneGroup lanes_of(const Answers& answers) {
   return group;
 }
 
+// Of each thing that was swept, how far its results went from the first, by who computed it.
+std::vector<report::Chart> charts_of(const std::vector<Trial>& trials) {
+  std::vector<report::Chart> charts;
+  for (const Trial& trial : trials) {
+    if (trial.distances.empty()) continue;
+    auto chart = std::ranges::find(charts, trial.what, &report::Chart::title);
+    if (chart == charts.end()) {
+      chart = charts.insert(chart, report::Chart());
+      chart->title = trial.what;
+      chart->x = {"rows", report::Scale::log, ""};
+      chart->y = {"largest |difference| from the first run", report::Scale::log, "identical bits"};
+    }
+    report::Series& series = chart->series.emplace_back();
+    series.name = trial.subject;
+    for (const Distance& d : trial.distances) series.points.push_back({d.x, d.distance});
+  }
+  return charts;
+}
+
 report::Section section_of(const Finding& finding) {
   constexpr const char* badges[] = {"seen", "not seen", "missing", "broken"};
   report::Section section;
-  section.heading = fmt::format("{}. {}", finding.number, finding.claim);
+  section.heading = finding.claim;
   section.verdict = finding.verdict == Verdict::broken    ? report::Verdict::differs
                     : finding.verdict == Verdict::missing ? report::Verdict::unclear
                                                           : report::Verdict::neutral;
@@ -84,6 +104,7 @@ report::Section section_of(const Finding& finding) {
   if (!finding.trials.empty()) section.tables.push_back(table_of(finding.trials));
   if (!finding.answers.empty()) section.tables.push_back(table_of(finding.answers));
   if (!finding.agreements.empty()) section.tables.push_back(table_of(finding.agreements));
+  section.charts = charts_of(finding.trials);
   for (const Answers& answers : finding.answers) section.groups.push_back(lanes_of(answers));
   section.replay = fmt::format("verbatim lab --only {}", finding.number);
   return section;

@@ -35,12 +35,13 @@ std::string text_of(const Drift& d) {
 std::string text_of(const Candidate& c) { return fmt::format("{} ({:.6f})", quoted(c.text), c.logprob); }
 
 std::string text_of(const Answers& a) {
-  std::string text = fmt::format("    {:<24} {:>6} distinct texts of {}, {} with their log-probabilities\n",
-                                 a.subject, a.distinct_texts, a.answers, a.distinct_bits);
+  std::string text = fmt::format(
+      "    {:<24} {:>6} distinct of {:>5}  texts of {} tokens, {}; {} distinct with log-probabilities\n",
+      a.subject, a.distinct_texts, a.answers, a.tokens, a.what, a.distinct_bits);
   text += fmt::format("      log-probabilities: {}\n", text_of(a.drift));
   if (a.divergence)
     text += fmt::format(
-        "      first divergence: token {}, {} alone, {} in the crowd; the margin alone was {:.6f}\n",
+        "      first divergence: token {}, {} alone, {} in the crowd; top two alone: {:.6f} apart\n",
         *a.divergence, text_of(a.alone), text_of(a.crowd), a.margin);
   text += fmt::format("      witness: up to {} sequences and {} rows in a step with an answer\n",
                       a.largest_crowd, a.largest_step);

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <set>
 
 #include "base/check.h"
@@ -26,6 +28,17 @@ std::optional<std::size_t> first_different_bits(const std::vector<float>& a, con
   return std::nullopt;
 }
 
+// NaN counts as infinitely far from everything but itself.
+double distance_of(const std::vector<float>& a, const std::vector<float>& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    double distance = std::fabs(static_cast<double>(a[i]) - b[i]);
+    if (std::isnan(distance)) distance = std::isnan(a[i]) && std::isnan(b[i]) ? 0 : HUGE_VAL;
+    largest = std::max(largest, distance);
+  }
+  return largest;
+}
+
 }  // namespace
 
 Trial compare(const Comparison& c) {
@@ -42,8 +55,10 @@ Trial compare(const Comparison& c) {
     if (auto at = first_different_bits(first, result); at && !trial.difference)
       trial.difference = Difference{fmt::format("{}, output {}", c.name(run), *at), first[*at], result[*at]};
     digests.insert(digest_of(result));
+    if (c.x) trial.distances.push_back({c.x(run), distance_of(first, result)});
     ++trial.runs;
   }
+  std::ranges::sort(trial.distances, {}, &Distance::x);
   trial.distinct = static_cast<std::int64_t>(digests.size());
   return trial;
 }

@@ -38,6 +38,21 @@ TEST(Trial, VaryingFunctionIsCountedAndItsFirstDifferenceNamed) {
   EXPECT_EQ(hex_bits(trial.difference->other), "0x40000001");
 }
 
+TEST(Trial, DistancesAreFromTheFirstRunByIncreasingX) {
+  Comparison comparison = planted(
+      [](std::int64_t run, std::vector<float>& y) {
+        y = {NAN, 1, run == 1 ? NAN : static_cast<float>(run)};
+      },
+      3);
+  comparison.x = [](std::int64_t run) { return static_cast<double>(10 - run); };
+  Trial trial = compare(comparison);
+  ASSERT_EQ(trial.distances.size(), 3u);
+  EXPECT_EQ(trial.distances[0].x, 8);
+  EXPECT_EQ(trial.distances[0].distance, 2);
+  EXPECT_EQ(trial.distances[1].distance, HUGE_VAL);
+  EXPECT_EQ(trial.distances[2].distance, 0);
+}
+
 TEST(Trial, ZerosOfDifferentSignsDiffer) {
   Trial trial =
       compare(planted([](std::int64_t run, std::vector<float>& y) { y = {run % 2 == 0 ? 0.0f : -0.0f}; }));
