@@ -133,7 +133,7 @@ function chartTable(chart) {
 }
 
 function drawChart(chart, marks, width) {
-  const height = 270, left = 58, right = 14, top = 26, bottom = 42, band = 36;
+  const height = 276, left = 58, right = 14, top = 32, bottom = 42, band = 36;
   const points = chart.series.flatMap((series) => series.points.map(([x, y]) => [Number(x), Number(y)]));
   const withZeros = chart.y.scale === "log" && (chart.y.zero !== "" || points.some(([, value]) => value === 0));
   const floor = height - bottom - (withZeros ? band : 0);
@@ -166,7 +166,7 @@ function drawChart(chart, marks, width) {
   for (const mark of marks) {
     const at = x.pixel(mark.x), late = at > (left + width) / 2;
     node.append(svg("path", { class: "mark", d: `M${at},${top}V${height - bottom}` }),
-      text([at + (late ? -6 : 6), top + 10], mark.text, { class: "mark", "text-anchor": late ? "end" : "start" }));
+      text([at + (late ? 4 : -4), top - 5], mark.text, { class: "mark", "text-anchor": late ? "end" : "start" }));
   }
   chart.series.forEach((series, index) => node.append(drawSeries(series, index, x, y)));
   const crosshair = svg("path", { class: "crosshair" });

@@ -100,7 +100,7 @@ function driftChart(group, selection, chosen) {
   return chartFigure({
     title: "Drift of log-probabilities, and the margin that it has to bridge",
     x: { label: `position, ${group.unit}s`, scale: "linear", zero: "" },
-    y: { label: "log-probability", scale: "log", zero: "identical bits" },
+    y: { label: "log-probability", scale: "log", zero: "identical bits; of the margin, a tie" },
     series,
   }, first < Infinity ? [{ x: first, text: `≠ first divergence, ${count(first)}` }] : []);
 }

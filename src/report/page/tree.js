@@ -47,11 +47,11 @@ function treeView(group, selection) {
 
 function leafLabel(group, node) {
   const { answer } = node, reference = answer === group.answers[0];
-  const from = reference ? node.from : answer.agrees;
+  const { from } = node; // what sets this leaf apart from its neighbours
   const tokens = answer.tokens.slice(from, from + 14).map((index) => showToken(group.names[index], 24));
   return element("li", {},
     element("b", {}, `${count(node.count)}×`),
-    reference ? span("where", "reference") : span("where parts", `≠ ${count(answer.agrees)}`),
+    reference ? span("where", "reference") : span("where parts", `≠ ${count(from)}`),
     span("text", tokens.length ? tokens : endMark(answer), from + 14 < answer.tokens.length && "…"));
 }
 
