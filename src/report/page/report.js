@@ -21,7 +21,7 @@ function badge({ verdict, badge: own }) {
 const kNumber = /^[-+±]?(0x)?[\d.,]+([ep][-+]?\d+)?( ?[%×]|[ \u00a0]?[a-zµ]{1,3}(\/s)?)?$/i;
 
 function dataTable({ caption, columns, rows }) {
-  const isNumber = (cell) => cell === "" || cell === "–" || kNumber.test(cell);
+  const isNumber = (cell) => ["", "-", "–"].includes(cell) || kNumber.test(cell);
   const numeric = columns.map((_, column) => rows.length > 0 && rows.every((row) => isNumber(row[column])));
   const cells = (row, name, attributes) =>
     row.map((cell, column) => element(name, { class: numeric[column] ? "number" : null, ...attributes }, show(cell)));
