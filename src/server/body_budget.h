@@ -9,6 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/check.h"
+
 namespace verbatim::server {
 
 class BodyBudget {
@@ -34,6 +36,7 @@ class BodyShare {
 
   // False: there is not so much left, and the share is what it was.  REQUIRES: bytes is not less than before
   bool grow_to(std::size_t bytes) {
+    CHECK(bytes >= bytes_, "a body of {} bytes shrank to {}", bytes_, bytes);
     std::size_t more = bytes - bytes_;
     if (budget_->held_.fetch_add(more) + more > budget_->bytes_) {
       budget_->held_ -= more;

@@ -120,7 +120,11 @@ TEST(ApiLoad, AFullQueueRefuses) {
     response.status == 200 ? ++answered : ++refused;
     if (response.status == 200) continue;
     EXPECT_EQ(response.status, 429);
-    EXPECT_NE(header_of(response, "Retry-After"), nullptr);
+    const std::string* seconds = header_of(response, "Retry-After");
+    ASSERT_NE(seconds, nullptr);
+    EXPECT_GE(std::stoi(*seconds), 1);
+    EXPECT_LE(std::stoi(*seconds), 60);
+    EXPECT_NE(response.body.find("try again in " + *seconds + " s"), std::string::npos) << response.body;
     EXPECT_EQ(Json::parse(response.body)["error"]["code"], "queue_full");
   }
   EXPECT_GE(answered, 3);
