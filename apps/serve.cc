@@ -1,9 +1,13 @@
 // verbatim serve: an OpenAI-compatible server (docs/http-api.md) whose answers do not depend on its load.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 
 #include "command.h"
 #include "conversation.h"
@@ -158,22 +162,43 @@ void announce(const Options& options, const server::ServedModel& model, const En
   std::fflush(stdout);
 }
 
-// SIGTERM and SIGINT: to be waited for, by this thread and those that it starts.
-sigset_t block_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
+int signal_output = -1;  // a handler is given nothing: what it writes to cannot but be global
+
+// Waits for SIGTERM or SIGINT, whichever thread of the process it reaches. A second one ends the process at once.
+class FirstSignal {
+ public:
+  FirstSignal() {
+    CHECK(::pipe2(ends_, O_CLOEXEC) == 0, "there is no pipe");
+    signal_output = ends_[1];
+    struct sigaction action {};
+    action.sa_handler = [](int number) { std::ignore = ::write(signal_output, &number, sizeof number); };
+    action.sa_flags = SA_RESTART | SA_RESETHAND;
+    for (int number : kSignals) ::sigaction(number, &action, nullptr);
+  }
+  FirstSignal(const FirstSignal&) = delete;
+  FirstSignal& operator=(const FirstSignal&) = delete;
+  ~FirstSignal() {
+    for (int number : kSignals) std::signal(number, SIG_DFL);
+    for (int end : ends_) ::close(end);
+  }
+
+  int wait() {
+    int number = 0;
+    while (::read(ends_[0], &number, sizeof number) < 0) {
+    }
+    for (int other : kSignals) std::signal(other, SIG_DFL);
+    return number;
+  }
+
+ private:
+  static constexpr int kSignals[] = {SIGTERM, SIGINT};
+  int ends_[2];
+};
 
 // Runs until a signal; then new requests get 503 and those that run may finish. A second signal ends at once.
-void serve_until_signal(const Options& options, const sigset_t& signals, server::EngineThread& engine,
+void serve_until_signal(const Options& options, FirstSignal& first, server::EngineThread& engine,
                         server::HttpServer& http) {
-  int signal = 0;
-  sigwait(&signals, &signal);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  int signal = first.wait();
   fmt::print(stderr, "verbatim: {}: finishing what runs, for at most {} s; again: at once\n",
              strsignal(signal), options.drain_seconds);
   engine.drain();
@@ -199,14 +224,14 @@ int serve(const Options& options) {
   auto model = served_model(options, *loaded, *context);
   if (!model) return complain(model.error());
 
-  sigset_t signals = block_signals();
+  FirstSignal signal;
   server::EngineThread thread(*std::move(engine), {.max_queue = options.max_queue});
   server::ApiOptions api_options;
   if (options.verbose) api_options.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   server::Api api(*model, thread, std::move(api_options));
   door.open(api);
   announce(options, *model, thread.engine(), (*http)->port());
-  serve_until_signal(options, signals, thread, **http);
+  serve_until_signal(options, signal, thread, **http);
   return 0;
 }
 
