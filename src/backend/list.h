@@ -36,6 +36,9 @@ std::span<const BackendEntry> backend_list();
 // backend/conventional/: computes as other engines do, and is never in the list.
 const BackendEntry& control_group();
 
+// It computes the bits of spec/: all do but the control group.
+bool keeps_contract(const Backend& backend);
+
 // name: an entry of the list, "" / "auto" for the first that runs here, or "conventional" for the control group.
 // An unknown name, or one this machine cannot run, is an error that lists those it can.
 Result<std::unique_ptr<Backend>> make_backend(std::string_view name, int threads);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "backend/list.h"
+
 namespace verbatim {
 
 namespace {
@@ -70,6 +72,8 @@ Status Engine::check(const GenerateRequest& r) const {
     if (token < 0 || token >= vocab_)
       return fail("draft holds token {} of a vocabulary of {}", token, vocab_);
   if (!r.draft.empty() && r.n > 1) return fail("draft is for one answer, n is {}", r.n);
+  if (r.hidden && !keeps_contract(backend_))
+    return fail("receipts need a backend that keeps the contract, {} does not", backend_.name());
   if (r.max_chunk < 0) return fail("max_chunk is {}, must be 0 (no limit) or more", r.max_chunk);
   for (const std::string& stop : r.stop_strings)
     if (stop.empty()) return fail("stop holds an empty string");

@@ -7,8 +7,6 @@
 namespace verbatim {
 namespace {
 
-bool keeps_contract(const Backend& backend) { return backend.name() != control_group().name; }
-
 Result<SamplingParams> sampling_of(const Checkpoint& checkpoint, bool model_sampling) {
   SamplingParams params;
   if (!model_sampling) return params;

@@ -71,6 +71,10 @@ class ConventionalBackend final : public Backend {
                  [&](std::int64_t row, float* y) { return round_to_bf16(x + row * k, k, y); });
   }
 
+  void read_row(const FixRows&, std::int64_t, std::int16_t*) const override {
+    CHECK(false, "rows of the control group are no integers of the contract");
+  }
+
   void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
                          int limbs, FixRows& out, Faults faults) override {
     std::int64_t threads = norm_threads(rows, k);
