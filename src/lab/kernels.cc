@@ -58,13 +58,13 @@ std::vector<std::int64_t> batches(std::int64_t most) {
 }
 
 // A row of some operation, alone and in the company that `sizes` say.
-Comparison sweep(std::string subject, std::string what, const std::vector<std::int64_t>& sizes,
-                 const char* company,
+Comparison sweep(double seconds, std::string subject, std::string what,
+                 const std::vector<std::int64_t>& sizes, const char* company,
                  std::function<void(std::int64_t rows, std::vector<float>& result)> compute) {
   return {.subject = std::move(subject),
           .what = std::move(what),
           .runs = static_cast<std::int64_t>(sizes.size()),
-          .seconds = 1.5,
+          .seconds = seconds,
           .name =
               [&sizes, company](std::int64_t run) {
                 return fmt::format("{} of {}", company, sizes[static_cast<std::size_t>(run)]);
@@ -86,6 +86,7 @@ Finding run_to_run(const Conditions& conditions) {
     return Comparison{.subject = std::move(subject),
                       .what = what,
                       .runs = kRepetitions,
+                      .seconds = 3 * conditions.seconds,
                       .name = [](std::int64_t run) { return fmt::format("run {}", run + 1); },
                       .compute = compute};
   };
@@ -118,16 +119,18 @@ Finding matmul_batches(const Conditions& conditions) {
     auto row_0 = [&](std::vector<float>& y) { y.assign(all.begin(), all.begin() + n); };
     std::string what = fmt::format("row 0 of {} -> {}, alone and in batches of 2 to {}", k, n, kMostRows);
     finding.trials.push_back(compare_or(
-        blas.missing(), sweep("OpenBLAS, gemv or gemm", what, sizes, "batch", [&](auto rows, auto& y) {
+        blas.missing(),
+        sweep(conditions.seconds, "OpenBLAS, gemv or gemm", what, sizes, "batch", [&](auto rows, auto& y) {
           (*blas).multiply(product.x(), rows, product.w(), n, k, all.data(), n);
           row_0(y);
         })));
-    finding.trials.push_back(compare_or(
-        blas.missing(), sweep("OpenBLAS, always gemm", what, sizes, "batch", [&](auto rows, auto& y) {
-          (*blas).gemm(product.x(), rows, product.w(), n, k, all.data(), n);
-          row_0(y);
-        })));
-    Comparison by_ours = sweep(ours(conditions), what, sizes, "batch",
+    finding.trials.push_back(compare_or(blas.missing(), sweep(conditions.seconds, "OpenBLAS, always gemm",
+                                                              what, sizes, "batch", [&](auto rows, auto& y) {
+                                                                (*blas).gemm(product.x(), rows, product.w(),
+                                                                             n, k, all.data(), n);
+                                                                row_0(y);
+                                                              })));
+    Comparison by_ours = sweep(conditions.seconds, ours(conditions), what, sizes, "batch",
                                [&](auto rows, auto& y) { product.by_backend(*conditions.ours, rows, y); });
     by_ours.ours = true;
     finding.trials.push_back(compare(by_ours));
@@ -140,8 +143,8 @@ Finding matmul_batches(const Conditions& conditions) {
 Finding norm_and_attention(const Conditions& conditions) {
   constexpr std::int64_t dim = 4096;
   std::vector<std::int64_t> crowds = batches(64);
-  std::vector<std::int64_t> steps = {kMostRows};  // rows of a step
-  while (steps.back() > 1) steps.push_back(steps.back() / 2);
+  std::vector<std::int64_t> steps = {kMostRows, 1};  // rows of a step: the extremes first
+  for (std::int64_t rows = kMostRows / 2; rows > 1; rows /= 2) steps.push_back(rows);
   std::vector<float> x = normal_floats(conditions.seed, kMostRows * dim),
                      gain = normal_floats(conditions.seed + 1, dim);
   Finding finding;
@@ -153,19 +156,19 @@ Finding norm_and_attention(const Conditions& conditions) {
       finding.trials.push_back(compare_or(backend == nullptr ? conditions.control_missing : "", comparison));
     };
     if (backend != nullptr) attention.store(*backend);
-    add(sweep(subject,
+    add(sweep(conditions.seconds, subject,
               fmt::format("RMSNorm of {} rows of {}, all in one step or in smaller ones", kMostRows, dim),
               steps, "steps", [&, backend](auto rows, auto& y) {
                 y = x;
                 for (std::int64_t row = 0; row < kMostRows; row += rows)
                   backend->rms_norm(y.data() + row * dim, gain.data(), 1e-5f, rows, dim);
               }));
-    add(sweep(subject,
+    add(sweep(conditions.seconds, subject,
               fmt::format("attention of one row over {} tokens, alone and among 2 to 64 sequences",
                           AttentionCase::kTokens),
               crowds, "batch", [&, backend](auto rows, auto& y) { attention.among(*backend, rows, y); }));
-    add(sweep(subject, "the same row, alone and as the last of a chunk of 2 to 64", crowds, "chunk",
-              [&, backend](auto rows, auto& y) { attention.in_chunk(*backend, rows, y); }));
+    add(sweep(conditions.seconds, subject, "the same row, alone and as the last of a chunk of 2 to 64",
+              crowds, "chunk", [&, backend](auto rows, auto& y) { attention.in_chunk(*backend, rows, y); }));
   };
   trials_of("control group", conditions.control, false);
   trials_of(ours(conditions), conditions.ours, true);

@@ -16,6 +16,7 @@ namespace verbatim::lab {
 struct Conditions {
   int threads = 1;
   std::uint64_t seed = 1;
+  double seconds = 1.5;  // of a sweep over sizes, at most
   Backend* ours = nullptr;
   Backend* control = nullptr;        // nullptr: this machine has none
   std::string control_missing;       // why

@@ -31,6 +31,7 @@ std::int64_t distinct_of_ours(const Finding& finding) {
 Conditions conditions_of(Backend& ours, Backend* control) {
   Conditions conditions;
   conditions.threads = 2;
+  conditions.seconds = 0.2;
   conditions.ours = &ours;
   conditions.control = control;
   conditions.control_missing = "no control group";
@@ -74,7 +75,9 @@ TEST(Experiments, KernelsOfOursGiveOneResult) {
 
 TEST(Experiments, LoadDependenceIsFoundInTheControlGroup) {
   Planted ours(Defect::none), control(Defect::load);
-  Finding finding = norm_and_attention(conditions_of(ours, &control));
+  Conditions conditions = conditions_of(ours, &control);
+  conditions.seconds = 1000;
+  Finding finding = norm_and_attention(conditions);
   EXPECT_EQ(finding.verdict, Verdict::seen);
   for (const Trial& trial : finding.trials) EXPECT_EQ(trial.distinct, trial.ours ? 1 : 2) << trial.what;
 }
