@@ -61,18 +61,19 @@ std::vector<std::int64_t> batches(std::int64_t most) {
 Comparison sweep(double seconds, std::string subject, std::string what,
                  const std::vector<std::int64_t>& sizes, const char* company,
                  std::function<void(std::int64_t rows, std::vector<float>& result)> compute) {
-  return {.subject = std::move(subject),
-          .what = std::move(what),
-          .runs = static_cast<std::int64_t>(sizes.size()),
-          .seconds = seconds,
-          .name =
-              [&sizes, company](std::int64_t run) {
-                return fmt::format("{} of {}", company, sizes[static_cast<std::size_t>(run)]);
-              },
-          .compute =
-              [&sizes, compute = std::move(compute)](std::int64_t run, std::vector<float>& result) {
-                compute(sizes[static_cast<std::size_t>(run)], result);
-              }};
+  return {
+      .subject = std::move(subject),
+      .what = std::move(what),
+      .runs = static_cast<std::int64_t>(sizes.size()),
+      .seconds = seconds,
+      .name =
+          [&sizes, company](std::int64_t run) {
+            return fmt::format("{} of {}", company, sizes[static_cast<std::size_t>(run)]);
+          },
+      .x = [&sizes](std::int64_t run) { return static_cast<double>(sizes[static_cast<std::size_t>(run)]); },
+      .compute = [&sizes, compute = std::move(compute)](
+                     std::int64_t run,
+                     std::vector<float>& result) { compute(sizes[static_cast<std::size_t>(run)], result); }};
 }
 
 }  // namespace

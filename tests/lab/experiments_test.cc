@@ -87,6 +87,9 @@ TEST(Experiments, LoadDependenceOfOursIsABug) {
   for (Finding (*experiment)(const Conditions&) : {matmul_batches, norm_and_attention}) {
     Finding finding = experiment(conditions_of(ours, nullptr));
     EXPECT_EQ(finding.verdict, Verdict::broken) << finding.claim;
+    report::Report page = to_report({&finding, 1}, {}, "");
+    ASSERT_FALSE(page.sections[0].charts.empty());
+    EXPECT_GT(page.sections[0].charts[0].series.back().points.size(), 1u);
     EXPECT_EQ(distinct_of_ours(finding), 2) << finding.claim;
   }
 }
