@@ -1,6 +1,7 @@
 #include "lab/page.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -91,7 +92,7 @@ std::vector<report::Chart> charts_of(const std::vector<Trial>& trials) {
   return charts;
 }
 
-report::Section section_of(const Finding& finding) {
+report::Section section_of(const Finding& finding, const std::string& command) {
   constexpr const char* badges[] = {"seen", "not seen", "missing", "broken"};
   report::Section section;
   section.heading = finding.claim;
@@ -106,7 +107,7 @@ report::Section section_of(const Finding& finding) {
   if (!finding.agreements.empty()) section.tables.push_back(table_of(finding.agreements));
   section.charts = charts_of(finding.trials);
   for (const Answers& answers : finding.answers) section.groups.push_back(lanes_of(answers));
-  section.replay = fmt::format("verbatim lab --only {}", finding.number);
+  section.replay = fmt::format("{} --only {}", command, finding.number);
   return section;
 }
 
@@ -116,7 +117,7 @@ report::Report to_report(std::span<const Finding> findings, std::vector<report::
                          const std::string& command) {
   report::Report page;
   page.title = "verbatim lab";
-  for (const Finding& finding : findings) page.sections.push_back(section_of(finding));
+  for (const Finding& finding : findings) page.sections.push_back(section_of(finding, command));
   auto seen = std::ranges::count(findings, Verdict::seen, &Finding::verdict);
   bool broken = std::ranges::count(findings, Verdict::broken, &Finding::verdict) > 0;
   page.verdict = broken ? report::Verdict::differs : report::Verdict::neutral;
@@ -124,7 +125,9 @@ report::Report to_report(std::span<const Finding> findings, std::vector<report::
       broken ? "verbatim did not keep its promise: please report it"
              : fmt::format("{} of {} claims were seen to be true on this machine", seen, findings.size());
   page.provenance = std::move(provenance);
-  page.replay = command;
+  std::vector<int> numbers;
+  for (const Finding& finding : findings) numbers.push_back(finding.number);
+  page.replay = fmt::format("{} --only {} --html lab.html", command, fmt::join(numbers, ","));
   return page;
 }
 

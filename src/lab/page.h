@@ -11,7 +11,7 @@
 namespace verbatim::lab {
 
 // provenance: machine, backend, model, as the caller knows them
-// command: that makes the report again
+// command: that runs all experiments under the same conditions; the page adds which, for itself and for each section
 report::Report to_report(std::span<const Finding> findings, std::vector<report::Fact> provenance,
                          const std::string& command);
 

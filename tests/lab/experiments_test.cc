@@ -215,7 +215,8 @@ TEST(Render, TextAndJsonSayWhatWasFound) {
   EXPECT_EQ(json["answers"][0]["divergence"]["token"], *finding.answers[0].divergence);
   EXPECT_EQ(json["answers"][0]["variants"].size(), finding.answers[0].variants.size());
 
-  report::Report page = to_report({&finding, 1}, {{"machine", "planted"}}, "verbatim lab");
+  report::Report page = to_report({&finding, 1}, {{"machine", "planted"}}, "verbatim lab -m x");
+  EXPECT_EQ(page.sections[0].replay, "verbatim lab -m x --only 6");
   ASSERT_EQ(page.sections.size(), 1u);
   EXPECT_EQ(page.sections[0].badge, "seen");
   EXPECT_EQ(page.sections[0].groups[0].lanes.size(), finding.answers[0].variants.size());
