@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -122,6 +123,7 @@ Result<std::string> read_text(const TextFlags& flags) {
     return flags.text;
   }
   if (flags.file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  if (std::filesystem::is_directory(flags.file)) return fail("{}: is a folder", flags.file);
   std::ifstream in(flags.file, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(in)), {});
   if (!in.is_open() || in.bad()) return fail("{}: cannot be read", flags.file);

@@ -35,10 +35,10 @@ void print_text(const SavedReceipt& saved, const Verdict& verdict) {
   } else if (verdict.position) {
     about = fmt::format("{} at position {} (answer token {}): {}", verdict.what, *verdict.position,
                         *verdict.position - verdict.prompt_tokens, about);
-  } else if (!about.starts_with(saved.where)) {
-    about = fmt::format("{}: {}", verdict.what, about);
-  } else {
+  } else if (about.starts_with(saved.where)) {
     about = about.substr(saved.where.size() + 2);
+  } else if (!about.starts_with(verdict.what)) {
+    about = fmt::format("{}: {}", verdict.what, about);
   }
   fmt::print("{}: {}: {}\n", saved.where, name_of(verdict.outcome).word, about);
 }
