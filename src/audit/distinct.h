@@ -22,7 +22,7 @@ struct Parting {
   bool in_tokens = false;     // which of the two
   std::string common, other;  // the two tokens; without tokens, the texts from there, shortened
   std::optional<double> common_logprob, other_logprob;  // of both, as the most common answer has them
-  std::optional<double> own_logprob;  // of the other's token, as the other answer has it
+  std::optional<double> own_logprob;                    // of the other's token, as the other answer has it
   // Their difference: how near the two were. Nothing: the most common answer does not show the other's.
   std::optional<double> margin() const;
 };

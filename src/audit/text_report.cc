@@ -152,11 +152,11 @@ std::string parting_text(const Parting& parting) {
   std::string text = fmt::format("{} {}: {} instead of {}", parting.in_tokens ? "token" : "byte", parting.at,
                                  quoted(parting.other), quoted(parting.common));
   if (!parting.in_tokens) return text;
-  text += fmt::format(", log-probabilities {} and {}", logprob_text(parting.other_logprob),
-                      logprob_text(parting.common_logprob));
+  std::string other = logprob_text(parting.other_logprob);
   if (!parting.other_logprob && parting.own_logprob) {
-    text += fmt::format(" ({} by its own account)", logprob_text(parting.own_logprob));
+    other += fmt::format(" ({} by its own account)", logprob_text(parting.own_logprob));
   }
+  text += fmt::format(", log-probabilities {} and {}", other, logprob_text(parting.common_logprob));
   if (auto margin = parting.margin()) text += fmt::format(", margin {:.3g}", *margin);
   return text;
 }
