@@ -143,7 +143,10 @@ report::Report to_report(const Results& results, const Findings& findings, const
   report::Report page;
   page.title = fmt::format("Audit of {}", results.header.url);
   page.verdict = shown(judgement.verdict);
-  page.headline = fmt::format("{}", fmt::join(judgement.reasons, "; "));
+  for (const std::string& reason : judgement.reasons) {
+    page.headline +=
+        (page.headline.empty() ? "" : "; ") + reason.substr(reason.find(' ') + 1);  // without its rule
+  }
   std::vector<std::string> distinct;
   for (const ProbeFindings& probe : findings.probes) {
     distinct.push_back(fmt::format("{} of {} at temperature {}", probe.distinct.size(), probe.records.size(),

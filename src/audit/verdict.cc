@@ -7,13 +7,15 @@ namespace {
 
 void find_differences(const Findings& findings, const Rules& rules, std::vector<std::string>& reasons) {
   for (const ProbeFindings& probe : findings.probes) {
-    if (probe.differs_for_one_fingerprint) {
-      reasons.push_back(fmt::format("V1: at temperature {} one request has {} different answers",
-                                    probe.request.temperature, probe.distinct.size()));
-    } else if (probe.drifts_for_one_fingerprint && rules.require_bits) {
-      reasons.push_back(fmt::format("V2: at temperature {} equal answers have different log-probabilities",
-                                    probe.request.temperature));
-    }
+    if (!probe.differs_for_one_fingerprint) continue;
+    reasons.push_back(fmt::format("V1: at temperature {} one request has {} different answers",
+                                  probe.request.temperature, probe.distinct.size()));
+  }
+  for (const ProbeFindings& probe : findings.probes) {
+    if (probe.differs_for_one_fingerprint || !probe.drifts_for_one_fingerprint || !rules.require_bits)
+      continue;
+    reasons.push_back(fmt::format("V2: at temperature {} equal answers have different log-probabilities",
+                                  probe.request.temperature));
   }
 }
 
