@@ -1,6 +1,7 @@
 // verbatim audit, verbatim diff: does a server give one answer to one request, and do two give the same?
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -23,11 +24,12 @@ using audit::Header;
 using audit::Record;
 using audit::Results;
 
+constexpr const char* kKeyVariable = "OPENAI_API_KEY";
 constexpr const char* kPrompt = "Once upon a time, in a village beside the sea, there lived an old woman who";
 
 struct Options {
   std::string url, from, out = "results.jsonl", html;
-  std::string endpoint = "auto", require = "bits", api_key_env = "OPENAI_API_KEY";
+  std::string endpoint = "auto", require = "bits", api_key_env = kKeyVariable;
   audit::Server server;
   audit::AuditShape shape;
   audit::Rules rules;
@@ -61,12 +63,27 @@ int conclude(const std::string& path, const Options& options) {
   return static_cast<int>(judgement.verdict);
 }
 
+// Empty: the variable that is looked at without being asked to is not set.
+Result<std::string> key_from(const std::string& variable) {
+  const char* key = std::getenv(variable.c_str());
+  if (key == nullptr && variable == kKeyVariable) return std::string();
+  if (key == nullptr) return fail("--api-key-env: the environment has no variable {}", variable);
+  auto printable = [](char c) { return c > ' ' && c < 0x7f; };
+  if (!std::ranges::all_of(std::string_view(key), printable)) {
+    return fail("the environment variable {} holds white space or control characters, as no key does",
+                variable);
+  }
+  return std::string(key);
+}
+
 // The server and shape as the flags have them.
 Status complete(Options& options) {
   auto url = client::parse_url(options.url);
   if (!url) return url.error();
   options.server.url = *url;
-  if (const char* key = std::getenv(options.api_key_env.c_str())) options.server.api_key = key;
+  auto key = key_from(options.api_key_env);
+  if (!key) return key.error();
+  options.server.api_key = *std::move(key);
   if (options.endpoint != "auto") {
     options.server.endpoint =
         options.endpoint == "chat" ? client::Endpoint::chat : client::Endpoint::completions;
@@ -187,9 +204,11 @@ void add_audit(CLI::App& app, std::function<int()>& action) {
       ->check(CLI::Range(2, 1'000'000));
   flag(app, "--concurrency", shape.concurrency, "Requests at a time, one part of the audit each")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::Range(1, 4096));
   flag(app, "--temperature", shape.temperatures, "Temperatures; those above 0 where the server's seeds work")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   flag(app, "--seed", shape.seed, "Of every request, and of the neighbours' prompts");
   flag(app, "-p,--prompt", options->prompt.text, "The request that is repeated");
   flag(app, "-f,--prompt-file", options->prompt.file, "File that holds it; - is standard input");

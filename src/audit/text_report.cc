@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 
 namespace verbatim::audit {
 namespace {
@@ -165,13 +166,23 @@ std::string announce(const Header& header, std::int64_t done, std::int64_t max_r
   auto plan = make_plan(header.shape);
   if (!plan) return "";
   std::int64_t tokens = 0;
-  for (const PlannedRequest& each : *plan) tokens += each.request.max_tokens;
-  auto requests = static_cast<std::int64_t>(plan->size());
-  return fmt::format(
+  std::map<std::int64_t, std::map<Condition, std::int64_t>> requests;  // by concurrency
+  for (const PlannedRequest& each : *plan) {
+    tokens += each.request.max_tokens;
+    ++requests[each.condition.concurrency][each.condition];
+  }
+  std::string text = fmt::format(
       "server  {}\n{}plan    {} requests, {} of them done; at most {} with those that are tried again\n"
       "cost    at most {} tokens of answers for {} requests; at most {} if every one of {} is used\n",
-      header.url, dialect_text(header.dialect), requests, done, max_requests, tokens, requests,
+      header.url, dialect_text(header.dialect), plan->size(), done, max_requests, tokens, plan->size(),
       max_requests * header.shape.max_tokens, max_requests);
+  for (const auto& [concurrency, conditions] : requests) {
+    std::int64_t fewest = std::ranges::min(conditions | std::views::values);
+    if (fewest >= concurrency) continue;
+    text += fmt::format("note    at concurrency {} there are only {} requests at a time: raise --repeat\n",
+                        concurrency, fewest);
+  }
+  return text;
 }
 
 std::string to_text(const Results& results, const Findings& findings, const Judgement& judgement) {

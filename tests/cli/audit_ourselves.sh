@@ -11,19 +11,20 @@ until url=$(grep -o 'http://[0-9.:]*' "$work/log"); do
   sleep 0.1
 done
 
-fail() { echo "audit_ourselves: $*"; exit 1; }
+fail() { cat "$work"/*.txt; echo "audit_ourselves: $*"; exit 1; }
 audit=("$verbatim" audit "$url" -N 16 -n 16 --concurrency 1,8)
 
-"${audit[@]}" --out "$work/a.jsonl" >"$work/a.txt" || fail "exit code $? where 0 was due"
+"${audit[@]}" --out "$work/a.jsonl" >"$work/a.txt" 2>&1 || fail "exit code $? where 0 was due"
 grep -q '^DETERMINISTIC$' "$work/a.txt" || fail "no verdict"
 grep -q '16 answers, 1 distinct by tokens' "$work/a.txt" || fail "not one answer"
 
 # Half of it, as an interruption leaves it; then the rest.
 head -n 20 "$work/a.jsonl" >"$work/b.jsonl"
-head -n 21 "$work/a.jsonl" | tail -n 1 | head -c 100 >>"$work/b.jsonl"
+torn=$(sed -n 21p "$work/a.jsonl")
+printf %s "${torn:0:100}" >>"$work/b.jsonl"
 code=0; "$verbatim" audit --from "$work/b.jsonl" >"$work/b.txt" || code=$?
 [[ $code == 2 ]] || fail "half an audit has exit code $code"
-"${audit[@]}" --out "$work/b.jsonl" -q >"$work/b.txt" || fail "exit code $? after going on"
+"${audit[@]}" --out "$work/b.jsonl" -q >"$work/b.txt" 2>&1 || fail "exit code $? after going on"
 [[ $(wc -l <"$work/a.jsonl") == $(wc -l <"$work/b.jsonl") ]] || fail "going on repeats or loses something"
 "$verbatim" diff "$work/a.jsonl" "$work/b.jsonl" >"$work/diff.txt" || fail "diff has exit code $?"
 
