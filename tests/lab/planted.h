@@ -30,6 +30,9 @@ class Planted final : public Backend {
                 Faults f) override {
     inner_->quantise(x, rows, k, limbs, out, f);
   }
+  void read_row(const FixRows& x, std::int64_t row, std::int16_t* q) const override {
+    inner_->read_row(x, row, q);
+  }
   void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
                          int limbs, FixRows& out, Faults f) override {
     inner_->rms_norm_quantise(x, gain, epsilon, rows, k, limbs, out, f);

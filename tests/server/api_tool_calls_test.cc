@@ -29,6 +29,7 @@ class ScriptedModel final : public Model {
     }
     return {};
   }
+  HiddenRow hidden_row(std::int64_t) const override { return {}; }
 
  private:
   std::int64_t start_;
