@@ -57,9 +57,9 @@ Result<std::int64_t, ApiError> room_for_answer(const Prompt& prompt, const Asked
                                                const ServedModel& model) {
   auto size = static_cast<std::int64_t>(prompt.tokens.size());
   std::int64_t room = model.context - size;
-  if (endpoint == kScore) return 0;
   std::int64_t usual = endpoint == kCompletions ? kDefaultCompletionTokens : room;
   std::int64_t wanted = asked.max_tokens.value_or(std::max<std::int64_t>(std::min(usual, room), 1));
+  if (endpoint == kScore) wanted = 0;
   if (wanted <= room) return wanted;
   ApiError error = refuse(prompt_parameter(endpoint),
                           "the prompt has {} tokens and {} are asked for, together more than the context of "

@@ -109,7 +109,8 @@ bool RequestReader::read_head() {
       return refuse(400, "a line of the headers ends in LF alone: end each in CR LF");
     }
   }
-  if (std::min(end, input_.size()) > limits_.header_bytes) {
+  // What has arrived without an end is part of a longer head.
+  if ((end == input_.npos ? input_.size() : end + 4) > limits_.header_bytes) {
     return refuse(
         431, fmt::format("the headers exceed {} bytes: send fewer or shorter ones", limits_.header_bytes));
   }

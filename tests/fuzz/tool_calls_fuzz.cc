@@ -49,8 +49,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const ToolCall& call : whole.calls) {
     // nlohmann refuses escaped lone surrogates, which the scanner lets pass as Python's json does.
     if (call.arguments.find("\\u") != std::string::npos) continue;
-    CHECK(nlohmann::json::parse(call.arguments, nullptr, false).is_object(), "arguments are no object: {}",
-          call.arguments);
+    try {
+      CHECK(nlohmann::json::parse(call.arguments).is_object(), "arguments are no object: {}", call.arguments);
+    } catch (const nlohmann::json::out_of_range&) {  // a number beyond the range of double: JSON all the same
+    }
   }
   return 0;
 }

@@ -160,6 +160,13 @@ TEST_F(ApiCompletions, ScoreOfTexts) {
   for (std::size_t i = 1; i < tokens; ++i) sum += static_cast<float>(first["logprobs"][i].get<double>());
   EXPECT_EQ(first["sum_logprob"].get<double>(), sum);
   EXPECT_EQ(server.refusal("/v1/score", Json::object())["param"], "input");
+
+  TestServerOptions options;
+  options.context = 8;
+  TestServer small(options);
+  Json error = small.refusal("/v1/score", {{"input", "A text of more than eight tokens"}});
+  EXPECT_EQ(error["status"], 400);
+  EXPECT_EQ(error["code"], "context_length_exceeded");
 }
 
 TEST_F(ApiCompletions, ChoicesDifferAndRepeat) {

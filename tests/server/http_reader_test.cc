@@ -146,7 +146,8 @@ std::string padded(std::size_t total) {
 TEST(RequestReader, HeadersHaveALimit) {
   for (std::size_t piece : {1, 7, 100000}) {
     EXPECT_EQ(read_all(padded(kLimits.header_bytes), piece).front().substr(0, 5), "GET /");
-    EXPECT_EQ(read_all(padded(kLimits.header_bytes + 5), piece), Lines{"431"});
+    for (std::size_t over = 1; over <= 5; ++over)
+      EXPECT_EQ(read_all(padded(kLimits.header_bytes + over), piece), Lines{"431"}) << over;
     EXPECT_EQ(read_all(std::string(kLimits.header_bytes + 5, 'A'), piece), Lines{"431"});
   }
 }
