@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "engine/engine.h"
 #include "load/random_model.h"
 #include "receipt/receipt_maker.h"
+#include "receipt/signing.h"
 #include "receipt/verify.h"
 
 namespace verbatim {
@@ -148,9 +150,34 @@ inline Receipt forge(Receipt receipt, const std::vector<Sha256Digest>& hidden) {
   return receipt;
 }
 
+inline std::vector<Sha256Digest> hidden_of(const ReceiptSink& sink) {
+  std::vector<Sha256Digest> all;
+  for (const auto& [place, digest] : sink.hidden) all.push_back(digest);
+  return all;
+}
+
+inline ReceiptSigner signer() {
+  static const std::string path = [] {
+    auto file = std::filesystem::temp_directory_path() / fmt::format("verbatim-key-{}.pem", getpid());
+    std::ofstream(file) << "-----BEGIN PRIVATE KEY-----\n"
+                           "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+                           "-----END PRIVATE KEY-----\n";  // RFC 8032, section 7.1, test 1
+    return file.string();
+  }();
+  auto made = ReceiptSigner::from_pem_file(path);
+  CHECK(made.ok(), "{}", made.error().message);
+  return *made;
+}
+
+inline Receipt signed_receipt(Receipt receipt) {
+  receipt.signature = signer().sign(text_to_sign(receipt));
+  return receipt;
+}
+
 // For GoogleTest.
 inline void PrintTo(Verdict::Outcome outcome, std::ostream* out) {
   constexpr const char* kNames[] = {"valid", "invalid", "not verified"};
   *out << kNames[static_cast<int>(outcome)];
 }
+
 }  // namespace verbatim
