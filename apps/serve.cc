@@ -148,9 +148,9 @@ class Door {
   std::atomic<server::Api*> api_ = nullptr;
 };
 
-void announce(const Options& options, const server::ServedModel& model, const Engine& engine, int port) {
+// stats: of the engine, of which the number of pages is shown
+void announce(const Options& options, const server::ServedModel& model, const EngineStats& stats, int port) {
   const LoadedModel& loaded = *model.loaded;
-  EngineStats stats = engine.stats();
   fmt::print(
       "model        {}, served as {}\nfingerprint  {}\nbackend      {}, {} threads\n"
       "widths       activations {}, KV {} bits\nKV cache     {} tokens in {} pages, {} MiB\n"
@@ -230,7 +230,7 @@ int serve(const Options& options) {
   if (options.verbose) api_options.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   server::Api api(*model, thread, std::move(api_options));
   door.open(api);
-  announce(options, *model, thread.engine(), (*http)->port());
+  announce(options, *model, thread.stats(), (*http)->port());
   serve_until_signal(options, signal, thread, **http);
   return 0;
 }
