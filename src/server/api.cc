@@ -208,7 +208,7 @@ void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::share
   auto call = read_call(request.body, endpoint, model_);
   if (!call) return responder->respond(error_response(call.error()));
   for (const GenerateRequest& asked : call->requests)
-    if (Status status = engine_.engine().check(asked); !status.ok())
+    if (Status status = engine_.check(asked); !status.ok())
       return responder->respond(error_response(error_of_check(status.error(), endpoint)));
   auto beginning = beginning_of(request, *call);
   if (!beginning) return responder->respond(error_response(beginning.error()));

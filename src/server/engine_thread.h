@@ -56,7 +56,8 @@ class EngineThread {
   EngineThread(std::unique_ptr<Engine> engine, const Options& options);
   ~EngineThread();  // stop()
 
-  const Engine& engine() const { return *engine_; }  // for check()
+  // Engine::check(), from any thread.
+  Status check(const GenerateRequest& request) const { return engine_->check(request); }
 
   // Any thread may call these.
 
