@@ -1,5 +1,6 @@
 // verbatim serve: an OpenAI-compatible server (docs/http-api.md) whose answers do not depend on its load.
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -183,6 +184,10 @@ class FirstSignal {
   }
 
   int wait() {
+    // poll waits: the thread sanitizer holds signals back from a thread that is blocked in read.
+    pollfd ready{ends_[0], POLLIN, 0};
+    while (::poll(&ready, 1, -1) < 0) {
+    }
     int number = 0;
     while (::read(ends_[0], &number, sizeof number) < 0) {
     }
