@@ -267,6 +267,13 @@ TEST_P(GemmTest, ShapesOfLinearLayers) {
   }
 }
 
+// More rows than share one pass over the weights, in blocks that do not end with their rows.
+TEST_P(GemmTest, ManyRows) {
+  const std::int64_t rows = kThinning > 1 ? 130 : 1100, fewer = kThinning > 1 ? 130 : 300;
+  check(problem(rows, 33, 192), rows, 33);
+  check(problem(fewer, 17, 4096), fewer, 17);
+}
+
 // Columns of KV panels are padded to four only.
 TEST_P(GemmTest, ColumnsThatAreMultiplesOfFour) {
   if (kind() == WeightKind::i4) GTEST_SKIP() << "i4 weights have whole groups of columns";

@@ -7,6 +7,8 @@
 //   sum    (row block, 16) doubles in the first cache, where slabs and limb planes meet: exact below 2^53
 //   y      one rounding to float32, then the scales (gemm_epilogue.h)
 //
+// Where all columns are one slab, and the weights one plane, a set may finish a tile from its registers (Set::kDirect).
+//
 // Everything here has internal linkage on purpose: each instruction set compiles its own copy with its own
 // flags, and the linker must never put one set's copy in place of another's. For the same reason these files
 // call no function template of the standard library.
@@ -33,6 +35,10 @@ struct TileArgs {
   std::int64_t quads;
   double unit;  // what one in this limb plane of w stands for: 1 or 128
   double* sum;  // (rows, 16): added to
+  // kDirect: where the tile's outputs go, of which row `row` is the first; nullptr: to sum
+  const typename Set::PanelOut* out;
+  const std::int32_t* start;  // (rows, L): what its sums start from
+  std::int64_t row;
 };
 
 // R rows of L limb planes times one slab of one limb plane of weights. V vectors hold one quad of a panel.
@@ -89,10 +95,24 @@ void register_tile(const TileArgs<Set>& t) {
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) acc[0][r][l][v] = Set::add(acc[0][r][l][v], acc[s][r][l][v]);
       }
+    }
+    if constexpr (Set::kDirect) {
+      if (t.out != nullptr) {
+        Set::finish(acc[0][r], t.start + r * L, t.row + r, *t.out);
+        continue;
+      }
+    }
+#pragma GCC unroll 2
+    for (int l = 0; l < L; ++l) {
       Set::add_to_sum(acc[0][r][l], l + 1 < L ? 128 * t.unit : t.unit, t.sum + r * kPanelRows);
     }
   }
 }
+
+// Of sets that always go by way of the sums.
+struct NoPanelOut {
+  NoPanelOut(const GemmOut&, std::int64_t) {}
+};
 
 // The tiles of L limb planes by their number of rows, 1 .. Set::kRows.
 template <class Set, int L>
@@ -116,16 +136,24 @@ requires(kRowBlock % Set::kRows == 0) void gemm_blocked(const GemmRows& x, const
   alignas(64) typename Set::Weight scratch[Set::kScratchWeights];
   alignas(64) double sum[kRowBlock * kPanelRows];
   double start[kRowBlock];
+  std::int32_t limb_start[kRowBlock * L];
   const int planes = Set::planes(w.kind);
   const std::int64_t slab_columns = Set::slab_columns(w.kind);
+  const bool direct = Set::kDirect && planes == 1 && x.k <= slab_columns;
   const std::int64_t block = even_block(x.rows, kRowBlock, Set::kRows);
 
   for (std::int64_t m0 = 0; m0 < x.rows; m0 += block) {
     const std::int64_t rows = x.rows - m0 < block ? x.rows - m0 : block;
-    for (std::int64_t m = 0; m < rows; ++m) start[m] = Set::start(x, m0 + m, planes);
+    for (std::int64_t m = 0; m < rows; ++m) {
+      if constexpr (Set::kDirect) {
+        if (direct) Set::limb_starts(x, m0 + m, limb_start + m * L);
+      }
+      if (!direct) start[m] = Set::start(x, m0 + m, planes);
+    }
 
     for (std::int64_t p = 0; p * kPanelRows < out.n; ++p) {
-      for (std::int64_t i = 0; i < rows * kPanelRows; ++i) sum[i] = start[i / kPanelRows];
+      const typename Set::PanelOut panel_out(out, p);
+      for (std::int64_t i = 0; i < rows * kPanelRows && !direct; ++i) sum[i] = start[i / kPanelRows];
       for (std::int64_t k0 = 0; k0 < x.k; k0 += slab_columns) {
         const std::int64_t columns = x.k - k0 < slab_columns ? x.k - k0 : slab_columns;
         for (int plane = 0; plane < planes; ++plane) {
@@ -135,15 +163,20 @@ requires(kRowBlock % Set::kRows == 0) void gemm_blocked(const GemmRows& x, const
                           Set::slab(w.kind, w.data + p * w.panel_bytes, x.k, plane, k0, columns, scratch),
                           columns / kQuad,
                           plane + 1 < planes ? 128.0 : 1.0,
-                          sum};
+                          sum,
+                          direct ? &panel_out : nullptr,
+                          limb_start,
+                          m0};
           for (std::int64_t m = 0; m < rows; m += Set::kRows) {
             kTiles.of_rows[rows - m < Set::kRows ? rows - m : Set::kRows](t);
             t.x += Set::kRows * x.stride;
             t.sum += Set::kRows * kPanelRows;
+            t.start += Set::kRows * L;
+            t.row += Set::kRows;
           }
         }
       }
-      for (std::int64_t m = 0; m < rows; ++m) finish_row(sum + m * kPanelRows, m0 + m, p, out);
+      for (std::int64_t m = 0; m < rows && !direct; ++m) finish_row(sum + m * kPanelRows, m0 + m, p, out);
     }
   }
 }

@@ -87,6 +87,8 @@ struct Plain {
   using Weight = std::int16_t;
   using WeightVector = __m256i;
   using Vector = Int32x8;
+  using PanelOut = NoPanelOut;
+  static constexpr bool kDirect = false;
   static constexpr int kVectors = 4, kRows = 3, kChains = 8, kUnroll = 1;
   static constexpr std::int64_t kScratchWeights = kSlabColumns * kPanelRows;
 

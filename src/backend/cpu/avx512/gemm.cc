@@ -9,6 +9,7 @@
 // length of a slab. vpdpbusd does not saturate (vpdpbusds would).
 #include <immintrin.h>
 
+#include "backend/cpu/avx512/finish.h"
 #include "backend/cpu/avx512/unpack_i4.h"
 #include "backend/cpu/gemm_blocked.h"
 
@@ -34,6 +35,8 @@ struct Vnni {
   using WeightVector = __m512i;
   // Not __m512i: the compiler then keeps each in its register.
   using Vector = int __attribute__((vector_size(64)));
+  using PanelOut = cpu::PanelOut;
+  static constexpr bool kDirect = true;
   static constexpr int kVectors = 1, kRows = 12, kChains = 8, kUnroll = 4;
   static constexpr std::int64_t kScratchWeights = kI4SlabColumns * kPanelRows;
 
@@ -41,6 +44,12 @@ struct Vnni {
   static int planes(WeightKind kind) { return limbs_of(kind); }
   static std::int64_t slab_columns(WeightKind kind) {
     return kind == WeightKind::i4 ? kI4SlabColumns : 65536;
+  }
+
+  // -128 * sum of each limb of x.   REQUIRES: one slab of columns
+  static void limb_starts(const GemmRows& x, std::int64_t m, std::int32_t* start) {
+    const std::int8_t* row = x.planes + m * x.stride;
+    for (int l = 0; l < x.limbs; ++l) start[l] = -128 * sum_of(row + l * x.low_offset, x.k);
   }
 
   // -128 * sum of x for each limb plane of the weights
@@ -77,6 +86,17 @@ struct Vnni {
     for (int h = 0; h < 2; ++h) {
       const __m512d scaled = _mm512_mul_pd(_mm512_cvtepi32_pd(halves[h]), _mm512_set1_pd(unit));
       _mm512_store_pd(sum + 8 * h, _mm512_add_pd(_mm512_load_pd(sum + 8 * h), scaled));
+    }
+  }
+
+  template <int L>
+  static void finish(const Vector (&acc)[L][1], const std::int32_t* start, std::int64_t row,
+                     const PanelOut& out) {
+    const __m512i last = _mm512_add_epi32(__m512i(acc[L - 1][0]), _mm512_set1_epi32(start[L - 1]));
+    if constexpr (L == 1) {
+      out.put(row, _mm512_cvtepi32_ps(last));
+    } else {
+      out.put(row, join_two(_mm512_add_epi32(__m512i(acc[0][0]), _mm512_set1_epi32(start[0])), last));
     }
   }
 

@@ -41,6 +41,8 @@ struct NeonDot {
   using Weight = std::int8_t;
   using WeightVector = int8x16_t;
   using Vector = int32x4_t;
+  using PanelOut = NoPanelOut;
+  static constexpr bool kDirect = false;
   static constexpr int kVectors = 4, kRows = 3, kChains = 8, kUnroll = 1;
   static constexpr std::int64_t kScratchWeights = kI4SlabColumns * kPanelRows;
 
