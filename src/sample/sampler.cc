@@ -1,13 +1,18 @@
 #include "sample/sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <set>
 
+#include "base/row_scan.h"
+
 namespace verbatim {
 
 namespace {
+
+constexpr std::size_t kBlock = 1024;  // tokens whose weight is summed before it is looked at
 
 // The lowest key of the shortest beginning of the ranking whose weight reaches `wanted`, one candidate at least.
 // Candidates are reordered. Each round halves the range in which the cut lies, so the work is linear.
@@ -31,10 +36,10 @@ RankKey find_cut(std::vector<Candidate>& candidates, std::uint64_t wanted) {
   return begin->key;
 }
 
-// The first value that is not finite, or nullptr.
-const float* find_non_finite(const std::vector<float>& values) {
-  auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-  return bad == values.end() ? nullptr : &*bad;
+// The first value that is not finite.   REQUIRES: there is one
+std::size_t non_finite_of(std::span<const float> values) {
+  return static_cast<std::size_t>(std::ranges::find_if(values, [](float v) { return !std::isfinite(v); }) -
+                                  values.begin());
 }
 
 }  // namespace
@@ -65,15 +70,18 @@ Status check_sampling(const SamplingParams& params, std::int64_t vocab) {
 Result<std::int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,
                                      const TokenCounts& counts, DrawPlace place, AllowedTokens allowed) {
   CHECK(!logits.empty(), "a row of logits is empty");
-  values_.assign(logits.begin(), logits.end());
-  const float* bad = find_non_finite(values_);
-  if (bad == nullptr) {
+  v_ = logits;
+  bool finite = all_finite(v_);
+  if (finite && (!params.logit_bias.empty() || params.uses_history())) {
+    values_.assign(logits.begin(), logits.end());
     spec::adjust_logits(params, counts, values_.data());
-    bad = find_non_finite(values_);
+    v_ = values_;
+    finite = all_finite(v_);
   }
-  if (bad != nullptr)
-    return fail("the logit of token {} at position {} is not finite ({})", bad - values_.data(),
-                place.position, *bad);
+  if (!finite) {
+    const std::size_t token = non_finite_of(v_);
+    return fail("the logit of token {} at position {} is not finite ({})", token, place.position, v_[token]);
+  }
 
   if (allowed.empty()) return choose(params, place);
   leave_only(allowed);
@@ -84,62 +92,106 @@ Result<std::int32_t> Sampler::sample(std::span<const float> logits, const Sampli
 // it.
 void Sampler::leave_only(AllowedTokens allowed) {
   tokens_.clear();
+  values_.resize(v_.size());  // whose places are written after they are read, where they are v_
   for (std::size_t word = 0; word < allowed.size(); ++word) {
     for (std::uint64_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
       const std::size_t token = 64 * word + static_cast<std::size_t>(std::countr_zero(bits));
-      if (token >= values_.size()) break;
-      values_[tokens_.size()] = values_[token];
+      if (token >= v_.size()) break;
+      values_[tokens_.size()] = v_[token];
       tokens_.push_back(static_cast<std::int32_t>(token));
     }
   }
   CHECK(!tokens_.empty(), "no token of the vocabulary is allowed");
-  values_.resize(tokens_.size());
+  v_ = std::span(values_).first(tokens_.size());
 }
 
-// Of values_, by its place there.
+// Of v_, by its place there.
 std::int32_t Sampler::choose(const SamplingParams& params, DrawPlace place) {
-  // The first of the largest: ties to the lower id.
-  auto best = std::max_element(values_.begin(), values_.end());
-  if (params.temperature == 0) return static_cast<std::int32_t>(best - values_.begin());
+  const float best = largest(v_);
+  if (params.temperature == 0)
+    return static_cast<std::int32_t>(first_equal(v_, best));  // ties to the lower id
 
-  weigh(*best, params);
-  if (params.top_p < 1) {  // F3
-    scratch_.assign(candidates_.begin(), candidates_.end());
-    RankKey cut = find_cut(scratch_, spec::nucleus_weight(total_weight(), params.top_p));
-    std::erase_if(candidates_, [cut](const Candidate& c) { return c.key < cut; });
-  }
-  return draw(params, place);
+  e_.resize(v_.size());
+  exp_(v_, best, params.temperature, e_.data());  // R5, R6
+  Filter filter;
+  filter.least = params.min_p;  // F2
+  const auto end_with = [&](std::int32_t token) {
+    filter.end_with(v_[static_cast<std::size_t>(token)], token);
+  };
+  if (params.top_k > 0)
+    end_with(token_of(best_keys(v_, static_cast<std::size_t>(params.top_k)).back()));  // F1
+  if (params.top_p < 1) end_with(last_of_nucleus(filter, best, params));               // F3
+  return draw(filter, spec::draw_below(weigh(filter), params.seed, place));
 }
 
-// F1, R5 .. R7, F2. A weight of 0 changes no sum and is never drawn, so its token is no candidate.
-void Sampler::weigh(float best, const SamplingParams& params) {
-  RankKey cut = params.top_k > 0 ? best_keys(values_, static_cast<std::size_t>(params.top_k)).back() : 0;
-  e_.resize(values_.size());
-  exp_(values_, best, params.temperature, e_.data());
-  candidates_.clear();
-  for (std::size_t i = 0; i < values_.size(); ++i) {
-    std::uint64_t weight = spec::weight_of(e_[i]);
-    if (weight == 0 || e_[i] < params.min_p) continue;
-    RankKey key = rank_key(values_[i], static_cast<std::int32_t>(i));
-    if (key >= cut) candidates_.push_back({key, weight});
+// The last token, in the ranking, that F3 keeps of what is left. Tokens are dealt to buckets by how far they lie below the
+// best one, so that every token of a bucket ranks before those of the next, and only one bucket has to be ranked.
+std::int32_t Sampler::last_of_nucleus(Filter left, float best, const SamplingParams& params) {
+  constexpr int kBuckets = 512;
+  constexpr float kLeast = 28;  // exp(-28) weighs nothing: 2^-40 is exp(-27.7)
+  const float scale = std::min(kBuckets / kLeast / params.temperature, 1e30f);
+  const auto place_of = [&](std::size_t i) { return std::min((best - v_[i]) * scale, kBuckets - 1.0f); };
+
+  std::array<std::uint64_t, kBuckets> bucket = {};
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < v_.size(); ++i) {
+    const std::uint64_t weight = weight_of<false>(i, left);
+    if (weight == 0) continue;
+    bucket[static_cast<std::size_t>(static_cast<int>(place_of(i)))] += weight;
+    total += weight;
   }
+
+  std::uint64_t wanted = spec::nucleus_weight(total, params.top_p);
+  int last = 0;
+  while (bucket[static_cast<std::size_t>(last)] < wanted) wanted -= bucket[static_cast<std::size_t>(last++)];
+  candidates_.clear();
+  const auto from = static_cast<float>(last), to = static_cast<float>(last + 1);
+  for (std::size_t i = 0; i < v_.size(); ++i) {
+    const float at = place_of(i);
+    if (!((at >= from) & (at < to))) continue;
+    if (const std::uint64_t weight = weight_of<false>(i, left); weight != 0)
+      candidates_.push_back({rank_key(v_[i], static_cast<std::int32_t>(i)), weight});
+  }
+  return token_of(find_cut(candidates_, wanted));
+}
+
+// R7, of a token that the filter keeps; else 0.
+template <bool kAll>
+std::uint64_t Sampler::weight_of(std::size_t i, Filter filter) const {
+  // Without the detour that a conversion to an unsigned integer takes.
+  const auto weight = static_cast<std::uint64_t>(static_cast<std::int64_t>(e_[i] * spec::kWeightUnit));
+  if constexpr (kAll) return weight;
+  return filter.keeps(v_[i], static_cast<std::int32_t>(i), e_[i]) ? weight : 0;
+}
+
+// The weight of all that the filter keeps, and of each block of it.
+std::uint64_t Sampler::weigh(Filter filter) {
+  blocks_.clear();
+  std::uint64_t total = 0;
+  const auto sum = [&]<bool kAll>(std::bool_constant<kAll>) {
+    for (std::size_t begin = 0; begin < v_.size(); begin += kBlock) {
+      std::uint64_t weight = 0;
+      for (std::size_t i = begin; i < std::min(begin + kBlock, v_.size()); ++i)
+        weight += weight_of<kAll>(i, filter);
+      blocks_.push_back(weight);
+      total += weight;
+    }
+  };
+  filter.keeps_all() ? sum(std::true_type{}) : sum(std::false_type{});
+  return total;
+}
+
+// The first token at which the running sum of weights exceeds x.   REQUIRES: x < what weigh(filter) gave
+std::int32_t Sampler::draw(Filter filter, std::uint64_t x) const {
+  std::size_t block = 0;
+  while (blocks_[block] <= x) x -= blocks_[block++];
+  std::size_t i = block * kBlock;
+  for (std::uint64_t weight; (weight = weight_of<false>(i, filter)) <= x; ++i) x -= weight;
+  return static_cast<std::int32_t>(i);
 }
 
 void Sampler::exp_of_logits(std::span<const float> v, float best, float temperature, float* e) {
   for (std::size_t i = 0; i < v.size(); ++i) e[i] = spec::exp(spec::relative_logit(v[i], best, temperature));
-}
-
-std::uint64_t Sampler::total_weight() const {
-  std::uint64_t sum = 0;
-  for (const Candidate& c : candidates_) sum += c.weight;
-  return sum;
-}
-
-std::int32_t Sampler::draw(const SamplingParams& params, DrawPlace place) const {
-  std::uint64_t x = spec::draw_below(total_weight(), params.seed, place), running = 0;
-  auto it = candidates_.begin();
-  while ((running += it->weight) <= x) ++it;
-  return token_of(it->key);
 }
 
 }  // namespace verbatim
