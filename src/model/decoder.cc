@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <span>
 
+#include "base/row_scan.h"
 #include "load/architecture.h"
 
 namespace verbatim {
@@ -246,15 +248,9 @@ void Decoder::compute_logits(const StepBatch& batch, float* logits) {
   backend_->linear(w.normed, {&job, 1});
 
   for (std::int64_t i = 0; i < rows; ++i) {
-    const float* z = logits + i * config_.vocab_size;
-    std::uint32_t largest = 0;  // of the bit patterns of |z|: infinity and NaN are above every finite number
-    for (std::int64_t j = 0; j < config_.vocab_size; ++j) {
-      std::uint32_t bits;
-      std::memcpy(&bits, z + j, sizeof bits);
-      largest = std::max(largest, bits & 0x7fffffffu);
-    }
-    Faults at_row{w.faults.data(), faults(Place::logits).site};
-    if (largest >= 0x7f800000u) at_row.set(i);
+    const std::span<const float> z(logits + i * config_.vocab_size,
+                                   static_cast<std::size_t>(config_.vocab_size));
+    if (!all_finite(z)) Faults{w.faults.data(), faults(Place::logits).site}.set(i);
     work_.faults[static_cast<std::size_t>(batch.logits_rows[static_cast<std::size_t>(i)])] =
         w.faults[static_cast<std::size_t>(i)];
   }
