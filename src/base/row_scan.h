@@ -9,7 +9,7 @@
 namespace verbatim {
 
 // Values of a block: of a constant, even number, which even a careful compiler takes several at a time.
-inline constexpr std::size_t kScanBlock = 256;
+inline constexpr std::size_t kScanBlock = 128;
 
 // Whether body(value), of 0 or 1, is 1 for any value of the block at i.
 template <class Body>

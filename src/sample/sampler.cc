@@ -1,7 +1,6 @@
 #include "sample/sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <set>
@@ -13,6 +12,18 @@ namespace verbatim {
 namespace {
 
 constexpr std::size_t kBlock = 1024;  // tokens whose weight is summed before it is looked at
+
+// R7, without the detour of a conversion to an unsigned integer.
+inline std::uint64_t weight_of(float e) {
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(e * spec::kWeightUnit));
+}
+
+template <class Candidate>
+std::uint64_t weight_of(const std::vector<Candidate>& candidates) {
+  std::uint64_t sum = 0;
+  for (const Candidate& c : candidates) sum += c.weight;
+  return sum;
+}
 
 // The lowest key of the shortest beginning of the ranking whose weight reaches `wanted`, one candidate at least.
 // Candidates are reordered. Each round halves the range in which the cut lies, so the work is linear.
@@ -113,81 +124,79 @@ std::int32_t Sampler::choose(const SamplingParams& params, DrawPlace place) {
 
   e_.resize(v_.size());
   exp_(v_, best, params.temperature, e_.data());  // R5, R6
-  Filter filter;
-  filter.least = params.min_p;  // F2
-  const auto end_with = [&](std::int32_t token) {
-    filter.end_with(v_[static_cast<std::size_t>(token)], token);
-  };
-  if (params.top_k > 0)
-    end_with(token_of(best_keys(v_, static_cast<std::size_t>(params.top_k)).back()));  // F1
-  if (params.top_p < 1) end_with(last_of_nucleus(filter, best, params));               // F3
-  return draw(filter, spec::draw_below(weigh(filter), params.seed, place));
+  const auto below = [&](std::uint64_t sum) { return spec::draw_below(sum, params.seed, place); };
+  if (params.top_k == 0 && params.top_p == 1) return draw_of_all(params.min_p, below(weigh(params.min_p)));
+
+  rank(best, params);
+  std::uint64_t x = below(weight_of(candidates_));
+  auto it = candidates_.begin();
+  while (it->weight <= x) x -= it++->weight;
+  return token_of(it->key);
 }
 
-// The last token, in the ranking, that F3 keeps of what is left. Tokens are dealt to buckets by how far they lie below the
-// best one, so that every token of a bucket ranks before those of the next, and only one bucket has to be ranked.
-std::int32_t Sampler::last_of_nucleus(Filter left, float best, const SamplingParams& params) {
-  constexpr int kBuckets = 512;
-  constexpr float kLeast = 28;  // exp(-28) weighs nothing: 2^-40 is exp(-27.7)
-  const float scale = std::min(kBuckets / kLeast / params.temperature, 1e30f);
-  const auto place_of = [&](std::size_t i) { return std::min((best - v_[i]) * scale, kBuckets - 1.0f); };
-
-  std::array<std::uint64_t, kBuckets> bucket = {};
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < v_.size(); ++i) {
-    const std::uint64_t weight = weight_of<false>(i, left);
-    if (weight == 0) continue;
-    bucket[static_cast<std::size_t>(static_cast<int>(place_of(i)))] += weight;
-    total += weight;
+// F1 to F3: candidates_ is what they leave.
+void Sampler::rank(float best, const SamplingParams& params) {
+  std::uint64_t wanted = 0;
+  if (params.top_k > 0) {  // F1, F2
+    const RankKey cut = best_keys(v_, static_cast<std::size_t>(params.top_k)).back();
+    wanted = spec::nucleus_weight(collect(v_[static_cast<std::size_t>(token_of(cut))], cut, params.min_p),
+                                  params.top_p);
+  } else {
+    // The best tokens weigh enough, most often: how far below the best one the cut lies is tried in doubling steps.
+    wanted = spec::nucleus_weight(weigh(params.min_p), params.top_p);
+    for (float depth = 4; collect(best - depth * params.temperature, 0, params.min_p) < wanted; depth *= 2) {
+    }
   }
+  if (params.top_p == 1) return;
+  scratch_.assign(candidates_.begin(), candidates_.end());  // F3
+  const RankKey cut = find_cut(scratch_, wanted);
+  std::erase_if(candidates_, [cut](const Candidate& c) { return c.key < cut; });
+}
 
-  std::uint64_t wanted = spec::nucleus_weight(total, params.top_p);
-  int last = 0;
-  while (bucket[static_cast<std::size_t>(last)] < wanted) wanted -= bucket[static_cast<std::size_t>(last++)];
+// Makes candidates_ of the tokens with v >= from, a key of `cut` or more and e >= least. Gives what they weigh. A weight of 0
+// changes no sum and is never drawn, so its token is no candidate.
+std::uint64_t Sampler::collect(float from, RankKey cut, float least) {
   candidates_.clear();
-  const auto from = static_cast<float>(last), to = static_cast<float>(last + 1);
-  for (std::size_t i = 0; i < v_.size(); ++i) {
-    const float at = place_of(i);
-    if (!((at >= from) & (at < to))) continue;
-    if (const std::uint64_t weight = weight_of<false>(i, left); weight != 0)
-      candidates_.push_back({rank_key(v_[i], static_cast<std::int32_t>(i)), weight});
+  std::uint64_t sum = 0;
+  const auto any = [from](float v) { return v >= from ? 1u : 0u; };
+  for (std::size_t begin = 0; begin < v_.size(); begin += kScanBlock) {
+    const std::size_t end = std::min(begin + kScanBlock, v_.size());
+    if (end - begin == kScanBlock && !any_of_block(v_, begin, any)) continue;
+    for (std::size_t i = begin; i < end; ++i) {
+      if (v_[i] < from || e_[i] < least) continue;
+      const std::uint64_t weight = weight_of(e_[i]);
+      const RankKey key = rank_key(v_[i], static_cast<std::int32_t>(i));
+      if (weight == 0 || key < cut) continue;
+      candidates_.push_back({key, weight});
+      sum += weight;
+    }
   }
-  return token_of(find_cut(candidates_, wanted));
+  return sum;
 }
 
-// R7, of a token that the filter keeps; else 0.
-template <bool kAll>
-std::uint64_t Sampler::weight_of(std::size_t i, Filter filter) const {
-  // Without the detour that a conversion to an unsigned integer takes.
-  const auto weight = static_cast<std::uint64_t>(static_cast<std::int64_t>(e_[i] * spec::kWeightUnit));
-  if constexpr (kAll) return weight;
-  return filter.keeps(v_[i], static_cast<std::int32_t>(i), e_[i]) ? weight : 0;
-}
-
-// The weight of all that the filter keeps, and of each block of it.
-std::uint64_t Sampler::weigh(Filter filter) {
+// The weight of all tokens with e >= least, and of each block of it.
+std::uint64_t Sampler::weigh(float least) {
   blocks_.clear();
   std::uint64_t total = 0;
-  const auto sum = [&]<bool kAll>(std::bool_constant<kAll>) {
-    for (std::size_t begin = 0; begin < v_.size(); begin += kBlock) {
-      std::uint64_t weight = 0;
-      for (std::size_t i = begin; i < std::min(begin + kBlock, v_.size()); ++i)
-        weight += weight_of<kAll>(i, filter);
-      blocks_.push_back(weight);
-      total += weight;
-    }
-  };
-  filter.keeps_all() ? sum(std::true_type{}) : sum(std::false_type{});
+  for (std::size_t begin = 0; begin < v_.size(); begin += kBlock) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = begin; i < std::min(begin + kBlock, v_.size()); ++i)
+      sum += e_[i] < least ? 0 : weight_of(e_[i]);
+    blocks_.push_back(sum);
+    total += sum;
+  }
   return total;
 }
 
-// The first token at which the running sum of weights exceeds x.   REQUIRES: x < what weigh(filter) gave
-std::int32_t Sampler::draw(Filter filter, std::uint64_t x) const {
+// The first token at which the running sum of weights exceeds x.   REQUIRES: x < what weigh(least) gave
+std::int32_t Sampler::draw_of_all(float least, std::uint64_t x) const {
   std::size_t block = 0;
   while (blocks_[block] <= x) x -= blocks_[block++];
-  std::size_t i = block * kBlock;
-  for (std::uint64_t weight; (weight = weight_of<false>(i, filter)) <= x; ++i) x -= weight;
-  return static_cast<std::int32_t>(i);
+  for (std::size_t i = block * kBlock;; ++i) {
+    const std::uint64_t weight = e_[i] < least ? 0 : weight_of(e_[i]);
+    if (weight > x) return static_cast<std::int32_t>(i);
+    x -= weight;
+  }
 }
 
 void Sampler::exp_of_logits(std::span<const float> v, float best, float temperature, float* e) {

@@ -4,10 +4,8 @@
 // memory: the same call gives the same token whatever was sampled before. Not thread safe.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <span>
 #include <vector>
 
@@ -44,27 +42,13 @@ class Sampler {
     RankKey key;
     std::uint64_t weight;
   };
-  // What F1 and F2, then F3, leave: tokens with e of `least` or more that do not rank behind the last one.
-  struct Filter {
-    float least = 0;
-    float last_value = -std::numeric_limits<float>::infinity();
-    std::int32_t last_token = 0;
-
-    bool keeps_all() const { return least == 0 && std::isinf(last_value); }
-    bool keeps(float value, std::int32_t token, float e) const {
-      if (value < last_value || e < least) return false;
-      return value > last_value || token <= last_token;
-    }
-    void end_with(float value, std::int32_t token) { last_value = value, last_token = token; }
-  };
 
   void leave_only(AllowedTokens allowed);
   std::int32_t choose(const SamplingParams& params, DrawPlace place);
-  std::int32_t last_of_nucleus(Filter left, float best, const SamplingParams& params);
-  std::uint64_t weigh(Filter filter);
-  std::int32_t draw(Filter filter, std::uint64_t x) const;
-  template <bool kAll>
-  std::uint64_t weight_of(std::size_t i, Filter filter) const;
+  void rank(float best, const SamplingParams& params);
+  std::uint64_t collect(float from, RankKey cut, float least);
+  std::uint64_t weigh(float least);
+  std::int32_t draw_of_all(float least, std::uint64_t x) const;
 
   // As the page has it.
   static void exp_of_logits(std::span<const float> v, float best, float temperature, float* e);
@@ -76,7 +60,8 @@ class Sampler {
   std::vector<std::int32_t> tokens_;   // the allowed tokens, where not all are
   std::vector<float> e_;               // of v_
   std::vector<std::uint64_t> blocks_;  // weight of each run of tokens
-  std::vector<Candidate> candidates_;  // scratch
+  std::vector<Candidate> candidates_;  // by increasing place in v_, each of weight > 0
+  std::vector<Candidate> scratch_;
 };
 
 }  // namespace verbatim
