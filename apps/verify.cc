@@ -51,6 +51,8 @@ nlohmann::ordered_json json_of(const SavedReceipt& saved, const Verdict& verdict
   out["sentence"] = verdict.sentence;
   out["prompt_tokens"] = verdict.prompt_tokens;
   out["tokens"] = verdict.tokens;
+  out["text"] = nullptr;
+  if (verdict.outcome == Verdict::Outcome::valid) out["text"] = verdict.text;
   return out;
 }
 
@@ -63,7 +65,7 @@ std::vector<SavedReceipt> read_files(const std::vector<std::string>& files) {
     if (found) {
       std::ranges::move(*found, std::back_inserter(all));
     } else {
-      all.push_back({file, found.error(), {}, false, {}, {}});
+      all.push_back({file, found.error()});
     }
   }
   return all;

@@ -73,7 +73,7 @@ void bm_generate(benchmark::State& state) {
 }
 
 void bm_verify(benchmark::State& state) {
-  const SavedReceipt saved{"", generate(request_of(state.range(0), state.range(1))), {}, false, {}, {}};
+  const SavedReceipt saved{"", generate(request_of(state.range(0), state.range(1)))};
   for (auto _ : state) {
     auto verdicts = verify_receipts(model(), std::span(&saved, 1), {});
     CHECK(verdicts.front().outcome == Verdict::Outcome::valid, "{}", verdicts.front().sentence);

@@ -1,6 +1,7 @@
 #include "receipt/verify.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -199,12 +200,18 @@ class Verification {
     if (auto difference = replay.outcome())
       return {Outcome::invalid, difference->what, difference->position, difference->sentence, 0, 0};
     if (auto wrong = judge_signature(receipt)) return *wrong;
-    if (auto wrong = judge_response(saved, replay.text())) return *wrong;
     Verdict valid;
+    valid.text = replace_ill_formed(replay.text());
+    if (auto wrong = judge_response(saved.shown, receipt, valid.text)) return *wrong;
     valid.sentence = !receipt.signature ? "not signed"
                      : options_.public_key
                          ? "signed by the key given"
                          : "signed by key " + receipt.signature->public_key + ", which nobody vouched for";
+    if (saved.shown.tool_calls) {
+      valid.sentence += "; the tool calls beside it were not compared";
+    } else if (!saved.shown.text.empty()) {
+      valid.sentence += "; the text beside it is the answer's";
+    }
     return valid;
   }
 
@@ -222,24 +229,37 @@ class Verification {
     return std::nullopt;
   }
 
-  static std::optional<Verdict> judge_response(const SavedReceipt& saved, const std::string& answer) {
-    const Receipt& receipt = *saved.receipt;
-    auto invalid = [](std::string what, std::string sentence) {
-      return verdict_of(Outcome::invalid, "response." + what, std::move(sentence));
+  // answer: its text
+  std::optional<Verdict> judge_response(const ShownAnswer& shown, const Receipt& receipt,
+                                        const std::string& answer) const {
+    auto invalid = [](const std::string& what, std::string_view sentence) {
+      return verdict_of(Outcome::invalid, "response." + what,
+                        fmt::format("the receipt is right, but {}", sentence));
     };
-    const std::string text = replace_ill_formed(answer);
-    if (saved.shown_text && *saved.shown_text != text &&
-        !(saved.text_may_have_more_before && saved.shown_text->ends_with(text)))
-      return invalid("text",
-                     "the receipt is right, but the text of the response beside it is not the answer's");
+    if (!shown.unreadable.empty())
+      return invalid(shown.unreadable,
+                     fmt::format("{} beside it is not of the API's form", shown.unreadable));
+    if (!shown.tool_calls && !shown.text.empty() && !is_text_of(shown.text, answer, receipt.request.prompt))
+      return invalid("text", "the text of the response beside it is not the answer's, or not all of it");
     const std::string reason = receipt.reason == FinishReason::stop ? "stop" : "length";
-    if (saved.shown_reason && *saved.shown_reason != reason &&
-        !(reason == "stop" && *saved.shown_reason == "tool_calls"))
-      return invalid("finish_reason",
-                     "the receipt is right, but the response beside it has another finish_reason");
-    if (saved.shown_tokens && *saved.shown_tokens != receipt.tokens)
-      return invalid("token_ids", "the receipt is right, but the response beside it has other token_ids");
+    if (shown.reason && *shown.reason != reason && !(reason == "stop" && *shown.reason == "tool_calls"))
+      return invalid("finish_reason", "the response beside it has another finish_reason");
+    if (shown.tokens && *shown.tokens != receipt.tokens)
+      return invalid("token_ids", "the response beside it has other token_ids");
     return std::nullopt;
+  }
+
+  // The answer's, or with echo the prompt's and the answer's.
+  bool is_text_of(const std::string& shown, const std::string& answer,
+                  const std::vector<std::int32_t>& prompt) const {
+    if (!shown.ends_with(answer)) return false;
+    const std::string before = shown.substr(0, shown.size() - answer.size());
+    const Tokenizer& tokenizer = *loaded_.tokenizer;
+    if (before.empty() || before == tokenizer.decode(prompt)) return true;
+    return std::ranges::any_of(std::array{true, false}, [&](bool add_special) {
+      auto tokens = tokenizer.encode(before, {add_special, true});
+      return tokens && *tokens == prompt;
+    });
   }
 
   LoadedModel& loaded_;

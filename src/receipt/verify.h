@@ -28,6 +28,7 @@ struct Verdict {
   std::string sentence;                  // what differs, or what there is to say
 
   std::int64_t prompt_tokens = 0, tokens = 0;
+  std::string text = {};  // valid: of the answer, computed here; ill-formed parts as U+FFFD
 };
 
 struct VerifyOptions {

@@ -124,7 +124,7 @@ inline std::unique_ptr<ReceiptSink> answer_alone(LoadedModel& loaded, const Gene
   return sink;
 }
 
-inline SavedReceipt saved(Receipt receipt) { return {"receipt", std::move(receipt), {}, false, {}, {}}; }
+inline SavedReceipt saved(Receipt receipt) { return {"receipt", std::move(receipt)}; }
 
 inline Verdict verify_one(LoadedModel& loaded, const SavedReceipt& receipt,
                           const VerifyOptions& options = {}) {
