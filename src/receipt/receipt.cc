@@ -126,6 +126,12 @@ Complaint read(const Json& json, std::string& out) {
   out = json.get<std::string>();
   return nullptr;
 }
+// A schema, or a stop string: neither is empty, so null is the one way to say that there is none.
+Complaint read(const Json& json, Text& out) {
+  if (json.is_null()) return nullptr;
+  if (Complaint complaint = read(json, out.emplace())) return complaint;
+  return out->empty() ? "must be null, or a string that is not empty" : nullptr;
+}
 Complaint read(const Json& json, std::uint64_t& out) {
   constexpr Complaint kWanted = "must be a string with an integer of 64 bits, in decimal";
   if (!json.is_string()) return kWanted;

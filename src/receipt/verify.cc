@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "backend/list.h"
 #include "base/utf8.h"
 #include "engine/engine.h"
 #include "load/json_file.h"
@@ -113,6 +114,10 @@ class Verification {
   std::optional<Verdict> prepare(std::size_t i) {
     if (!saved_[i].receipt)
       return verdict_of(Outcome::not_verified, "receipt", saved_[i].receipt.error().message);
+    if (!keeps_contract(*loaded_.backend))
+      return verdict_of(Outcome::not_verified, "backend",
+                        fmt::format("the backend {} promises no bits, so it cannot compute them again",
+                                    loaded_.backend->name()));
     const Receipt& receipt = *saved_[i].receipt;
     RequestChain chain = chain_request(receipt);
     if (chain.differing) return differing_request(receipt, *chain.differing);

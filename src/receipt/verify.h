@@ -22,7 +22,7 @@ struct Verdict {
   enum class Outcome : std::uint8_t { valid, invalid, not_verified };
   Outcome outcome = Outcome::valid;
   // invalid: the first thing that is wrong: "token", "digest", "finish", or a key such as "request.seed".
-  // not_verified: "receipt" (not readable), "fingerprint" (of another model), or a key.
+  // not_verified: "receipt" (not readable), "fingerprint" (of another model), "backend" (promises no bits).
   std::string what;
   std::optional<std::int64_t> position;  // of the token at fault in its sequence, prompt included
   std::string sentence;                  // what differs, or what there is to say

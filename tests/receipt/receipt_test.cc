@@ -98,6 +98,8 @@ TEST(Receipt, WhatIsWrongIsNamed) {
       {"request.stop is [\"\"], must be a list of strings that are not empty",
        [](Json& r) { r["request"]["stop"] = {""}; }},
       {"request.ignore_eos is 0, must be true or false", [](Json& r) { r["request"]["ignore_eos"] = 0; }},
+      {"answer.stop_string is \"\", must be null, or a string that is not empty",
+       [](Json& r) { r["answer"]["stop_string"] = ""; }},
       {"request.schema is {}, must be a string", [](Json& r) { r["request"]["schema"] = Json::object(); }},
       {"answer.finish_reason is \"error\", must be \"stop\" or \"length\"",
        [](Json& r) { r["answer"]["finish_reason"] = "error"; }},

@@ -151,6 +151,20 @@ TEST(Verify, AnotherModelVerifiesNothing) {
   EXPECT_EQ(verdict.what, "fingerprint");
 }
 
+// Whoever writes receipts may name the control group's fingerprint.
+TEST(Verify, ABackendThatPromisesNothingVerifiesNothing) {
+  auto backend = make_backend(control_group().name, 1);
+  if (!backend) GTEST_SKIP() << backend.error().message;
+  auto loaded = load_tiny_model(std::string(control_group().name), 1);
+  std::mt19937 random(6);
+  auto sink = answer_alone(tiny_model(), rich_request(random));
+  Receipt receipt = sink->receipts.at(0);
+  receipt.fingerprint = loaded->fingerprint;
+  const Verdict verdict = verify_one(*loaded, saved(forge(receipt, hidden_of(*sink))));
+  EXPECT_EQ(verdict.outcome, Outcome::not_verified);
+  EXPECT_EQ(verdict.what, "backend");
+}
+
 TEST(Verify, SignaturesAreOfTheKeyGiven) {
   std::mt19937 random(7);
   LoadedModel& loaded = tiny_model();
