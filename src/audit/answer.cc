@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "load/json_file.h"
+
 namespace verbatim::audit {
 namespace {
 
@@ -122,7 +124,7 @@ Result<bool> AnswerReader::put(const std::string& json) {
     }
     return !text.empty() || answer_.tokens.size() + ids_.size() > tokens;
   } catch (const Json::exception& error) {
-    return fail("not what the API promises: {}", error.what());
+    return fail("not what the API promises: {}", json_complaint(error));
   }
 }
 

@@ -1,11 +1,14 @@
 #include "audit/record.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+
+#include "load/json_file.h"
 
 namespace verbatim::audit {
 namespace {
@@ -44,7 +47,7 @@ auto read_line(std::string_view line, Read read) -> Result<decltype(read(Json())
   try {
     return read(Json::parse(line));
   } catch (const std::exception& error) {  // nlohmann's, or ours
-    return fail("{}", error.what());
+    return fail("{}", json_complaint(error));
   }
 }
 
@@ -158,6 +161,7 @@ Result<Results> parse_results(std::string_view text) {
 }
 
 Result<Results> read_results(const std::string& path) {
+  if (std::filesystem::is_directory(path)) return fail("{}: is a folder", path);
   std::ifstream in(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(in)), {});
   if (!in.is_open() || in.bad()) return fail("{}: cannot be read", path);

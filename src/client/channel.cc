@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "load/json_file.h"
+
 namespace verbatim::client {
 
 namespace net = boost::asio;
@@ -151,7 +153,8 @@ net::awaitable<Result<std::string>> find_model(Channel& channel, const Peer& pee
     if (!wanted.empty()) co_return wanted;
     co_return nlohmann::json::parse(body).at("data").at(0).at("id").get<std::string>();
   } catch (const nlohmann::json::exception& error) {
-    co_return fail("/v1/models names no model ({}): name one with --model", error.what());
+    co_return fail("/v1/models names no model ({}): name one with --served-model-name",
+                   json_complaint(error));
   } catch (const boost::system::system_error& error) {
     co_return fail("{}:{} cannot be asked: {}", peer.url().host, peer.url().port, channel.problem(error));
   }

@@ -13,6 +13,7 @@
 
 #include "client/channel.h"
 #include "client/sse_reader.h"
+#include "load/json_file.h"
 
 namespace verbatim::client {
 namespace {
@@ -86,7 +87,7 @@ class Load {
       } catch (const boost::system::system_error& error) {
         outcome.error = fmt::format("the connection failed: {}", channel.problem(error));
       } catch (const Json::exception& error) {
-        outcome.error = fmt::format("an event is not what the API promises: {}", error.what());
+        outcome.error = fmt::format("an event is not what the API promises: {}", json_complaint(error));
       }
       outcome.done = now();
       if (!outcome.error.empty()) channel.drop();

@@ -22,6 +22,13 @@ std::string shown(const Json& value) {
 
 }  // namespace
 
+// "[json.exception.parse_error.101] parse error at line 1, column 5: ..."
+std::string_view json_complaint(const std::exception& error) {
+  const std::string_view what = error.what();
+  const std::size_t end = what.find("] ");
+  return what.starts_with("[json.") && end != what.npos ? what.substr(end + 2) : what;
+}
+
 Result<Json> parse_json(std::string_view text, const std::string& where) {
   std::vector<std::set<std::string, std::less<>>> keys;  // of the objects that are open
   auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
@@ -36,7 +43,7 @@ Result<Json> parse_json(std::string_view text, const std::string& where) {
   try {
     return Json::parse(text.begin(), text.end(), watch);
   } catch (const std::exception& error) {
-    return fail("{}: {}", where, error.what());
+    return fail("{}: {}", where, json_complaint(error));
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -13,6 +14,9 @@
 namespace verbatim {
 
 using Json = nlohmann::json;
+
+// What an exception of the JSON library says, without the library's label.
+std::string_view json_complaint(const std::exception& error);
 
 // text -> a tree. Refused, naming `where`: syntax errors, nesting deeper than 64, a key that occurs twice
 // in an object.

@@ -7,17 +7,12 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "load/json_file.h"
 
 namespace verbatim::server {
 namespace {
 
 constexpr int kMostDepth = 64;
-
-// "[json.exception.parse_error.101] parse error at line 1, column 5: ..." without the library's label.
-std::string_view without_label(std::string_view what) {
-  std::size_t end = what.find("] ");
-  return what.starts_with('[') && end != what.npos ? what.substr(end + 2) : what;
-}
 
 std::string_view escape_of(char c) {
   switch (c) {
@@ -89,7 +84,7 @@ Result<OrderedJson> parse_body(std::string_view body) {
       return fail("the body is {}, not a JSON object such as {{\"model\": ...}}", shown(tree));
     return tree;
   } catch (const std::exception& error) {
-    return fail("the body is not valid JSON: {}", without_label(error.what()));
+    return fail("the body is not valid JSON: {}", json_complaint(error));
   }
 }
 
