@@ -109,7 +109,7 @@ Result<Results> begin(const Options& options) {
   if (std::filesystem::exists(options.out)) {
     auto results = audit::read_results(options.out);
     if (!results) return results;
-    Status same = audit::check_resumable(*results, options.server.url.text(), options.shape);
+    Status same = audit::check_resumable(*results, options.server, options.shape);
     if (!same) return fail("{} {}", options.out, same.error().message);
     return results;
   }
@@ -151,6 +151,10 @@ int audit_server(Options options) {
         stderr);
     std::fprintf(stderr, "results %s\n", options.out.c_str());
   }
+  if (count == plan->size())
+    std::fprintf(stderr,
+                 "verbatim: %s holds every answer already, so nobody is asked; --out names another file\n",
+                 options.out.c_str());
   bool show = !options.quiet && isatty(STDERR_FILENO) == 1;
   auto sink = [&](const Record& record) {
     if (show) show_progress(++count, plan->size(), record);
@@ -214,13 +218,13 @@ void add_audit(CLI::App& app, std::function<int()>& action) {
   flag(app, "-f,--prompt-file", options->prompt.file, "File that holds it; - is standard input");
   flag(app, "-n,--max-tokens", shape.max_tokens, "Of every answer, at most")->check(CLI::Range(1, 1 << 20));
   flag(app, "--max-requests", options->max_requests, "Bound on what is sent, with what is tried again")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   flag(app, "--endpoint", options->endpoint, "API to call; auto is chat where that answers")
       ->check(CLI::IsMember({"auto", "chat", "completions"}));
   flag(app, "--served-model-name", options->server.model,
        "Model to ask for; the default is the first that the server lists");
   flag(app, "--api-key-env", options->api_key_env, "Environment variable that holds the API key");
-  flag(app, "--timeout", options->timeout, "Seconds that one answer may take")->check(CLI::PositiveNumber);
+  flag(app, "--timeout", options->timeout, "Seconds that one answer may take")->check(CLI::Range(0.001, 1e6));
   flag(app, "--need-overlap", options->rules.need_overlap,
        "Answers that must have come at a time, or the verdict is: could not tell")
       ->check(CLI::PositiveNumber);

@@ -15,12 +15,14 @@ constexpr std::size_t kShownDifferences = 8;
 using Key = std::pair<client::Endpoint, Request>;
 struct Answers {
   std::array<std::vector<const Record*>, 2> of;  // A's, B's
+  std::array<bool, 2> asked{};
 };
 
 void collect(const Results& results, std::size_t side, std::map<Key, Answers>& requests) {
   for (const Record& record : results.records) {
-    if (record.good())
-      requests[{results.header.dialect.endpoint, record.request}].of[side].push_back(&record);
+    Answers& answers = requests[{results.header.dialect.endpoint, record.request}];
+    answers.asked[side] = true;
+    if (record.good()) answers.of[side].push_back(&record);
   }
 }
 
@@ -81,7 +83,9 @@ Comparison compare(const Results& a, const Results& b) {
   Comparison comparison;
   for (const auto& [key, answers] : requests) {
     if (answers.of[0].empty() || answers.of[1].empty()) {
-      ++(answers.of[0].empty() ? comparison.only_b : comparison.only_a);
+      ++(!answers.asked[0]   ? comparison.only_b
+         : !answers.asked[1] ? comparison.only_a
+                             : comparison.unanswered);
       continue;
     }
     ++comparison.common;
@@ -113,6 +117,12 @@ Judgement judge(const Comparison& comparison, const Rules& rules) {
             {fmt::format("{} of {} requests have one answer with different log-probabilities",
                          comparison.same_tokens, comparison.common)}};
   }
+  const std::int64_t asked = comparison.common + comparison.unanswered;
+  if (static_cast<double>(comparison.common) < kLeastGood * static_cast<double>(asked)) {
+    return {Verdict::unknown,
+            {fmt::format("only {} of {} requests that both were asked are answered in both",
+                         comparison.common, asked)}};
+  }
   return {Verdict::deterministic,
           {fmt::format("{} requests, one answer to each{}", comparison.common,
                        comparison.logprobs ? "" : " (log-probabilities are not known)")}};
@@ -128,9 +138,10 @@ std::string to_text(const Comparison& comparison, const Judgement& judgement, co
   text += fmt::format(
       "\nrequests in both             {:>7}\n  the same to the last bit   {:>7}\n  other log-probabilities   "
       " {:>7}\n"
-      "  different answers          {:>7}\nonly in A {}, only in B {}\n",
+      "  different answers          {:>7}\nonly in A {}, only in B {}, asked in both and not answered in one "
+      "{}\n",
       comparison.common, comparison.same_bits, comparison.same_tokens, comparison.different,
-      comparison.only_a, comparison.only_b);
+      comparison.only_a, comparison.only_b, comparison.unanswered);
   for (std::size_t i = 0; i < std::min(kShownDifferences, comparison.differences.size()); ++i) {
     text += difference_text(comparison.differences[i]);
   }

@@ -27,7 +27,8 @@ struct RequestDifference {
 };
 
 struct Comparison {
-  std::int64_t only_a = 0, only_b = 0;  // requests
+  std::int64_t only_a = 0, only_b = 0;  // requests that one was asked
+  std::int64_t unanswered = 0;          // requests that both were asked, and not both answered
   std::int64_t common = 0;              // requests that both answered
   std::int64_t same_bits = 0;           // of these: every answer, to the last bit of the log-probabilities
   std::int64_t same_tokens = 0;         // ... one answer, with different log-probabilities
@@ -38,7 +39,8 @@ struct Comparison {
 
 Comparison compare(const Results& a, const Results& b);
 
-// different: where answers differ, or bits are required and do; unknown: nothing in common.
+// different: where answers differ, or bits are required and do; unknown: nothing in common, or less than kLeastGood
+// of what both were asked.
 Judgement judge(const Comparison& comparison, const Rules& rules);
 
 std::string to_text(const Comparison& comparison, const Judgement& judgement, const Results& a,

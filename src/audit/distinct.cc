@@ -19,8 +19,11 @@ bool same_text(const Answer& a, const Answer& b) {
   return a.finish_reason == b.finish_reason && a.text == b.text;
 }
 
-// Both tell the same tokens: do they tell the same numbers?
-bool same_bits(const Answer& a, const Answer& b) { return a.tokens == b.tokens && a.text == b.text; }
+// A list of tokens need not be whole, nor their texts be the text's.
+bool same_tokens_and_text(const Answer& a, const Answer& b) { return same_tokens(a, b) && a.text == b.text; }
+
+// Both are one answer: do they tell the same numbers?
+bool same_bits(const Answer& a, const Answer& b) { return a.tokens == b.tokens; }
 
 // The number of classes of `members` that `same` makes.
 template <class Same>
@@ -85,7 +88,7 @@ bool tokens_known(std::span<const Answer* const> answers) {
 
 std::vector<DistinctAnswer> distinct_answers(std::span<const Answer* const> answers) {
   bool in_tokens = tokens_known(answers);
-  auto same = in_tokens ? same_tokens : same_text;
+  auto same = in_tokens ? same_tokens_and_text : same_text;
   std::vector<DistinctAnswer> found;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     auto equal = [&](const DistinctAnswer& each) {
@@ -108,8 +111,8 @@ std::vector<DistinctAnswer> distinct_answers(std::span<const Answer* const> answ
 
 Parting parting_of(const Answer& common, const Answer& other, bool in_tokens) {
   Parting parting;
-  parting.in_tokens = in_tokens;
-  if (!in_tokens) {
+  parting.in_tokens = in_tokens && !same_tokens(common, other);
+  if (!parting.in_tokens) {
     auto [a, b] = std::ranges::mismatch(common.text, other.text);
     parting.at = static_cast<std::size_t>(a - common.text.begin());
     parting.common = excerpt(common.text, parting.at);

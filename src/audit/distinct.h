@@ -1,9 +1,8 @@
 // Distinct answers: which of many answers to one request are the same, and where the others part from the most
 // common one.
 //
-// Two levels. Answers are one at the level of tokens when their tokens and finish reasons are equal (their texts,
-// where the server tells no tokens), and one at the level of bits when also every log-probability is the same
-// number as printed.
+// Two levels. Answers are one at the level of tokens when their tokens (where the server tells them), texts and finish
+// reasons are equal, and one at the level of bits when also every log-probability is the same number as printed.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +37,8 @@ bool tokens_known(std::span<const Answer* const> answers);  // of all
 // The most common first, of equally common ones that whose first member is the first.
 std::vector<DistinctAnswer> distinct_answers(std::span<const Answer* const> answers);
 
-// Where two answers part.  REQUIRES: they differ, in tokens where in_tokens, else in text or finish reason
+// Where two answers part: in tokens where in_tokens, and these differ; else in text.
+// REQUIRES: they are not one answer
 Parting parting_of(const Answer& common, const Answer& other, bool in_tokens);
 
 // How far log-probabilities of one place are apart, over answers whose tokens agree up to and at it.

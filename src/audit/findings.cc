@@ -129,7 +129,8 @@ Result<Findings> analyse(const Results& results) {
     if (record.good()) note_fingerprint(record, findings.fingerprints);
     if (!record.probe) continue;
     ++findings.probes_recorded;
-    findings.probes_good += record.good() ? 1 : 0;
+    if (!record.good()) continue;  // what was not answered is no witness
+    ++findings.probes_good;
     note_witness(record, row_of(record.condition), findings);
   }
   for (auto& [kind, error] : errors) findings.errors.push_back(std::move(error));

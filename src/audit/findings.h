@@ -20,7 +20,7 @@ struct ConditionFindings {
   std::int64_t others = 0;              // good ones that are not the most common answer of this temperature
   std::optional<double> largest_drift;  // from the reference; nothing: no log-probabilities
   bool same_bits = true;                // as the reference, wherever tokens agree
-  std::int64_t in_flight = 0;           // most requests under way during a probe
+  std::int64_t in_flight = 0;           // most requests under way during a good probe
   std::int64_t generating = 0;          // ... answers that were coming; 0: not streamed
 };
 
@@ -56,7 +56,7 @@ struct Findings {
   std::vector<ConditionFindings> conditions;      // as planned
   std::vector<FingerprintFindings> fingerprints;  // by their first answer
   std::vector<ErrorFindings> errors;              // by kind
-  std::int64_t in_flight = 0, generating = 0;     // largest over all probes
+  std::int64_t in_flight = 0, generating = 0;     // largest over all conditions
   bool streamed = false;
 };
 

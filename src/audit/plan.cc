@@ -1,6 +1,7 @@
 #include "audit/plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "base/utf8.h"
@@ -11,7 +12,9 @@ namespace {
 
 using client::Draws;
 
-constexpr std::uint64_t kShortestTail = 2, kLongestTail = 40;         // words after a shared beginning
+constexpr std::size_t kBytesOfARequest = 1000;                 // of a plan, beside the prompt: about
+constexpr double kMostBytes = 5e9;                             // of a plan: a results file may ask for any
+constexpr std::uint64_t kShortestTail = 2, kLongestTail = 40;  // words after a shared beginning
 constexpr std::uint64_t kShortestHostile = 4, kLongestHostile = 200;  // words
 
 std::int64_t between(Draws& draws, std::uint64_t least, std::uint64_t most) {
@@ -44,19 +47,28 @@ bool distinct_and_some(const std::vector<Value>& values) {
 
 Status check(const AuditShape& shape) {
   auto conditions = static_cast<std::int64_t>(2 * shape.concurrency.size());
+  auto is_finite = [](double temperature) { return std::isfinite(temperature); };
   if (shape.prompt.empty()) return fail("the prompt is empty");
   if (well_formed_bytes(shape.prompt, 0) != shape.prompt.size()) return fail("the prompt is not UTF-8");
   if (shape.max_tokens < 1) return fail("max_tokens is {}, must be 1 or more", shape.max_tokens);
   if (!distinct_and_some(shape.concurrency) || std::ranges::min(shape.concurrency) < 1) {
     return fail("the concurrencies must be different numbers, 1 or more");
   }
-  if (!distinct_and_some(shape.temperatures) || std::ranges::min(shape.temperatures) < 0) {
+  if (!std::ranges::all_of(shape.temperatures, is_finite) || !distinct_and_some(shape.temperatures) ||
+      std::ranges::min(shape.temperatures) < 0) {
     return fail("the temperatures must be different numbers, 0 or more");
   }
   if (shape.repeat < conditions) {
     return fail("repeat is {}: with {} concurrencies and 2 kinds of neighbours it must be {} or more",
                 shape.repeat, shape.concurrency.size(), conditions);
   }
+  const double requests =
+      2.0 * static_cast<double>(shape.repeat) * static_cast<double>(shape.temperatures.size());
+  const double bytes = requests * static_cast<double>(shape.prompt.size() + kBytesOfARequest);
+  if (bytes > kMostBytes)
+    return fail(
+        "repeat is {}: the plan would have {} requests with {} MB of prompts, at most {} MB are allowed",
+        shape.repeat, requests, std::floor(bytes / 1e6), kMostBytes / 1e6);
   return {};
 }
 

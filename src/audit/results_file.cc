@@ -40,12 +40,20 @@ Status ResultsFile::put(const std::string& line) {
   return {};
 }
 
-Status check_resumable(const Results& results, const std::string& url, const AuditShape& shape) {
+Status check_resumable(const Results& results, const Server& server, const AuditShape& shape) {
   const Header& header = results.header;
+  const Dialect& dialect = header.dialect;
+  const std::string url = server.url.text();
   if (header.url != url) return fail("holds an audit of {}, not of {}", header.url, url);
+  if (!server.model.empty() && dialect.model != server.model)
+    return fail("holds an audit of the model {}, not of {}: name another file with --out", dialect.model,
+                server.model);
+  if (server.endpoint && dialect.endpoint != *server.endpoint)
+    return fail("holds an audit of {}, not of {}: name another file with --out",
+                client::path_of(dialect.endpoint), client::path_of(*server.endpoint));
   if (header.shape == shape) return {};
   // Where seeds turned out not to work, the temperatures above 0 were left out.
-  if (!header.dialect.seed && header.shape == greedy_only(shape)) return {};
+  if (!dialect.seed && header.shape == greedy_only(shape)) return {};
   return fail(
       "holds an audit with another plan (its first line says which): name another file with --out, or repeat "
       "its prompt, --max-tokens, --repeat, --concurrency, --temperature and --seed");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "audit/record.h"
+#include "audit/run.h"
 
 namespace verbatim::audit {
 
@@ -29,7 +30,8 @@ class ResultsFile {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
-// Whether results can be gone on with: those of the same server and shape.  Errors: what differs.
-Status check_resumable(const Results& results, const std::string& url, const AuditShape& shape);
+// Whether results can be gone on with: those of the same server, model, endpoint and shape, where these are named.
+// Errors: what differs.
+Status check_resumable(const Results& results, const Server& server, const AuditShape& shape);
 
 }  // namespace verbatim::audit

@@ -57,12 +57,20 @@ void find_gaps(const Findings& findings, std::vector<std::string>& reasons) {
   }
 }
 
+// Each temperature's probe is a request of its own.
 void find_solitude(const Findings& findings, const Rules& rules, std::vector<std::string>& reasons) {
-  std::int64_t overlap = findings.streamed ? findings.generating : findings.in_flight;
-  if (overlap >= rules.need_overlap) return;
-  reasons.push_back(
-      fmt::format("V7: at most {} {} at a time, and {} are needed to see what load does", overlap,
-                  findings.streamed ? "answers were coming" : "requests were under way", rules.need_overlap));
+  for (const ProbeFindings& probe : findings.probes) {
+    std::int64_t overlap = 0;
+    for (const ConditionFindings& row : findings.conditions) {
+      if (row.condition.temperature == probe.request.temperature)
+        overlap = std::max(overlap, findings.streamed ? row.generating : row.in_flight);
+    }
+    if (overlap >= rules.need_overlap) continue;
+    reasons.push_back(fmt::format(
+        "V7: at temperature {} at most {} {} at a time, and {} are needed to see what load does",
+        probe.request.temperature, overlap,
+        findings.streamed ? "answers were coming" : "requests were under way", rules.need_overlap));
+  }
 }
 
 }  // namespace

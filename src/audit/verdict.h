@@ -6,7 +6,7 @@
 //   V4  less than all was asked: unknown
 //   V5  less than kLeastGood of all probes, or half of a condition's, were answered: unknown
 //   V6  every answer to some request is empty: unknown
-//   V7  fewer answers than required overlapped, or the plan lets fewer: unknown
+//   V7  fewer answers than required overlapped with those to some request: unknown
 //   V8  otherwise: deterministic
 //
 // The first that applies of V1 and V2 decides, whatever went wrong besides: one difference is enough. All of V3 to

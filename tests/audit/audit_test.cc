@@ -198,10 +198,25 @@ TEST(Audit, AServerThatAnswersOneAtATimeTellsNothing) {
   FakeServer fake(options);
   Audited audit = audited(fake, small_shape());
   EXPECT_EQ(audit.judgement.verdict, Verdict::unknown) << audit.text;
-  ASSERT_EQ(audit.judgement.reasons.size(), 1u);
-  EXPECT_PRED2(contains, audit.judgement.reasons[0], "V7");
+  ASSERT_EQ(audit.judgement.reasons.size(), 2u) << "one for each temperature";
+  for (const std::string& reason : audit.judgement.reasons) EXPECT_PRED2(contains, reason, "V7");
   EXPECT_EQ(audit.findings.generating, 1);
   EXPECT_EQ(judge(audit.findings, {true, 1}).verdict, Verdict::deterministic);
+}
+
+TEST(Audit, AProbeThatFailedIsNoWitness) {
+  FakeServer fake({});
+  Results results = audited(fake, small_shape()).results;
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < results.records.size(); ++i)
+    if (results.records[i].probe) last = i;
+  for (Record& record : results.records) record.generating = 1;
+  results.records[last].generating = 4;
+  EXPECT_EQ(concluded(results, {}).findings.generating, 4);
+  results.records[last].error_kind = "timeout";
+  Audited audit = concluded(std::move(results), {});
+  EXPECT_EQ(audit.findings.generating, 1);
+  EXPECT_EQ(audit.judgement.verdict, Verdict::unknown) << audit.text;
 }
 
 TEST(Audit, OverloadIsWaitedOut) {

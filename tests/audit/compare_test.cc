@@ -94,5 +94,14 @@ TEST(Compare, NothingInCommonTellsNothing) {
   EXPECT_EQ(verdict_of(a, failed), Verdict::unknown);
 }
 
+TEST(Compare, AServerThatAnswersLittleTellsNothing) {
+  Results a = results_of({{"p", "a"}, {"q", "a"}, {"r", "a"}}), b = a;
+  b.records[1].error_kind = "http 500";
+  EXPECT_EQ(compare(a, b).unanswered, 1);
+  EXPECT_EQ(verdict_of(a, b), Verdict::unknown);
+  b.records[0].answer.text = "b";
+  EXPECT_EQ(verdict_of(a, b), Verdict::different) << "one difference is enough";
+}
+
 }  // namespace
 }  // namespace verbatim::audit

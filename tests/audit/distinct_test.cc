@@ -59,6 +59,20 @@ TEST(Distinct, EqualTextsOfOtherTokensAreOtherAnswers) {
   EXPECT_EQ(distinct_answers(pointers(answers)).size(), 2u);
 }
 
+// Some servers list tokens for a part of the answer alone.
+TEST(Distinct, OtherTextsOfEqualTokensAreOtherAnswers) {
+  std::vector<Answer> answers = {answer({token("a", -1)}), answer({token("a", -1)}),
+                                 answer({token("a", -1)})};
+  answers[0].text = answers[1].text = "a cat";
+  answers[2].text = "a dog";
+  auto distinct = distinct_answers(pointers(answers));
+  ASSERT_EQ(distinct.size(), 2u);
+  EXPECT_EQ(distinct[0].bit_patterns, 1);
+  EXPECT_FALSE(distinct[1].parting->in_tokens);
+  EXPECT_EQ(distinct[1].parting->at, 2u);
+  EXPECT_EQ(distinct[1].parting->other, "dog");
+}
+
 TEST(Distinct, FinishReasonsCount) {
   std::vector<Answer> answers = {answer({token("a", -1)}, "stop"), answer({token("a", -1)}, "length")};
   EXPECT_EQ(distinct_answers(pointers(answers)).size(), 2u);

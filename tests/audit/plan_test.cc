@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <map>
 
 namespace verbatim::audit {
@@ -95,7 +97,11 @@ TEST(Plan, ShapesThatCompareNothingAreRefused) {
   EXPECT_NE(refusal([](AuditShape& shape) { shape.concurrency = {}; }), "accepted");
   EXPECT_NE(refusal([](AuditShape& shape) { shape.temperatures = {}; }), "accepted");
   EXPECT_NE(refusal([](AuditShape& shape) { shape.temperatures = {-1}; }), "accepted");
+  EXPECT_NE(refusal([](AuditShape& shape) { shape.temperatures = {0, NAN}; }), "accepted");
+  EXPECT_NE(refusal([](AuditShape& shape) { shape.temperatures = {HUGE_VAL}; }), "accepted");
   EXPECT_NE(refusal([](AuditShape& shape) { shape.repeat = 7; }), "accepted");
+  EXPECT_NE(refusal([](AuditShape& shape) { shape.repeat = INT64_MAX; }), "accepted") << "of a results file";
+  EXPECT_NE(refusal([](AuditShape& shape) { shape.prompt.resize(100'000'000, 'x'); }), "accepted");
 }
 
 }  // namespace

@@ -103,18 +103,36 @@ TEST(Results, OtherFilesAreRefusedByLine) {
   EXPECT_PRED2(contains, refusal(future), "format is 2");
 }
 
+TEST(Results, WhatCannotBeReadIsNamed) {
+  const std::string folder = std::filesystem::temp_directory_path();
+  EXPECT_EQ(read_results(folder).error().message, folder + ": is a folder");
+  EXPECT_EQ(read_results("/no/such/file").error().message, "/no/such/file: cannot be read");
+}
+
 TEST(Results, AreGoneOnWithForTheSamePlanAlone) {
   Results results;
   results.header = some_header();
   results.header.shape.temperatures = {0};
   AuditShape asked = results.header.shape;
   asked.temperatures = {0, 1};  // seeds did not work: the second was left out
-  EXPECT_TRUE(check_resumable(results, "http://127.0.0.1:8000", asked).ok());
-  EXPECT_PRED2(contains, check_resumable(results, "http://elsewhere", asked).error().message,
-               "not of http://else");
+  Server server;
+  server.url = *client::parse_url("http://127.0.0.1:8000");
+  auto refusal = [&] { return check_resumable(results, server, asked).error().message; };
+  EXPECT_TRUE(check_resumable(results, server, asked).ok());
+  server.model = results.header.dialect.model;
+  server.endpoint = results.header.dialect.endpoint;
+  EXPECT_TRUE(check_resumable(results, server, asked).ok());
+  server.endpoint = client::Endpoint::completions;
+  results.header.dialect.endpoint = client::Endpoint::chat;
+  EXPECT_PRED2(contains, refusal(), "an audit of /v1/chat/completions, not of /v1/completions");
+  server.model = "another";
+  EXPECT_PRED2(contains, refusal(), "not of another");
+  server.url = *client::parse_url("http://elsewhere");
+  EXPECT_PRED2(contains, refusal(), "not of http://else");
+  server = Server();
+  server.url = *client::parse_url("http://127.0.0.1:8000");
   asked.max_tokens = 7;
-  EXPECT_PRED2(contains, check_resumable(results, "http://127.0.0.1:8000", asked).error().message,
-               "another plan");
+  EXPECT_PRED2(contains, refusal(), "another plan");
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ Findings good_findings() {
   Findings findings;
   findings.streamed = true;
   findings.probes_planned = findings.probes_recorded = findings.probes_good = 10;
-  findings.generating = findings.in_flight = 4;
   ConditionFindings row;
+  row.generating = row.in_flight = 4;
   row.planned = row.good = 10;
   findings.conditions = {row};
   ProbeFindings probe;
@@ -37,7 +37,7 @@ std::string verdict_after(Change change, Rules rules = {}) {
 TEST(Verdict, V1OneDifferenceIsEnough) {
   auto differ = [](Findings& findings) {
     findings.probes[0].differs_for_one_fingerprint = true;
-    findings.generating = 1;
+    findings.conditions[0].generating = 1;
     findings.probes_good = 2;
   };
   EXPECT_EQ(verdict_after(differ), "1 V1") << "whatever else is wrong";
@@ -75,22 +75,37 @@ TEST(Verdict, V6EmptyAnswersSayNothing) {
 }
 
 TEST(Verdict, V7AnswersMustHaveOverlapped) {
-  auto alone = [](Findings& findings) { findings.generating = 1; };
+  auto alone = [](Findings& findings) { findings.conditions[0].generating = 1; };
   EXPECT_EQ(verdict_after(alone), "2 V7");
   EXPECT_EQ(verdict_after(alone, {true, 1}), "0 V8");
   EXPECT_EQ(verdict_after([](Findings&) {}, {true, 5}), "2 V7");
   auto whole = [](Findings& findings) {
     findings.streamed = false;
-    findings.generating = 0;
+    findings.conditions[0].generating = 0;
   };
   EXPECT_EQ(verdict_after(whole), "0 V8") << "requests under way are all that can be seen";
+}
+
+TEST(Verdict, V7HoldsForEachTemperature) {
+  auto two = [](Findings& findings) {
+    findings.probes.push_back(findings.probes[0]);
+    findings.probes[1].request.temperature = 1;
+    findings.conditions.push_back(findings.conditions[0]);
+    findings.conditions[1].condition.temperature = 1;
+  };
+  EXPECT_EQ(verdict_after(two), "0 V8");
+  auto lonely = [&](Findings& findings) {
+    two(findings);
+    findings.conditions[1].generating = 1;
+  };
+  EXPECT_EQ(verdict_after(lonely), "2 V7");
 }
 
 TEST(Verdict, AllThatIsUnknownIsNamed) {
   auto change = [](Findings& findings) {
     findings.probes_recorded = 9;
     findings.probes_good = 3;
-    findings.generating = 0;
+    findings.conditions[0].generating = 0;
   };
   EXPECT_EQ(verdict_after(change), "2 V4 V5 V7");
 }

@@ -28,6 +28,12 @@ code=0; "$verbatim" audit --from "$work/b.jsonl" >"$work/b.txt" || code=$?
 [[ $(wc -l <"$work/a.jsonl") == $(wc -l <"$work/b.jsonl") ]] || fail "going on repeats or loses something"
 "$verbatim" diff "$work/a.jsonl" "$work/b.jsonl" >"$work/diff.txt" || fail "diff has exit code $?"
 
+"${audit[@]}" --out "$work/b.jsonl" -q 2>"$work/err" >"$work/b.txt" || fail "exit code $? with nothing to ask"
+grep -q 'nobody is asked' "$work/err" || fail "a whole file is reported as if it were new"
+code=0; "${audit[@]}" --out "$work/a.jsonl" --endpoint chat 2>"$work/err" || code=$?
+[[ $code == 2 ]] || fail "another endpoint has exit code $code"
+grep -q 'not of /v1/chat/completions' "$work/err" || fail "another endpoint is not named"
+
 code=0; "$verbatim" audit "$url" -N 18 --out "$work/a.jsonl" 2>"$work/err" || code=$?
 [[ $code == 2 ]] || fail "another plan has exit code $code"
 grep -q 'another plan' "$work/err" || fail "another plan is not named"
