@@ -1,6 +1,10 @@
 // The program: one file per subcommand, this table, and nothing else.
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <clocale>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
 
 #include "command.h"
 
@@ -24,6 +28,17 @@ constexpr Command kCommands[] = {
     {"diff", "Compare the answers that two audits recorded", verbatim::app::add_diff},
 };
 
+constexpr int kUnsaid = 2;
+
+// What nobody can read, because the disk is full, is neither success nor verdict.
+int said(int code) {
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && std::ferror(stdout) == 0) return code;
+  std::fprintf(stderr, "verbatim: standard output cannot be written: %s\n",
+               flushed ? "some of it was lost" : std::strerror(errno));
+  return code == 0 ? kUnsaid : code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -40,9 +55,12 @@ int main(int argc, char** argv) {
   }
   try {
     program.parse(argc, argv);
-    return action();
+    return said(action());
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : 2;
+  } catch (const std::system_error& error) {  // of fmt::print
+    std::fprintf(stderr, "verbatim: %s\n", error.what());
+    return kUnsaid;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "verbatim: out of memory\n");
     return 1;
