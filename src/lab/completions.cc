@@ -108,15 +108,17 @@ Answers answer_in_crowd(LoadedModel& model, const std::string& prompt, const Cro
   GenerateRequest request = greedy_request(model, prompt, options.tokens);
   request.sampling.temperature = options.temperature;
   request.sampling.seed = options.seed;
+  Answers result;
   Kept alone = generate_alone(model, request);
+  if (result.error = alone.error(); !result.error.empty()) return result;
   std::vector<std::unique_ptr<Kept>> copies = Crowd(model, request, options)();
 
-  Answers result;
   result.tokens = static_cast<std::int64_t>(alone.tokens.size());
   std::vector<const Kept*> all = {&alone};
   std::vector<double> drift;
   std::int64_t identical = 0;
   for (const auto& copy : copies) {
+    if (result.error = copy->error(); !result.error.empty()) return result;
     all.push_back(copy.get());
     result.largest_crowd = std::max(result.largest_crowd, copy->finish.witness.most_sequences);
     result.largest_step = std::max(result.largest_step, copy->finish.witness.most_rows);
@@ -162,6 +164,10 @@ void judge_answers(Finding& finding, const std::string& control_missing) {
   std::int64_t texts = 0, bits = 0;
   std::string counts;
   for (const Answers& a : finding.answers) {
+    if (!a.error.empty()) {
+      finding.sentence = fmt::format("{} cannot compute this: {}", a.subject, a.error);
+      return;
+    }
     if (a.ours && a.distinct_bits != 1) {
       finding.verdict = Verdict::broken;
       finding.sentence =
@@ -181,7 +187,8 @@ void judge_answers(Finding& finding, const std::string& control_missing) {
   } else {
     finding.verdict = Verdict::not_seen;
     finding.sentence =
-        fmt::format("one text each time, although {} different lists of log-probabilities", bits);
+        bits > 1 ? fmt::format("one text each time, although {} different lists of log-probabilities", bits)
+                 : "one text each time, with the same log-probabilities";
   }
 }
 

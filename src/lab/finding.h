@@ -48,9 +48,10 @@ struct Variant {
 struct Answers {
   std::string subject, what;  // "greedy"
   bool ours = false;
-  std::int64_t answers = 0, tokens = 0;    // of an answer
-  std::int64_t distinct_texts = 0;         // by tokens
-  std::int64_t distinct_bits = 0;          // by tokens and every bit of their log-probabilities
+  std::string error;                     // why there is nothing to compare: the model failed; empty: there is
+  std::int64_t answers = 0, tokens = 0;  // of an answer
+  std::int64_t distinct_texts = 0;       // by tokens
+  std::int64_t distinct_bits = 0;        // by tokens and every bit of their log-probabilities
   std::optional<std::int64_t> divergence;  // the first token in which an answer differs from the lonely one
   Candidate alone, crowd;                  // there: what the lonely answer has, and what the other has
   float margin = 0;                        // there, alone: between the two most likely tokens
@@ -64,6 +65,7 @@ struct Answers {
 struct Agreement {
   std::string subject, what;  // "prefill against decode"
   bool ours = false;
+  std::string error;                          // as in Answers
   std::int64_t positions = 0, identical = 0;  // identical: every bit of the row, or of the log-probability
   std::optional<double> mean_kl, max_kl;      // nats, between the two distributions of a position
   Drift drift;                                // of the log-probabilities of the tokens

@@ -29,6 +29,9 @@ class Kept final : public TokenSink {
     if (when_done_) when_done_();
   }
 
+  // Why the model cannot compute this; empty: it could.
+  std::string error() const { return finish.reason == FinishReason::error ? finish.message : ""; }
+
   std::vector<std::int32_t> tokens;
   std::vector<Logprobs> logprobs;         // of the tokens
   std::vector<Logprobs> prompt_logprobs;  // of the prompt's tokens but the first

@@ -106,7 +106,8 @@ report::Section section_of(const Finding& finding, const std::string& command) {
   if (!finding.answers.empty()) section.tables.push_back(table_of(finding.answers));
   if (!finding.agreements.empty()) section.tables.push_back(table_of(finding.agreements));
   section.charts = charts_of(finding.trials);
-  for (const Answers& answers : finding.answers) section.groups.push_back(lanes_of(answers));
+  for (const Answers& answers : finding.answers)
+    if (answers.error.empty()) section.groups.push_back(lanes_of(answers));
   section.replay = fmt::format("{} --only {}", command, finding.number);
   return section;
 }

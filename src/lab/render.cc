@@ -35,6 +35,7 @@ std::string text_of(const Drift& d) {
 std::string text_of(const Candidate& c) { return fmt::format("{} ({:.6f})", quoted(c.text), c.logprob); }
 
 std::string text_of(const Answers& a) {
+  if (!a.error.empty()) return fmt::format("    {:<24} failed: {}\n", a.subject, a.error);
   std::string text = fmt::format(
       "    {:<24} {:>6} distinct of {:>5}  texts of {} tokens, {}; {} distinct with log-probabilities\n",
       a.subject, a.distinct_texts, a.answers, a.tokens, a.what, a.distinct_bits);
@@ -49,6 +50,7 @@ std::string text_of(const Answers& a) {
 }
 
 std::string text_of(const Agreement& a) {
+  if (!a.error.empty()) return fmt::format("    {:<24} failed: {}\n", a.subject, a.error);
   std::string text =
       fmt::format("    {:<24} {:>6} identical of {:>3}  {}\n", a.subject, a.identical, a.positions, a.what);
   if (a.mean_kl) text += fmt::format("      KL: mean {:.3g}, largest {:.3g} nats\n", *a.mean_kl, *a.max_kl);
@@ -97,6 +99,7 @@ json json_of(const Answers& a) {
               {"largest_crowd", a.largest_crowd},
               {"largest_step", a.largest_step},
               {"variants", json::array()}};
+  if (!a.error.empty()) out["error"] = a.error;
   for (const Variant& variant : a.variants) out["variants"].push_back(json_of(variant));
   if (a.divergence)
     out["divergence"] = {{"token", *a.divergence},
@@ -109,6 +112,7 @@ json json_of(const Answers& a) {
 json json_of(const Agreement& a) {
   json out = {{"subject", a.subject},     {"what", a.what},           {"ours", a.ours},
               {"positions", a.positions}, {"identical", a.identical}, {"drift", json_of(a.drift)}};
+  if (!a.error.empty()) out["error"] = a.error;
   if (a.mean_kl) out["mean_kl"] = *a.mean_kl;
   if (a.max_kl) out["max_kl"] = *a.max_kl;
   return out;

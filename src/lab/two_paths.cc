@@ -20,8 +20,7 @@ double log_sum_exp(std::span<const float> z) {
   return m + std::log(sum);
 }
 
-std::vector<float> all_logits(LoadedModel& model, const std::vector<std::int32_t>& tokens,
-                              std::int64_t max_chunk) {
+Kept all_logits(LoadedModel& model, const std::vector<std::int32_t>& tokens, std::int64_t max_chunk) {
   GenerateRequest request;
   request.prompt = tokens;
   request.max_tokens = 0;
@@ -37,7 +36,7 @@ std::vector<float> all_logits(LoadedModel& model, const std::vector<std::int32_t
   auto id = (*engine)->submit(std::move(request), kept);
   CHECK(id.ok(), "the lab's request was refused: {}", id.error().message);
   while (!(*engine)->idle()) (*engine)->step();
-  return std::move(kept.logits);
+  return kept;
 }
 
 }  // namespace
@@ -80,9 +79,12 @@ Agreement compare_rows(std::span<const float> a, std::span<const float> b, std::
 }
 
 Agreement prefill_against_decode(LoadedModel& model, const std::vector<std::int32_t>& tokens) {
-  std::vector<float> prefill = all_logits(model, tokens, 0), decode = all_logits(model, tokens, 1);
-  Agreement result =
-      compare_rows(prefill, decode, model.model->config().vocab_size, std::span(tokens).subspan(1));
+  Kept prefill = all_logits(model, tokens, 0), decode = all_logits(model, tokens, 1);
+  Agreement result;
+  result.error = prefill.error().empty() ? decode.error() : prefill.error();
+  if (result.error.empty())
+    result = compare_rows(prefill.logits, decode.logits, model.model->config().vocab_size,
+                          std::span(tokens).subspan(1));
   result.what = "prefill against decode: every logit of the same tokens";
   return result;
 }
@@ -112,6 +114,8 @@ Agreement sampler_against_scorer(LoadedModel& model, const std::string& prompt, 
 
   Agreement result;
   result.what = "sampler against scorer: the log-probability of each sampled token";
+  result.error = sampled.error().empty() ? scored.error() : sampled.error();
+  if (!result.error.empty()) return result;
   std::vector<double> drift;
   std::size_t first = scored.prompt_logprobs.size() - sampled.tokens.size();
   for (std::size_t i = 0; i < sampled.tokens.size(); ++i) {
@@ -149,6 +153,10 @@ void judge_agreements(Finding& finding, const std::string& control_missing) {
   bool control = false, differs = false;
   std::string sentence;
   for (const Agreement& a : finding.agreements) {
+    if (!a.error.empty()) {
+      finding.sentence = fmt::format("{} cannot compute this: {}", a.subject, a.error);
+      return;
+    }
     if (a.ours && a.identical != a.positions) {
       finding.verdict = Verdict::broken;
       finding.sentence = fmt::format("{}: {} of {} positions differ ({}): a bug, please report it", a.subject,

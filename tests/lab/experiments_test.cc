@@ -161,6 +161,24 @@ TEST(TwoPaths, AgreeWhereTheBackendIsInvariantAndNotWhereItIsNot) {
   EXPECT_EQ(sampled.identical, 20);
 }
 
+// Answers that all fail alike are not one answer.
+TEST(Judge, AModelThatFailsShowsNothing) {
+  auto bad = planted_model(Defect::overflow), good = planted_model(Defect::none);
+  for (bool ours : {false, true}) {
+    Conditions conditions;
+    conditions.our_model = ours ? bad.get() : good.get();
+    conditions.control_model = ours ? good.get() : bad.get();
+    conditions.ours = conditions.our_model->backend.get();
+    for (auto experiment : {completions, two_paths}) {
+      Finding finding = experiment(conditions);
+      EXPECT_EQ(finding.verdict, Verdict::missing) << to_text(finding);
+      EXPECT_NE(finding.sentence.find(" cannot compute this: "), std::string::npos) << finding.sentence;
+      EXPECT_NE(to_text(finding).find(" failed: "), std::string::npos);
+      EXPECT_FALSE(to_report({&finding, 1}, {}, "").sections.empty());
+    }
+  }
+}
+
 TEST(Judge, OfAnswersAndAgreementsFollowsWhatWasCounted) {
   auto answers = [](bool ours, std::int64_t texts, std::int64_t bits) {
     Answers a;

@@ -1,11 +1,13 @@
 // Backends of known behaviour, for experiments that must come out either way.
 //
 // Planted forwards every operation to the backend it holds. With Defect::load it then spoils what `linear`, `rms_norm`
-// and `attention` give wherever a step has more than one row: the planted load dependence.
+// and `attention` give wherever a step has more than one row: the planted load dependence. With Defect::overflow all
+// of them give infinity: a model that fails.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <memory>
 
 #include "backend/list.h"
@@ -13,7 +15,7 @@
 
 namespace verbatim::lab {
 
-enum class Defect : std::uint8_t { none, load };
+enum class Defect : std::uint8_t { none, load, overflow };
 
 class Planted final : public Backend {
  public:
@@ -72,8 +74,9 @@ class Planted final : public Backend {
 
  private:
   void spoil(std::int64_t rows, float* y, std::int64_t width) const {
-    if (defect_ == Defect::none || rows == 1) return;
-    for (std::int64_t row = 0; row < rows; ++row) y[(row + 1) * width - 1] += 1000;
+    if (defect_ == Defect::none || (defect_ == Defect::load && rows == 1)) return;
+    const float added = defect_ == Defect::load ? 1000.0f : HUGE_VALF;
+    for (std::int64_t row = 0; row < rows; ++row) y[(row + 1) * width - 1] += added;
   }
 
   std::unique_ptr<Backend> inner_;
