@@ -8,9 +8,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "audit/compare.h"
+#include "audit/diff_report.h"
 #include "audit/html_report.h"
 #include "audit/results_file.h"
 #include "audit/run.h"
@@ -40,7 +40,7 @@ struct Options {
 };
 
 struct DiffOptions {
-  std::string a, b, require = "bits";
+  std::string a, b, require = "bits", html;
 };
 
 int cannot_tell(const Error& error) {
@@ -56,9 +56,8 @@ int conclude(const std::string& path, const Options& options) {
   audit::Judgement judgement = audit::judge(*findings, options.rules);
   std::fputs(audit::to_text(*results, *findings, judgement).c_str(), stdout);
   if (!options.html.empty()) {
-    std::ofstream page(options.html, std::ios::binary);
-    page << report::render_html(audit::to_report(*results, *findings, judgement, path));
-    if (!page.flush()) return cannot_tell(fail("{}: cannot be written", options.html));
+    Status written = report::write_page(options.html, audit::to_report(*results, *findings, judgement, path));
+    if (!written) return cannot_tell(written.error());
   }
   return static_cast<int>(judgement.verdict);
 }
@@ -186,6 +185,11 @@ int diff(const DiffOptions& options) {
   audit::Comparison comparison = audit::compare(*a, *b);
   audit::Judgement judgement = audit::judge(comparison, rules);
   std::fputs(audit::to_text(comparison, judgement, *a, *b).c_str(), stdout);
+  if (!options.html.empty()) {
+    Status written = report::write_page(
+        options.html, audit::to_report(comparison, judgement, {options.a, *a}, {options.b, *b}));
+    if (!written) return cannot_tell(written.error());
+  }
   return static_cast<int>(judgement.verdict);
 }
 
@@ -249,6 +253,7 @@ void add_diff(CLI::App& app, std::function<int()>& action) {
   app.add_option("a", options->a, "Results file of verbatim audit")->required();
   app.add_option("b", options->b, "Another, made with the same prompt and flags")->required();
   add_require(app, options->require);
+  flag(app, "--html", options->html, "File for a page that shows different answers side by side");
   app.footer(
       "Exit code 0: every request that both hold has one answer; 1: some have several; 2: could not tell.\n"
       "Example:\n"

@@ -1,7 +1,6 @@
 // verbatim lab: seven claims about determinism as experiments on this machine (src/lab/lab.h, docs/lab.md).
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "backend/conventional/blas.h"
@@ -74,21 +73,14 @@ bool asked_for(const Options& options, const lab::Experiment& experiment) {
   return options.only.empty() || std::ranges::find(options.only, experiment.number) != options.only.end();
 }
 
-// For a shell.
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (char c : text) result += c == '\'' ? "'\\''" : std::string(1, c);
-  return result + "'";
-}
-
 // The command line without --only and the outputs.
 std::string command_of(const Options& options) {
   Options defaults;
   std::string command = "verbatim lab";
-  if (options.model != defaults.model) command += " -m " + quoted(options.model);
+  if (options.model != defaults.model) command += " -m " + report::shell_quoted(options.model);
   if (options.backend != defaults.backend) command += " --backend " + options.backend;
   if (options.threads != defaults.threads) command += fmt::format(" --threads {}", options.threads);
-  if (options.prompt != defaults.prompt) command += " -p " + quoted(options.prompt);
+  if (options.prompt != defaults.prompt) command += " -p " + report::shell_quoted(options.prompt);
   if (options.seed != defaults.seed) command += fmt::format(" --seed {}", options.seed);
   return command;
 }
@@ -139,10 +131,9 @@ int lab_command(const Options& options) {
                                           {"control group", control},
                                           {"threads", fmt::format("{}", conditions.threads)},
                                           {"model", options.model}};
-  std::ofstream out(options.html, std::ios::binary);
-  out << report::render_html(lab::to_report(findings, std::move(provenance), command_of(options)))
-      << std::flush;
-  return out ? 0 : complain(fail("--html {}: cannot be written", options.html));
+  Status written =
+      report::write_page(options.html, lab::to_report(findings, std::move(provenance), command_of(options)));
+  return written.ok() ? 0 : complain(written.error());
 }
 
 }  // namespace

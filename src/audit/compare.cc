@@ -37,7 +37,7 @@ RequestDifference compare_answers(const Request& request, const Answers& answers
   found.request = request;
   std::vector<const Answer*> all;
   for (const auto& side : answers.of) {
-    for (const Record* record : side) all.push_back(&record->answer);
+    for (const Record* record : side) all.push_back(&record->answer), found.records.push_back(record);
   }
   found.probe = answers.of[0].front()->probe;
   found.of_a = static_cast<std::int64_t>(answers.of[0].size());
@@ -58,9 +58,8 @@ std::string difference_text(const RequestDifference& difference) {
   std::string text = fmt::format("\n{} {}, temperature {}, max_tokens {}\n",
                                  difference.probe ? "probe" : "request", quoted(difference.request.prompt),
                                  difference.request.temperature, difference.request.max_tokens);
-  text += fmt::format("  {} answers of A (first: record {}), {} of B (record {}), {} distinct{}\n",
-                      difference.of_a, difference.first_a, difference.of_b, difference.first_b,
-                      difference.distinct.size(), difference.across ? "" : ": the same ones on both sides");
+  text += fmt::format("  {}; first: record {} of A, {} of B\n", counts_text(difference), difference.first_a,
+                      difference.first_b);
   for (const DistinctAnswer& each : difference.distinct) {
     auto of_a = std::ranges::count_if(
         each.members, [&](std::size_t i) { return i < static_cast<std::size_t>(difference.of_a); });
@@ -75,6 +74,14 @@ std::string difference_text(const RequestDifference& difference) {
 }
 
 }  // namespace
+
+std::string counts_text(const RequestDifference& difference) {
+  const char* which = difference.distinct.size() == 1 ? ", with different log-probabilities"
+                      : difference.across             ? ""
+                                                      : ": the same ones on both sides";
+  return fmt::format("{} answers of A, {} of B, {} distinct by {}{}", difference.of_a, difference.of_b,
+                     difference.distinct.size(), difference.in_tokens ? "tokens" : "text", which);
+}
 
 Comparison compare(const Results& a, const Results& b) {
   std::map<Key, Answers> requests;

@@ -19,7 +19,8 @@ struct RequestDifference {
   Request request;
   bool probe = false;
   bool in_tokens = false;                // answers are compared by tokens; else by text
-  std::vector<DistinctAnswer> distinct;  // members count A's answers first, then B's
+  std::vector<const Record*> records;    // of the answers, A's first; they live as long as the results
+  std::vector<DistinctAnswer> distinct;  // members are indices into `records`
   std::int64_t of_a = 0, of_b = 0;       // answers
   std::size_t first_a = 0, first_b = 0;  // records: their indices in the plans
   double largest_drift = 0;
@@ -38,6 +39,9 @@ struct Comparison {
 };
 
 Comparison compare(const Results& a, const Results& b);
+
+// "3 answers of A, 1 of B, 2 distinct by tokens"
+std::string counts_text(const RequestDifference& difference);
 
 // different: where answers differ, or bits are required and do; unknown: nothing in common, or less than kLeastGood
 // of what both were asked.

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <algorithm>
 
+#include "audit/lanes.h"
 #include "audit/text_report.h"
 
 namespace verbatim::audit {
@@ -14,58 +15,19 @@ report::Verdict shown(Verdict verdict) {
   return kShown[static_cast<int>(verdict)];
 }
 
-std::string bytes_of(const Token& token) {
-  if (!token.bytes) return token.text;
-  std::string bytes;
-  for (std::int64_t byte : *token.bytes) bytes += static_cast<char>(byte);
-  return bytes;
-}
-
-report::Token shown(const ScoredToken& token) {
-  report::Token made{bytes_of(token), token.id, token.logprob, {}};
-  for (const Token& each : token.top) {
-    if (each.logprob) made.top.push_back({bytes_of(each), each.id, *each.logprob});
-  }
-  std::ranges::stable_sort(made.top, std::greater<>(), &report::Candidate::logprob);
-  return made;
-}
-
-report::Lane lane_of(const Record& record, bool in_tokens) {
-  report::Lane lane;
-  lane.label = fmt::format("record {}", record.index);
-  lane.conditions = {{"concurrency", fmt::format("{}", record.condition.concurrency)},
-                     {"neighbours", kNeighbourNames[static_cast<int>(record.condition.neighbours)]}};
-  lane.ending = record.answer.finish_reason;
-  if (!in_tokens) {
-    lane.tokens = report::split_words(record.answer.text);
-    return lane;
-  }
-  for (const ScoredToken& token : record.answer.tokens) lane.tokens.push_back(shown(token));
-  return lane;
-}
-
-// Answers alike to the last bit, from one condition, share a lane; the reference's comes first.
-std::vector<report::Lane> lanes_of(const Results& results, const ProbeFindings& probe) {
-  std::vector<report::Lane> lanes;
-  std::vector<const Record*> firsts;  // of each lane
+// The reference's answer comes first.
+std::vector<ShownRecord> records_of(const Results& results, const ProbeFindings& probe) {
+  std::vector<ShownRecord> shown;
   for (const DistinctAnswer& distinct : probe.distinct) {
     for (std::size_t member : distinct.members) {
       const Record& record = results.records[probe.records[member]];
-      auto alike = [&](const Record* first) {
-        return first->condition == record.condition && first->answer.tokens == record.answer.tokens &&
-               first->answer.text == record.answer.text &&
-               first->answer.finish_reason == record.answer.finish_reason;
-      };
-      auto known = std::ranges::find_if(firsts, alike);
-      if (known != firsts.end()) {
-        ++lanes[static_cast<std::size_t>(known - firsts.begin())].count;
-        continue;
-      }
-      firsts.push_back(&record);
-      lanes.push_back(lane_of(record, probe.tokens_known));
+      shown.push_back({&record,
+                       fmt::format("record {}", record.index),
+                       {{"concurrency", fmt::format("{}", record.condition.concurrency)},
+                        {"neighbours", kNeighbourNames[static_cast<int>(record.condition.neighbours)]}}});
     }
   }
-  return lanes;
+  return shown;
 }
 
 report::Table table_of(const Findings& findings, double temperature) {
@@ -102,15 +64,9 @@ report::Section section_of(const Results& results, const Findings& findings, con
   group.title = "Answers";
   group.prompt = probe.request.prompt;
   group.unit = probe.tokens_known ? "token" : "word";
-  group.lanes = lanes_of(results, probe);
+  group.lanes = lanes_of(records_of(results, probe), probe.tokens_known);
   section.groups = {std::move(group)};
   return section;
-}
-
-std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 std::optional<std::size_t> first_parting(const Findings& findings) {
@@ -131,10 +87,10 @@ std::string replay_command(const Header& header) {
       "verbatim audit {} --served-model-name {} --endpoint {} -N {} -n {} --concurrency {} --temperature {} "
       "--seed {} "
       "-p {}",
-      header.url, shell_quoted(header.dialect.model),
+      header.url, report::shell_quoted(header.dialect.model),
       header.dialect.endpoint == client::Endpoint::chat ? "chat" : "completions", shape.repeat,
       shape.max_tokens, fmt::join(shape.concurrency, ","), fmt::join(shape.temperatures, ","), shape.seed,
-      shell_quoted(shape.prompt));
+      report::shell_quoted(shape.prompt));
 }
 
 report::Report to_report(const Results& results, const Findings& findings, const Judgement& judgement,

@@ -31,6 +31,7 @@ class PageWriter {
     json_.object([&] {
       field("title", report.title);
       field("verdict", name_of(report.verdict));
+      field("word", report.word);
       field("headline", report.headline);
       facts("facts", report.facts);
       json_.key("sections");

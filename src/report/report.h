@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
+
 namespace verbatim::report {
 
 enum class Verdict : std::uint8_t {
@@ -108,6 +110,7 @@ struct Section {
 struct Report {
   std::string title;
   Verdict verdict = Verdict::neutral;
+  std::string word;         // in place of the verdict's own words: "The same"
   std::string headline;     // the verdict in one sentence
   std::vector<Fact> facts;  // of the banner: distinct answers, first divergence, digest, largest overlap
   std::vector<Section> sections;
@@ -116,7 +119,13 @@ struct Report {
   std::string raw_data;          // where everything is, when the page leaves something out: "results.jsonl"
 };
 
+// As one word of a shell's command, for `replay`.
+std::string shell_quoted(std::string_view text);
+
 // REQUIRES: every row of a table as long as its columns; counts of lanes above 0
 std::string render_html(const Report& report);
+
+// The page as a file. The error names it.
+Status write_page(const std::string& path, const Report& report);
 
 }  // namespace verbatim::report

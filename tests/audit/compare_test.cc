@@ -1,6 +1,8 @@
 // Two results files compared, on records made by hand.
 #include "audit/compare.h"
 
+#include "audit/diff_report.h"
+
 #include <gtest/gtest.h>
 
 #include "server/http_fixture.h"
@@ -101,6 +103,46 @@ TEST(Compare, AServerThatAnswersLittleTellsNothing) {
   EXPECT_EQ(verdict_of(a, b), Verdict::unknown);
   b.records[0].answer.text = "b";
   EXPECT_EQ(verdict_of(a, b), Verdict::different) << "one difference is enough";
+}
+
+TEST(DiffReport, EveryDifferentRequestIsASection) {
+  Results a = results_of({{"p", "abc"}, {"p", "abc"}, {"p", "abd"}, {"q", "x"}, {"it's", "y", -1}}),
+          b = results_of({{"p", "abd"}, {"q", "x"}, {"it's", "y", -2}});
+  Comparison comparison = compare(a, b);
+  report::Report page = to_report(comparison, judge(comparison, {}), {"a b.jsonl", a}, {"b.jsonl", b});
+  EXPECT_EQ(page.verdict, report::Verdict::differs);
+  EXPECT_EQ(page.word, "Different");
+  EXPECT_EQ(page.headline, "1 of 3 requests have different answers");
+  EXPECT_EQ(page.replay, "verbatim diff 'a b.jsonl' 'b.jsonl'");
+  ASSERT_EQ(page.sections.size(), 2u);
+  EXPECT_EQ(page.sections[0].finding, "3 answers of A, 1 of B, 2 distinct by tokens");
+  const auto& lanes = page.sections[0].groups.at(0).lanes;
+  ASSERT_EQ(lanes.size(), 3u) << "alike answers of one file share a lane";
+  EXPECT_EQ(lanes[0].count, 2);
+  EXPECT_EQ(lanes[0].label, "A, record 0");
+  EXPECT_EQ(lanes[2].label, "B, record 0");
+  EXPECT_EQ(lanes[2].conditions, (std::vector<report::Fact>{{"file", "B"}}));
+  EXPECT_EQ(lanes[2].tokens.back().bytes, " d");
+  EXPECT_EQ(page.sections[1].finding,
+            "1 answers of A, 1 of B, 1 distinct by tokens, with different log-probabilities");
+  EXPECT_PRED2(contains, report::render_html(page), "\"word\":\"Different\"");
+}
+
+TEST(DiffReport, SaysHowManyAreLeftOut) {
+  std::vector<std::string> prompts;
+  for (int i = 0; i < 45; ++i) prompts.push_back(std::to_string(i));
+  Results a = results_of({}), b;
+  for (const std::string& prompt : prompts) {
+    Record record = results_of({{prompt.c_str(), "a"}}).records[0];
+    record.index = a.records.size();
+    a.records.push_back(record);
+    record.answer.finish_reason = "length";
+    b.records.push_back(record);
+  }
+  Comparison comparison = compare(a, b);
+  report::Report page = to_report(comparison, judge(comparison, {}), {"a", a}, {"b", b});
+  ASSERT_EQ(page.sections.size(), 41u);
+  EXPECT_EQ(page.sections.back().heading, "5 other requests");
 }
 
 }  // namespace

@@ -26,10 +26,12 @@ code=0; "$verbatim" audit --from "$work/b.jsonl" >"$work/b.txt" || code=$?
 [[ $code == 2 ]] || fail "half an audit has exit code $code"
 "${audit[@]}" --out "$work/b.jsonl" -q >"$work/b.txt" 2>&1 || fail "exit code $? after going on"
 [[ $(wc -l <"$work/a.jsonl") == $(wc -l <"$work/b.jsonl") ]] || fail "going on repeats or loses something"
-"$verbatim" diff "$work/a.jsonl" "$work/b.jsonl" >"$work/diff.txt" || fail "diff has exit code $?"
+"$verbatim" diff "$work/a.jsonl" "$work/b.jsonl" --html "$work/diff.html" >"$work/diff.txt" || fail "diff has exit code $?"
 
 "${audit[@]}" --out "$work/b.jsonl" -q 2>"$work/err" >"$work/b.txt" || fail "exit code $? with nothing to ask"
 grep -q 'nobody is asked' "$work/err" || fail "a whole file is reported as if it were new"
+grep -q '"word":"The same"' "$work/diff.html" || fail "diff has no page"
+
 code=0; "${audit[@]}" --out "$work/a.jsonl" --endpoint chat 2>"$work/err" || code=$?
 [[ $code == 2 ]] || fail "another endpoint has exit code $code"
 grep -q 'not of /v1/chat/completions' "$work/err" || fail "another endpoint is not named"

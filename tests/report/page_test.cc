@@ -18,7 +18,7 @@ const std::string kHostile = "</script><!--<script>{{data}}{{script}}\xff\xe2\x8
 
 Report hostile() {
   Report report;
-  report.title = report.headline = report.replay = report.raw_data = kHostile;
+  report.title = report.word = report.headline = report.replay = report.raw_data = kHostile;
   report.facts = report.provenance = {{kHostile, kHostile}};
   Lane lane{
       .label = kHostile, .conditions = {{kHostile, kHostile}}, .count = 1, .tokens = {}, .ending = kHostile};

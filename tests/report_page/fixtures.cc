@@ -359,8 +359,10 @@ Report words() {
                            .tokens = split_words(answers[i]),
                            .ending = "stop"});
   }
-  return one_section("Audit of a chat server", Verdict::differs, "3 answers to one question.",
-                     std::move(group));
+  Report report =
+      one_section("Audit of a chat server", Verdict::differs, "3 answers to one question.", std::move(group));
+  report.word = "Different";
+  return report;
 }
 
 Report empty() { return {}; }

@@ -45,6 +45,7 @@ describe("the banner", () => {
     ["deterministic", "=", "Deterministic", /200 requests, one answer/],
     ["divergent", "≠", "Not deterministic", /got different answers/],
     ["hostile", "?", "Could not tell", /window\.injected/],
+    ["words", "≠", "Different", /3 answers/],
   ]) {
     test(`of ${name} has a sign, a word and a sentence`, async () => {
       await withPage(browser, name, {}, async (page) => {

@@ -177,11 +177,12 @@ function themeButton() {
 
 function banner(report) {
   const { sign, title } = kVerdicts[report.verdict];
+  const word = report.word ? show(report.word, { limit: 30 }) : title;
   const headline = report.headline || report.title || (report.sections.length ? "Report" : "Nothing to report");
   return element("header", { class: report.verdict },
     element("div", { class: "top" }, element("span", {}, "verbatim"), span("title", show(report.title)), themeButton()),
     element("div", { class: "verdict" }, sign && element("span", { class: "sign", "aria-hidden": "true" }, sign),
-      element("div", {}, title && element("p", { class: "word" }, title),
+      element("div", {}, word && element("p", { class: "word" }, word),
         element("h1", {}, show(headline, { limit: 2000 })))),
     factList(report.facts));
 }
