@@ -1,10 +1,6 @@
-// A tiny random model, loaded as a file is, on any backend; requests of every kind, and the receipts of their answers.
+// Requests of every kind to a tiny model, and the receipts of their answers.
 #pragma once
 
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,41 +8,17 @@
 #include <random>
 
 #include "engine/engine.h"
-#include "load/random_model.h"
 #include "receipt/receipt_maker.h"
-#include "receipt/signing.h"
+#include "receipt/signer.h"
 #include "receipt/verify.h"
+#include "tiny_model.h"
 
 namespace verbatim {
 
 using nlohmann::ordered_json;
 
-inline std::unique_ptr<LoadedModel> load_tiny_model(const std::string& backend, int threads,
-                                                    ModelOptions widths = {}) {
-  auto path = std::filesystem::temp_directory_path() / fmt::format("verbatim-receipt-{}.gguf", getpid());
-  RandomModel random;
-  ModelConfig& c = random.config;
-  c.architecture = "llama";
-  c.layers = 2, c.dim = 48, c.hidden_dim = 80, c.heads = 4, c.kv_heads = 2, c.vocab_size = 300;
-  c.head_dim = c.rope_dim = 12;
-  c.context_length = 512;
-  ThreadPool pool(1);
-  Status written = write_random_model(path, random, pool);
-  CHECK(written.ok(), "{}", written.error().message);
-  ModelChoice choice;
-  choice.path = path;
-  choice.backend = backend;
-  choice.threads = threads;
-  choice.widths = widths;
-  choice.load.use_cache = false;
-  auto model = load_model(choice);
-  CHECK(model.ok(), "{}", model.error().message);
-  std::filesystem::remove(path);
-  return *std::move(model);
-}
-
 inline LoadedModel& tiny_model() {
-  static const std::unique_ptr<LoadedModel> model = load_tiny_model("auto", 1);
+  static const std::unique_ptr<LoadedModel> model = load_tiny_model();
   return *model;
 }
 
@@ -154,19 +126,6 @@ inline std::vector<Sha256Digest> hidden_of(const ReceiptSink& sink) {
   std::vector<Sha256Digest> all;
   for (const auto& [place, digest] : sink.hidden) all.push_back(digest);
   return all;
-}
-
-inline ReceiptSigner signer() {
-  static const std::string path = [] {
-    auto file = std::filesystem::temp_directory_path() / fmt::format("verbatim-key-{}.pem", getpid());
-    std::ofstream(file) << "-----BEGIN PRIVATE KEY-----\n"
-                           "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
-                           "-----END PRIVATE KEY-----\n";  // RFC 8032, section 7.1, test 1
-    return file.string();
-  }();
-  auto made = ReceiptSigner::from_pem_file(path);
-  CHECK(made.ok(), "{}", made.error().message);
-  return *made;
 }
 
 inline Receipt signed_receipt(Receipt receipt) {

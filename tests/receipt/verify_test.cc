@@ -170,7 +170,7 @@ TEST(Verify, SignaturesAreOfTheKeyGiven) {
   LoadedModel& loaded = tiny_model();
   const Receipt plain = answer_alone(loaded, rich_request(random))->receipts.at(0);
   const Receipt made = signed_receipt(plain);
-  EXPECT_EQ(made.signature->public_key, "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+  EXPECT_EQ(made.signature->public_key, kSignerPublicKey);
   EXPECT_EQ(verify_one(loaded, saved(made)).outcome, Outcome::valid);
   VerifyOptions options;
   options.public_key = made.signature->public_key;

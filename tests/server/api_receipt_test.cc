@@ -1,6 +1,5 @@
 // Receipts of the API: in bodies and streams, of every choice, signed, and valid under any load.
-#include <fstream>
-
+#include "receipt/signer.h"
 #include "receipt/verify.h"
 #include "server/api_fixture.h"
 
@@ -119,18 +118,11 @@ TEST(ApiReceipt, StreamsCarryThemInTheLastEventOfAChoice) {
 }
 
 TEST(ApiReceipt, TheServersKeySignsThem) {
-  auto path = std::filesystem::temp_directory_path() / fmt::format("verbatim-api-key-{}.pem", getpid());
-  std::ofstream(path) << "-----BEGIN PRIVATE KEY-----\n"
-                         "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
-                         "-----END PRIVATE KEY-----\n";  // RFC 8032, section 7.1, test 1
-  auto signer = ReceiptSigner::from_pem_file(path);
-  ASSERT_TRUE(signer.ok()) << signer.error().message;
-  std::filesystem::remove(path);
   TestServerOptions options;
-  options.signer = *signer;
+  options.signer = signer();
   TestServer server(options), keyless;
   const std::string key = Json::parse(server.get("/version").body)["receipt_key"];
-  EXPECT_EQ(key, "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+  EXPECT_EQ(key, kSignerPublicKey);
   EXPECT_EQ(Json::parse(server.get("/v1/models").body)["data"][0]["receipt_key"], key);
   EXPECT_TRUE(Json::parse(keyless.get("/version").body)["receipt_key"].is_null());
 

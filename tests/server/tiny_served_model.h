@@ -1,38 +1,16 @@
-// A tiny random model, loaded as a file is, with a template of a few lines: for tests of what is above the engine.
+// The tiny model, served with a template of a few lines.
 #pragma once
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <memory>
 
-#include "load/random_model.h"
 #include "server/served_model.h"
+#include "tiny_model.h"
 
 namespace verbatim::server {
 
-// Made once. Its answers are nonsense, and as long as max_tokens or its random
-// end token has it.
+// Made once.
 inline const LoadedModel& tiny_loaded_model() {
-  static const std::unique_ptr<LoadedModel> loaded = [] {
-    auto path = std::filesystem::temp_directory_path() / fmt::format("verbatim-api-{}.gguf", getpid());
-    RandomModel random;
-    ModelConfig& c = random.config;
-    c.architecture = "llama";
-    c.layers = 2, c.dim = 48, c.hidden_dim = 80, c.heads = 4, c.kv_heads = 2, c.vocab_size = 300;
-    c.head_dim = c.rope_dim = 12;
-    c.context_length = 512;
-    ThreadPool pool(1);
-    Status written = write_random_model(path, random, pool);
-    CHECK(written.ok(), "{}", written.error().message);
-    ModelChoice choice;
-    choice.path = path;
-    choice.load.use_cache = false;
-    auto model = load_model(choice);
-    CHECK(model.ok(), "{}", model.error().message);
-    std::filesystem::remove(path);
-    return *std::move(model);
-  }();
+  static const std::unique_ptr<LoadedModel> loaded = load_tiny_model();
   return *loaded;
 }
 
