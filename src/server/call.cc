@@ -181,6 +181,9 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
     auto draft =
         read_prediction(*asked.prediction, call.prompts.front(), model, encoding_of(asked, endpoint));
     if (!draft) return draft.error();
+    if (static_cast<std::int64_t>(draft->size()) > model.context)
+      return refuse("prediction", "prediction has {} tokens, more than the context of {}", draft->size(),
+                    model.context);
     call.requests.front().draft = *std::move(draft);
   }
   call.digest = digest_of(call, *tree, model);

@@ -308,6 +308,8 @@ TEST_F(EngineTest, RefusalsNameTheField) {
        [](GenerateRequest& r) {
          r.draft = {1, 256};
        }},
+      {"draft has 2049 tokens, more than the model's context of 2048",
+       [](GenerateRequest& r) { r.draft.assign(2049, 1); }},
       {"draft is for one answer, n is 2", [](GenerateRequest& r) { r.draft = {1}, r.n = 2; }},
       {"max_chunk is -1", [](GenerateRequest& r) { r.max_chunk = -1; }},
       {"stop holds an empty string", [](GenerateRequest& r) { r.stop_strings = {""}; }},

@@ -110,6 +110,8 @@ TEST_F(ApiPrediction, RefusalsNameIt) {
   EXPECT_TRUE(refused({{"type", "content"}, {"content", 3}}).starts_with("prediction.content is 3"));
   EXPECT_TRUE(refused({{"type", "token_ids"}, {"token_ids", {1, 300}}})
                   .starts_with("prediction.token_ids holds token 300 of a vocabulary of 300"));
+  EXPECT_EQ(refused(token_ids(std::vector<std::int32_t>(513, 1))),
+            "prediction has 513 tokens, more than the context of 512");
   EXPECT_TRUE(refused(token_ids({1}), {{"n", 2}}).starts_with("prediction is for one answer"));
   EXPECT_TRUE(refused(token_ids({1}), {{"prompt", {"a", "b"}}}).starts_with("prediction is for one answer"));
 }
