@@ -138,7 +138,7 @@ net::awaitable<void> Channel::exchange(const HttpRequest& request) {
   if (deadline_) socket().expires_at(*deadline_);
   co_await on_stream([&](auto& stream) { return http::async_write(stream, request, use_awaitable); });
   parser_.emplace();
-  parser_->body_limit(boost::none);
+  parser_->body_limit(kMostBodyBytes);
   co_await on_stream(
       [&](auto& stream) { return http::async_read_header(stream, buffer_, *parser_, use_awaitable); });
 }

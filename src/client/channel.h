@@ -43,6 +43,9 @@ class Peer {
   std::optional<boost::asio::ssl::context> tls_;
 };
 
+// Of one body; a longer one fails. A stream of 100,000 tokens with log-probabilities has less than half of that.
+constexpr std::size_t kMostBodyBytes = std::size_t{256} << 20;
+
 class Channel {
  public:
   // read_bytes: what one read takes at most, before longer bodies let it grow.  REQUIRES: peer outlives this

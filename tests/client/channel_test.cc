@@ -76,5 +76,13 @@ TEST(Channel, DoesNotWaitForEver) {
             "timeout");
 }
 
+TEST(Channel, DoesNotReadForEver) {
+  auto chatty = server::start(server::on_free_port(),
+                              [](const server::HttpRequest&, std::shared_ptr<server::Responder> responder) {
+                                responder->respond(server::text(std::string(kMostBodyBytes + 1, 'x')));
+                              });
+  EXPECT_EQ(asked(fmt::format("http://127.0.0.1:{}", chatty->port()), "/"), "body limit exceeded");
+}
+
 }  // namespace
 }  // namespace verbatim::client
