@@ -2,9 +2,6 @@
 
 #include <filesystem>
 #include <limits>
-#include <set>
-#include <stdexcept>
-#include <vector>
 
 #include "load/mapped_file.h"
 
@@ -12,15 +9,13 @@ namespace verbatim {
 namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{256} << 20;
-constexpr int kMostDepth = 64;
 
-// A value in a sentence: short, on one line.
+}  // namespace
+
 std::string shown(const Json& value) {
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
-
-}  // namespace
 
 // "[json.exception.parse_error.101] parse error at line 1, column 5: ..."
 std::string_view json_complaint(const std::exception& error) {
@@ -30,18 +25,8 @@ std::string_view json_complaint(const std::exception& error) {
 }
 
 Result<Json> parse_json(std::string_view text, const std::string& where) {
-  std::vector<std::set<std::string, std::less<>>> keys;  // of the objects that are open
-  auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > kMostDepth) throw std::runtime_error(fmt::format("nested deeper than {}", kMostDepth));
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      throw std::runtime_error(fmt::format("the key {} occurs twice in an object", shown(parsed)));
-    }
-    return true;
-  };
   try {
-    return Json::parse(text.begin(), text.end(), watch);
+    return parse_strictly<Json>(text);
   } catch (const std::exception& error) {
     return fail("{}: {}", where, json_complaint(error));
   }

@@ -6,8 +6,11 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -18,8 +21,28 @@ using Json = nlohmann::json;
 // What an exception of the JSON library says, without the library's label.
 std::string_view json_complaint(const std::exception& error);
 
-// text -> a tree. Refused, naming `where`: syntax errors, nesting deeper than 64, a key that occurs twice
-// in an object.
+// A value in a sentence: short, on one line.
+std::string shown(const Json& value);
+
+// text -> a tree. Throws an exception that json_complaint() reads: syntax errors, nesting deeper than 64, a key that
+// occurs twice in an object.   Tree: a nlohmann::basic_json
+template <class Tree>
+Tree parse_strictly(std::string_view text) {
+  constexpr int kMostDepth = 64;
+  std::vector<std::set<std::string, std::less<>>> keys;  // of the objects that are open
+  auto watch = [&](int depth, typename Tree::parse_event_t event, Tree& parsed) {
+    using Event = typename Tree::parse_event_t;
+    if (depth > kMostDepth) throw std::runtime_error(fmt::format("nested deeper than {}", kMostDepth));
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key && !keys.back().insert(parsed.template get<std::string>()).second)
+      throw std::runtime_error(fmt::format("the key {} occurs twice in an object", shown(Json(parsed))));
+    return true;
+  };
+  return Tree::parse(text.begin(), text.end(), watch);
+}
+
+// The same without exceptions; the error begins with `where`.
 Result<Json> parse_json(std::string_view text, const std::string& where);
 
 // A file of at most 256 MiB.

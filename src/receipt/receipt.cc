@@ -10,10 +10,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "load/json_file.h"
+
 namespace verbatim {
 namespace {
 
-using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 using Ids = std::vector<std::int32_t>;
 using Strings = std::vector<std::string>;
@@ -83,11 +84,6 @@ OrderedJson json_of(Biases biases) {
 }
 
 // ---- reading: what is wanted, when a value is not that --------------------------------------------
-
-std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  return text.size() <= 60 ? text : text.substr(0, 57) + "...";
-}
 
 template <class Integer>
 bool read_integer(const Json& json, Integer& out) {

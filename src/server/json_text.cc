@@ -2,17 +2,12 @@
 
 #include <array>
 #include <charconv>
-#include <set>
-#include <stdexcept>
-#include <vector>
 
 #include "base/utf8.h"
 #include "load/json_file.h"
 
 namespace verbatim::server {
 namespace {
-
-constexpr int kMostDepth = 64;
 
 std::string_view escape_of(char c) {
   switch (c) {
@@ -68,18 +63,8 @@ void append_list(std::string& out, const Numbers& numbers) {
 }  // namespace
 
 Result<OrderedJson> parse_body(std::string_view body) {
-  std::vector<std::set<std::string, std::less<>>> keys;  // of the objects that are open
-  auto watch = [&](int depth, OrderedJson::parse_event_t event, OrderedJson& parsed) {
-    using Event = OrderedJson::parse_event_t;
-    if (depth > kMostDepth) throw std::runtime_error(fmt::format("it is nested deeper than {}", kMostDepth));
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second)
-      throw std::runtime_error(fmt::format("the key {} occurs twice in an object", shown(parsed)));
-    return true;
-  };
   try {
-    OrderedJson tree = OrderedJson::parse(body.begin(), body.end(), watch);
+    auto tree = parse_strictly<OrderedJson>(body);
     if (!tree.is_object())
       return fail("the body is {}, not a JSON object such as {{\"model\": ...}}", shown(tree));
     return tree;
