@@ -127,7 +127,12 @@ Result<Findings> analyse(const Results& results) {
     }
     note_errors(record, errors);
     if (record.good()) note_fingerprint(record, findings.fingerprints);
-    if (!record.probe) continue;
+    if (!record.probe) {
+      const auto kind = static_cast<std::size_t>(record.condition.neighbours);
+      ++findings.neighbours_recorded[kind];
+      findings.neighbours_good[kind] += record.good() ? 1 : 0;
+      continue;
+    }
     ++findings.probes_recorded;
     if (!record.good()) continue;  // what was not answered is no witness
     ++findings.probes_good;

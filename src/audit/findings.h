@@ -1,6 +1,7 @@
 // Findings: what the records of an audit say. A function of the results file alone.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,11 +53,12 @@ struct Findings {
   std::int64_t planned = 0;  // requests, neighbours among them
   std::int64_t recorded = 0;
   std::int64_t probes_planned = 0, probes_recorded = 0, probes_good = 0;
-  std::vector<ProbeFindings> probes;              // by temperature
-  std::vector<ConditionFindings> conditions;      // as planned
-  std::vector<FingerprintFindings> fingerprints;  // by their first answer
-  std::vector<ErrorFindings> errors;              // by kind
-  std::int64_t in_flight = 0, generating = 0;     // largest over all conditions
+  std::array<std::int64_t, 2> neighbours_recorded{}, neighbours_good{};  // by Neighbours
+  std::vector<ProbeFindings> probes;                                     // by temperature
+  std::vector<ConditionFindings> conditions;                             // as planned
+  std::vector<FingerprintFindings> fingerprints;                         // by their first answer
+  std::vector<ErrorFindings> errors;                                     // by kind
+  std::int64_t in_flight = 0, generating = 0;                            // largest over all conditions
   bool streamed = false;
 };
 

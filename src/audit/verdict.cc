@@ -27,8 +27,7 @@ void find_changes(const Findings& findings, const Rules& rules, std::vector<std:
     if (!differs) continue;
     reasons.push_back(
         fmt::format("V3: at temperature {} answers differ, but each of the {} system_fingerprints has one: "
-                    "the server was "
-                    "changed during the audit",
+                    "the server was changed during the audit",
                     probe.request.temperature, findings.fingerprints.size()));
   }
 }
@@ -38,6 +37,9 @@ void find_gaps(const Findings& findings, std::vector<std::string>& reasons) {
     reasons.push_back(fmt::format("V4: {} of {} probes were sent; the same command goes on from there",
                                   findings.probes_recorded, findings.probes_planned));
   }
+}
+
+void find_failures(const Findings& findings, std::vector<std::string>& reasons) {
   auto recorded = static_cast<double>(findings.probes_recorded);
   if (static_cast<double>(findings.probes_good) < kLeastGood * recorded) {
     reasons.push_back(fmt::format("V5: only {} of {} probes were answered", findings.probes_good,
@@ -51,6 +53,15 @@ void find_gaps(const Findings& findings, std::vector<std::string>& reasons) {
                     row.good, row.planned, row.condition.concurrency, row.condition.temperature,
                     kNeighbourNames[static_cast<int>(row.condition.neighbours)]));
   }
+  for (std::size_t kind = 0; kind < findings.neighbours_good.size(); ++kind) {
+    const std::int64_t good = findings.neighbours_good[kind], all = findings.neighbours_recorded[kind];
+    if (2 * good >= all) continue;
+    reasons.push_back(fmt::format("V5: only {} of {} {} neighbours were answered, so they were no load", good,
+                                  all, kNeighbourNames[kind]));
+  }
+}
+
+void find_emptiness(const Findings& findings, std::vector<std::string>& reasons) {
   for (const ProbeFindings& probe : findings.probes) {
     if (probe.records.empty() || probe.any_text) continue;
     reasons.push_back(fmt::format("V6: at temperature {} every answer is empty", probe.request.temperature));
@@ -84,6 +95,8 @@ Judgement judge(const Findings& findings, const Rules& rules) {
   }
   find_changes(findings, rules, judgement.reasons);
   find_gaps(findings, judgement.reasons);
+  find_failures(findings, judgement.reasons);
+  find_emptiness(findings, judgement.reasons);
   find_solitude(findings, rules, judgement.reasons);
   if (!judgement.reasons.empty()) return judgement;
   judgement.verdict = Verdict::deterministic;

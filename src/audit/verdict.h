@@ -4,7 +4,8 @@
 //   V2  ... in bits, where bits are required: different
 //   V3  they differ only from one fingerprint to another: unknown, the server was changed
 //   V4  less than all was asked: unknown
-//   V5  less than kLeastGood of all probes, or half of a condition's, were answered: unknown
+//   V5  less than kLeastGood of all probes, or half of a condition's, or half of a kind of neighbours, were answered:
+//       unknown
 //   V6  every answer to some request is empty: unknown
 //   V7  fewer answers than required overlapped with those to some request: unknown
 //   V8  otherwise: deterministic

@@ -219,6 +219,17 @@ TEST(Audit, AProbeThatFailedIsNoWitness) {
   EXPECT_EQ(audit.judgement.verdict, Verdict::unknown) << audit.text;
 }
 
+TEST(Audit, NeighboursThatAreRefusedAreNoLoad) {
+  FakeServer fake({});
+  Results results = audited(fake, small_shape()).results;
+  for (Record& record : results.records)
+    if (!record.probe && record.condition.neighbours == Neighbours::hostile) record.error_kind = "http 400";
+  Audited audit = concluded(std::move(results), {});
+  EXPECT_EQ(audit.judgement.verdict, Verdict::unknown);
+  ASSERT_EQ(audit.judgement.reasons.size(), 1u);
+  EXPECT_PRED2(contains, audit.judgement.reasons[0], "V5: only 0 of 24 hostile neighbours were answered");
+}
+
 TEST(Audit, OverloadIsWaitedOut) {
   FakeOptions options;
   options.intercept = [](int nth, server::Responder& to) {

@@ -70,6 +70,17 @@ TEST(Verdict, V5MostMustHaveBeenAnswered) {
   EXPECT_EQ(verdict_after([](Findings& findings) { findings.conditions[0].good = 5; }), "0 V8");
 }
 
+TEST(Verdict, V5NeighboursThatAreRefusedAreNoLoad) {
+  auto neighbours = [](std::int64_t good) {
+    return [good](Findings& findings) {
+      findings.neighbours_recorded = {10, 9};
+      findings.neighbours_good = {10, good};
+    };
+  };
+  EXPECT_EQ(verdict_after(neighbours(5)), "0 V8");
+  EXPECT_EQ(verdict_after(neighbours(4)), "2 V5");
+}
+
 TEST(Verdict, V6EmptyAnswersSayNothing) {
   EXPECT_EQ(verdict_after([](Findings& findings) { findings.probes[0].any_text = false; }), "2 V6");
 }
