@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "load/json_file.h"
 
@@ -91,13 +92,22 @@ class Finder {
       const std::string inside = fmt::format("{}{}{}", where, where.find(' ') == where.npos ? " " : "/", key);
       if (with_receipt && &value == receipt) {
         add(value, inside, std::move(open_.extract(place).mapped()));
+        with_receipts_.insert(place.first);
       } else {
         find(value, inside, key == "choices" || (choice && json.is_array()), id);
       }
     }
   }
 
-  std::vector<SavedReceipt> take() { return std::move(found_); }
+  // After the last value. An answer without a receipt, in a response of which others have one, is an entry too.
+  std::vector<SavedReceipt> take(const std::string& file) {
+    for (const auto& [place, shown] : open_) {
+      if (!with_receipts_.contains(place.first) || (shown.text.empty() && !shown.tool_calls)) continue;
+      const std::string where = fmt::format("{} choice {}", file, place.second);
+      found_.push_back({where, fail("{}: has no receipt, and others of its response have one", where)});
+    }
+    return std::move(found_);
+  }
 
  private:
   using Place = std::pair<std::string, std::string>;  // id of a response, index of a choice
@@ -107,7 +117,8 @@ class Finder {
   }
 
   std::vector<SavedReceipt> found_;
-  std::map<Place, ShownAnswer> open_;  // answers whose receipt has not come yet
+  std::map<Place, ShownAnswer> open_;    // answers whose receipt has not come yet
+  std::set<std::string> with_receipts_;  // ids of responses
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -150,7 +161,7 @@ Result<std::vector<SavedReceipt>> find_receipts(std::string_view text, const std
     // What fails in its first line was not meant as lines.
     return lines.error().message.starts_with(where + ":1:") ? json.error() : lines.error();
   }
-  std::vector<SavedReceipt> found = finder.take();
+  std::vector<SavedReceipt> found = finder.take(where);
   if (found.empty())
     return fail("{}: holds no receipt; ask for one with \"receipt\": true, or verbatim run --receipt FILE",
                 where);

@@ -24,8 +24,9 @@ struct SavedReceipt {
   ShownAnswer shown = {};
 };
 
-// All receipts in a text, in their order; one that is damaged is an entry with an error. The error: the text is
-// no JSON, or holds no receipt.   where: the file's name
+// All receipts in a text, in their order. One that is damaged is an entry with an error, and so is, behind them, an
+// answer without a receipt in a response of which others have one. The error: the text is no JSON, or holds no receipt.
+//   where: the file's name
 Result<std::vector<SavedReceipt>> find_receipts(std::string_view text, const std::string& where);
 
 }  // namespace verbatim

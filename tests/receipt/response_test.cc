@@ -174,6 +174,20 @@ TEST(Response, AReceiptThatIsNoneIsAnEntry) {
   EXPECT_EQ((*found)[1].receipt.error().message, "f choices/1/receipt: format is missing");
 }
 
+TEST(Response, AnAnswerWithoutAReceiptBesideOthersIsAnEntry) {
+  Json response = Shown(3).completion(), silent = response;
+  response["choices"].push_back({{"index", 1}, {"text", "Yes."}});
+  response["choices"].push_back({{"index", 0}, {"text", "Yes."}});  // once more
+  auto found = find_receipts(response.dump(), "f");
+  ASSERT_TRUE(found.ok());
+  ASSERT_EQ(found->size(), 3u);
+  EXPECT_EQ((*found)[1].receipt.error().message,
+            "f choice 0: has no receipt, and others of its response have one");
+  EXPECT_EQ((*found)[2].where, "f choice 1");
+  Json others = Json::array({silent, {{"id", "cmpl-2"}, {"choices", {{{"index", 0}, {"text", "Yes."}}}}}});
+  EXPECT_EQ(find_receipts(others.dump(), "f")->size(), 1u) << "nobody asked for a receipt of this one";
+}
+
 // ---- streams --------------------------------------------------------------------------------------
 
 // The events of two choices, by turns, as pieces of a few characters.
