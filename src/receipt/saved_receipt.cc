@@ -46,7 +46,7 @@ void add_tokens(const Json& ids, ShownAnswer& shown) {
 
 // Of /v1/responses: items, each with a list of parts.
 void add_output(const Json& output, ShownAnswer& shown) {
-  if (!output.is_array()) shown.unreadable = "output";
+  if (!output.is_array()) return void(shown.unreadable = "output");
   for (const Json& item : output) {
     const Json* parts = child(item, "content");
     if (parts == nullptr || !parts->is_array()) return void(shown.unreadable = "output");

@@ -109,6 +109,10 @@ TEST(ApiReceipt, StreamsCarryThemInTheLastEventOfAChoice) {
     EXPECT_TRUE(text.ends_with(rest));
     server.wait_idle();
     expect_valid(verify(text), receipts.size());
+    for (const Verdict& verdict : verify(text)) {
+      EXPECT_NE(verdict.text, "");
+      EXPECT_TRUE(verdict.sentence.ends_with("; the text beside it is the answer's")) << verdict.sentence;
+    }
   }
   Json body = {{"input", "hello"}, {"max_output_tokens", 9}, {"receipt", true}, {"stream", true}};
   const std::string text = server.ask("/v1/responses", body).body;
