@@ -34,6 +34,7 @@ struct Options {
   audit::AuditShape shape;
   audit::Rules rules;
   TextFlags prompt;
+  bool prompt_given = false;
   double timeout = 120;  // seconds
   std::int64_t max_requests = 2000;
   bool quiet = false;
@@ -89,7 +90,7 @@ Status complete(Options& options) {
   }
   options.server.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * options.timeout));
   options.shape.prompt = kPrompt;
-  if (!options.prompt.text.empty() || !options.prompt.file.empty()) {
+  if (options.prompt_given) {
     auto text = read_text(options.prompt);
     if (!text) return text.error();
     options.shape.prompt = *std::move(text);
@@ -218,8 +219,9 @@ void add_audit(CLI::App& app, std::function<int()>& action) {
       ->delimiter(',')
       ->allow_extra_args(false);
   flag(app, "--seed", shape.seed, "Of every request, and of the neighbours' prompts");
-  flag(app, "-p,--prompt", options->prompt.text, "The request that is repeated");
-  flag(app, "-f,--prompt-file", options->prompt.file, "File that holds it; - is standard input");
+  const CLI::Option* prompt = flag(app, "-p,--prompt", options->prompt.text, "The request that is repeated");
+  const CLI::Option* prompt_file =
+      flag(app, "-f,--prompt-file", options->prompt.file, "File that holds it; - is standard input");
   flag(app, "-n,--max-tokens", shape.max_tokens, "Of every answer, at most")->check(CLI::Range(1, 1 << 20));
   flag(app, "--max-requests", options->max_requests, "Bound on what is sent, with what is tried again")
       ->check(CLI::Range(1, 1'000'000'000));
@@ -242,8 +244,9 @@ void add_audit(CLI::App& app, std::function<int()>& action) {
       "  verbatim audit http://127.0.0.1:8000\n"
       "  verbatim audit https://api.example.com/v1 --served-model-name NAME -N 50 --concurrency 1,8\n"
       "  verbatim audit --from results.jsonl --require tokens");
-  app.callback([options, &action] {
+  app.callback([options, prompt, prompt_file, &action] {
     options->rules.require_bits = options->require == "bits";
+    options->prompt_given = prompt->count() + prompt_file->count() > 0;
     action = [options] { return run(*options); };
   });
 }

@@ -36,6 +36,10 @@ code=0; "${audit[@]}" --out "$work/a.jsonl" --endpoint chat 2>"$work/err" || cod
 [[ $code == 2 ]] || fail "another endpoint has exit code $code"
 grep -q 'not of /v1/chat/completions' "$work/err" || fail "another endpoint is not named"
 
+code=0; "$verbatim" audit "$url" -p "" --out "$work/c.jsonl" 2>"$work/err" || code=$?
+[[ $code == 2 && ! -e $work/c.jsonl ]] || fail "an empty prompt has exit code $code"
+grep -q 'no text' "$work/err" || fail "an empty prompt is not named"
+
 code=0; "$verbatim" audit "$url" -N 18 --out "$work/a.jsonl" 2>"$work/err" || code=$?
 [[ $code == 2 ]] || fail "another plan has exit code $code"
 grep -q 'another plan' "$work/err" || fail "another plan is not named"
