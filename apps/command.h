@@ -1,7 +1,7 @@
 // What every subcommand shares: how it is registered, the common flags, and opening a model for it.
 //
 // Exit codes: 0 done; 1 the input or the machine did not allow it (one sentence on stderr);
-// 2 the flags were wrong, or what there was to say could not be written.
+// 2 the flags were wrong, the memory was too small, or what there was to say could not be written.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -28,15 +28,15 @@ constexpr Command kCommands[] = {
     {"diff", "Compare the answers that two audits recorded", verbatim::app::add_diff},
 };
 
-constexpr int kUnsaid = 2;
+// 0 and 1 are verdicts of some commands, and what could not be computed, or said on a full disk, is none.
+constexpr int kNoVerdict = 2;
 
-// What nobody can read, because the disk is full, is neither success nor verdict.
 int said(int code) {
   const bool flushed = std::fflush(stdout) == 0;
   if (flushed && std::ferror(stdout) == 0) return code;
   std::fprintf(stderr, "verbatim: standard output cannot be written: %s\n",
                flushed ? "some of it was lost" : std::strerror(errno));
-  return code == 0 ? kUnsaid : code;
+  return code == 0 ? kNoVerdict : code;
 }
 
 }  // namespace
@@ -60,9 +60,9 @@ int main(int argc, char** argv) {
     return program.exit(error) == 0 ? 0 : 2;
   } catch (const std::system_error& error) {  // of fmt::print
     std::fprintf(stderr, "verbatim: %s\n", error.what());
-    return kUnsaid;
+    return kNoVerdict;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "verbatim: out of memory\n");
-    return 1;
+    return kNoVerdict;
   }
 }

@@ -17,12 +17,13 @@ using namespace verbatim;
 // Positions, and work, that one input may ask for.
 constexpr std::size_t kMostTokens = 64;
 
-void verify_with_a_fitting_chain(const Receipt& receipt) {
+void verify_with_a_fitting_chain(const SavedReceipt& found) {
+  const Receipt& receipt = *found.receipt;
   if (receipt.request.prompt.size() + receipt.tokens.size() > kMostTokens) return;
   Receipt fitting = receipt;
   fitting.fingerprint = tiny_model().fingerprint;
   fitting = forge(std::move(fitting), std::vector<Sha256Digest>(receipt.tokens.size()));
-  const Verdict verdict = verify_one(tiny_model(), saved(fitting));
+  const Verdict verdict = verify_one(tiny_model(), {found.where, fitting, found.shown});
   CHECK(verdict.outcome != Verdict::Outcome::not_verified, "it is of this model: {}", verdict.sentence);
 }
 
@@ -41,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(again.ok(), "what was written is not read: {}", again.error().message);
     CHECK(to_json_text(*again) == text, "a receipt changes on its way: {}", text);
     if (one.receipt->signature) is_signature_of(*one.receipt->signature, text_to_sign(*one.receipt));
-    verify_with_a_fitting_chain(*one.receipt);
+    verify_with_a_fitting_chain(one);
   }
   return 0;
 }
