@@ -134,20 +134,20 @@ std::int32_t Sampler::choose(const SamplingParams& params, DrawPlace place) {
   return token_of(it->key);
 }
 
-// F1 to F3: candidates_ is what they leave.
+// F1 to F3: candidates_ is what they leave.   REQUIRES: top_k or top_p is on
 void Sampler::rank(float best, const SamplingParams& params) {
-  std::uint64_t wanted = 0;
-  if (params.top_k > 0) {  // F1, F2
+  std::uint64_t left = 0;  // weight, after F1 and F2
+  if (params.top_k > 0) {
     const RankKey cut = best_keys(v_, static_cast<std::size_t>(params.top_k)).back();
-    wanted = spec::nucleus_weight(collect(v_[static_cast<std::size_t>(token_of(cut))], cut, params.min_p),
-                                  params.top_p);
+    left = collect(v_[static_cast<std::size_t>(token_of(cut))], cut, params.min_p);
+    if (params.top_p == 1) return;
   } else {
-    // The best tokens weigh enough, most often: how far below the best one the cut lies is tried in doubling steps.
-    wanted = spec::nucleus_weight(weigh(params.min_p), params.top_p);
-    for (float depth = 4; collect(best - depth * params.temperature, 0, params.min_p) < wanted; depth *= 2) {
-    }
+    left = weigh(params.min_p);
   }
-  if (params.top_p == 1) return;
+  const std::uint64_t wanted = spec::nucleus_weight(left, params.top_p);
+  // Few tokens weigh enough, most often: how far below the best one the cut lies is tried in doubling steps.
+  for (float depth = 4; params.top_k == 0; depth *= 2)
+    if (collect(best - depth * params.temperature, 0, params.min_p) >= wanted) break;
   scratch_.assign(candidates_.begin(), candidates_.end());  // F3
   const RankKey cut = find_cut(scratch_, wanted);
   std::erase_if(candidates_, [cut](const Candidate& c) { return c.key < cut; });

@@ -54,7 +54,7 @@ class Sampler {
   static void exp_of_logits(std::span<const float> v, float best, float temperature, float* e);
 
   ExpOfLogits exp_;
-  // What is left of the row at each stage: logits after bias and penalties, of allowed tokens only.
+  // During a call: what is left of the row, logits after bias and penalties, of allowed tokens only.
   std::span<const float> v_;
   std::vector<float> values_;          // v_, where it is not the row as it came
   std::vector<std::int32_t> tokens_;   // the allowed tokens, where not all are
