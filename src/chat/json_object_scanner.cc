@@ -7,18 +7,18 @@ namespace {
 
 constexpr std::size_t kMostDepth = 64;
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_json_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 }  // namespace
 
-JsonObjectScanner::Status JsonObjectScanner::feed(char c) {
+JsonObjectScanner::Progress JsonObjectScanner::feed(char c) {
   CHECK(state_ == State::start || !open_.empty(), "a byte after the end of the object");
   const bool accepted = accept(c);
   ++at_;
-  if (!accepted || open_.size() > kMostDepth) return Status::bad;
-  return open_.empty() ? Status::done : Status::more;
+  if (!accepted || open_.size() > kMostDepth) return Progress::bad;
+  return open_.empty() ? Progress::done : Progress::more;
 }
 
 bool JsonObjectScanner::accept(char c) {
@@ -35,12 +35,12 @@ bool JsonObjectScanner::accept(char c) {
       return true;
     case State::key_or_end:
     case State::key:
-      if (is_space(c)) return true;
+      if (is_json_space(c)) return true;
       if (c == '}' && state_ == State::key_or_end) return close(), true;
       return c == '"' && (begin_string(true), true);
     case State::colon:
       if (c == ':') state_ = State::value;
-      return c == ':' || is_space(c);
+      return c == ':' || is_json_space(c);
     case State::value:
     case State::value_or_end:
       return accept_value(c);
@@ -52,7 +52,7 @@ bool JsonObjectScanner::accept(char c) {
 }
 
 bool JsonObjectScanner::accept_value(char c) {
-  if (is_space(c)) return true;
+  if (is_json_space(c)) return true;
   if (c == ']' && state_ == State::value_or_end) return close(), true;
   if (c == '"') return begin_string(false), true;
   if (c == '{' || c == '[') return open(c), true;
@@ -66,7 +66,7 @@ bool JsonObjectScanner::accept_value(char c) {
 }
 
 bool JsonObjectScanner::accept_after_value(char c) {
-  if (is_space(c)) return true;
+  if (is_json_space(c)) return true;
   const bool in_object = open_.back() == '{';
   if (c == ',') state_ = in_object ? State::key : State::value;
   if (c == (in_object ? '}' : ']')) close();

@@ -10,7 +10,7 @@ namespace verbatim {
 
 class JsonObjectScanner {
  public:
-  enum class Status { more, done, bad };
+  enum class Progress { more, done, bad };
 
   // A member whose value is a string, an object or an array: byte ranges of the scanned text, quotes included.
   struct Member {
@@ -18,7 +18,7 @@ class JsonObjectScanner {
   };
 
   // The next byte; the first one must be '{'.   REQUIRES: the scanner is not done, nor bad
-  Status feed(char c);
+  Progress feed(char c);
 
   const std::vector<Member>& members() const { return members_; }
 

@@ -8,7 +8,7 @@
 namespace verbatim {
 namespace {
 
-using Status = JsonObjectScanner::Status;
+using Progress = JsonObjectScanner::Progress;
 
 constexpr std::string_view kHermesBegin = "<tool_call>", kHermesEnd = "</tool_call>",
                            kLlamaBegin = "<|python_tag|>";
@@ -44,16 +44,16 @@ class ToolCallParser::Matcher {
  public:
   Matcher(std::string_view begin, std::string_view end) : begin_(begin), end_(end) {}
 
-  Status feed(char c) {
-    if (!begin_.empty()) return take(begin_, c) ? Status::more : Status::bad;
+  Progress feed(char c) {
+    if (!begin_.empty()) return take(begin_, c) ? Progress::more : Progress::bad;
     if (call_) return finish(c);
-    if (object_.empty() && is_space(c)) return Status::more;
+    if (object_.empty() && is_space(c)) return Progress::more;
     object_ += c;
-    const Status status = scanner_.feed(c);
-    if (status != Status::done) return status;
+    const Progress progress = scanner_.feed(c);
+    if (progress != Progress::done) return progress;
     call_ = call_of(object_, scanner_.members());
-    if (!call_) return Status::bad;
-    return end_.empty() ? Status::done : Status::more;
+    if (!call_) return Progress::bad;
+    return end_.empty() ? Progress::done : Progress::more;
   }
 
   ToolCall call() { return std::move(*call_); }
@@ -64,10 +64,10 @@ class ToolCallParser::Matcher {
     expected.remove_prefix(1);
     return true;
   }
-  Status finish(char c) {
-    if (is_space(c) && end_.front() == '<') return Status::more;  // not within the end tag
-    if (!take(end_, c)) return Status::bad;
-    return end_.empty() ? Status::done : Status::more;
+  Progress finish(char c) {
+    if (is_space(c) && end_.front() == '<') return Progress::more;  // not within the end tag
+    if (!take(end_, c)) return Progress::bad;
+    return end_.empty() ? Progress::done : Progress::more;
   }
 
   std::string_view begin_, end_;  // what is left of them
@@ -127,9 +127,9 @@ void ToolCallParser::read() {
       content(text_[at_++]);
       continue;
     }
-    const Status status = candidate_->feed(text_[at_++]);
-    if (status == Status::done) found(std::exchange(candidate_, nullptr)->call());
-    if (status == Status::bad) {  // its first byte is content; the rest is read again
+    const Progress progress = candidate_->feed(text_[at_++]);
+    if (progress == Progress::done) found(std::exchange(candidate_, nullptr)->call());
+    if (progress == Progress::bad) {  // its first byte is content; the rest is read again
       candidate_.reset();
       content(text_[begin_]);
       at_ = begin_ + 1;

@@ -6,13 +6,13 @@
 namespace verbatim::jinja {
 namespace {
 
-Value count(const Call& call) {
+Value count_equal(const Call& call) {
   std::int64_t n = 0;
   for (const Value& item : call.self.list()->items) n += equal(item, call[0], call.heap());
   return n;
 }
 
-Value index(const Call& call) {
+Value index_of_equal(const Call& call) {
   const auto& items = call.self.list()->items;
   const auto size = static_cast<std::int64_t>(items.size());
   auto clamp = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size); };
@@ -37,8 +37,8 @@ Value view(const Call& call) {
 
 constexpr Builtin kListMethods[] = {
     {"copy", "", copy},
-    {"count", "value", count},
-    {"index", "value start? stop?", index},
+    {"count", "value", count_equal},
+    {"index", "value start? stop?", index_of_equal},
 };
 
 constexpr Builtin kDictMethods[] = {

@@ -27,9 +27,6 @@ std::string with_plain_newlines(std::string_view source) {  // \r\n and \r are \
   return out;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-char lower_ascii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 // Longest first.
 constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
                                            "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",

@@ -15,7 +15,7 @@ Value cycle(const Call& call) {
 
 Value changed(const Call& call) { return loop_of(call).changed(call.rest, call.heap()); }
 
-constexpr Builtin kMethods[] = {{"changed", "*", changed}, {"cycle", "*", cycle}};
+constexpr Builtin kLoopMethods[] = {{"changed", "*", changed}, {"cycle", "*", cycle}};
 
 }  // namespace
 
@@ -82,7 +82,7 @@ std::optional<Value> Loop::attribute(Runtime& runtime, const Value& self, std::s
   if (name == "depth0") return std::int64_t{0};
   if (name == "previtem") return before_ ? *before_ : heap.undefined("there is no previous item");
   if (name == "nextitem") return peek() ? *peek() : heap.undefined("there is no next item");
-  if (const Builtin* method = find_builtin(kMethods, name)) return bound(heap, *method, self);
+  if (const Builtin* method = find_builtin(kLoopMethods, name)) return bound(heap, *method, self);
   return std::nullopt;
 }
 

@@ -85,7 +85,7 @@ Value filesizeformat(const Call& call) {
                                       (binary ? "KMGTPEZY" : "kMGTPEZY")[i], binary ? "iB" : "B"));
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kNumberFilters[] = {
     {"abs", "", abs},
     {"filesizeformat", "binary?", filesizeformat},
     {"float", "default?", to_float},
@@ -96,6 +96,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-std::span<const Builtin> number_filters() { return kFilters; }
+std::span<const Builtin> number_filters() { return kNumberFilters; }
 
 }  // namespace verbatim::jinja

@@ -19,9 +19,6 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-char lower_ascii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 int digit_value(char c) {
   if (is_digit(c)) return c - '0';
   c = lower_ascii(c);

@@ -8,6 +8,10 @@
 
 namespace verbatim::jinja {
 
+// The characters that numbers are made of.
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr char lower_ascii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
 std::string float_repr(double value);  // repr(float): the shortest text that reads back the same
 
 // int(text, base) and float(text); nullopt where Python raises ValueError. Integers beyond 64 bits raise.

@@ -79,7 +79,7 @@ Value select(const Call& call) {
   });
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kSelectionFilters[] = {
     {"map", "* **", map},
     {"reject", "* **", select<false, false>},
     {"rejectattr", "* **", select<false, true>},
@@ -89,6 +89,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-std::span<const Builtin> selection_filters() { return kFilters; }
+std::span<const Builtin> selection_filters() { return kSelectionFilters; }
 
 }  // namespace verbatim::jinja

@@ -294,7 +294,7 @@ Value attr(const Call& call) {
   return is_key ? call.heap().undefined(fmt::format("'dict object' has no attribute '{}'", name)) : found;
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kSequenceFilters[] = {
     {"attr", "name", attr},
     {"batch", "linecount fill_with?", batch},
     {"count", "", length_of},
@@ -318,6 +318,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-std::span<const Builtin> sequence_filters() { return kFilters; }
+std::span<const Builtin> sequence_filters() { return kSequenceFilters; }
 
 }  // namespace verbatim::jinja

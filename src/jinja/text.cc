@@ -56,7 +56,7 @@ bool all_ascii(std::string_view text) {
 
 // Each character of `text` changed by `change(text, i, out)`.
 template <class Change>
-std::string changed(std::string_view bytes, Change change) {
+std::string map_characters(std::string_view bytes, Change change) {
   const std::u32string text = decode(bytes);
   std::u32string out;
   out.reserve(text.size());
@@ -141,14 +141,14 @@ bool is_cased(char32_t c) { return is_upper(c) || is_lower(c) || category(c) == 
 
 std::string upper(std::string_view text) {
   if (all_ascii(text)) return ascii_case(text, 'a', 'z');
-  return changed(text, [](auto t, std::size_t i, auto& out) { append_upper(t[i], out); });
+  return map_characters(text, [](auto t, std::size_t i, auto& out) { append_upper(t[i], out); });
 }
 std::string lower(std::string_view text) {
   if (all_ascii(text)) return ascii_case(text, 'A', 'Z');
-  return changed(text, [](auto t, std::size_t i, auto& out) { append_lower(t, i, out); });
+  return map_characters(text, [](auto t, std::size_t i, auto& out) { append_lower(t, i, out); });
 }
 std::string title(std::string_view text) {
-  return changed(text, [](auto t, std::size_t i, auto& out) {
+  return map_characters(text, [](auto t, std::size_t i, auto& out) {
     if (i > 0 && is_cased(t[i - 1])) {
       append_lower(t, i, out);
     } else {
@@ -157,7 +157,7 @@ std::string title(std::string_view text) {
   });
 }
 std::string capitalize(std::string_view text) {
-  return changed(text, [](auto t, std::size_t i, auto& out) {
+  return map_characters(text, [](auto t, std::size_t i, auto& out) {
     if (i > 0) {
       append_lower(t, i, out);
     } else {
@@ -166,7 +166,7 @@ std::string capitalize(std::string_view text) {
   });
 }
 std::string swapcase(std::string_view text) {
-  return changed(text, [](auto t, std::size_t i, auto& out) {
+  return map_characters(text, [](auto t, std::size_t i, auto& out) {
     if (is_upper(t[i])) {
       append_lower(t, i, out);
     } else if (is_lower(t[i])) {

@@ -16,7 +16,7 @@ bool is_markup(const Value& value) { return value.text() && value.text()->markup
 
 // The filtered value as text, with what makes it Markup kept.
 template <std::string (*change)(std::string_view)>
-Value changed(const Call& call) {
+Value rewritten(const Call& call) {
   const std::string text = str(call.self, call.heap());
   call.heap().require_room(8, text.size());
   return call.heap().text(change(text), is_markup(call.self));
@@ -117,7 +117,7 @@ Value wordcount(const Call& call) {
   return words;
 }
 
-Value format(const Call& call) {
+Value percent_formatted(const Call& call) {
   if (!call.rest.empty() && !call.named.empty())
     raise("can't handle positional and keyword arguments at the same time");
   std::vector<Dict::Entry> entries;
@@ -187,29 +187,29 @@ Value tojson(const Call& call) {
   return heap.text(to_json(call.self, style, heap));
 }
 
-constexpr Builtin kFilters[] = {
-    {"capitalize", "", changed<capitalize>},
+constexpr Builtin kTextFilters[] = {
+    {"capitalize", "", rewritten<capitalize>},
     {"center", "width?", center},
     {"e", "", escape},
     {"escape", "", escape},
     {"forceescape", "", forceescape},
-    {"format", "* **", format},
+    {"format", "* **", percent_formatted},
     {"indent", "width? first? blank?", indent},
-    {"lower", "", changed<lower>},
+    {"lower", "", rewritten<lower>},
     {"replace", "old new count?", replace},
     {"safe", "", safe},
     {"string", "", string},
-    {"title", "", changed<title_words>},
+    {"title", "", rewritten<title_words>},
     {"tojson", "ensure_ascii? indent? separators? sort_keys?", tojson},
     {"trim", "chars?", trim},
     {"truncate", "length? killwords? end? leeway?", truncate},
-    {"upper", "", changed<upper>},
+    {"upper", "", rewritten<upper>},
     {"urlencode", "", urlencode},
     {"wordcount", "", wordcount},
 };
 
 }  // namespace
 
-std::span<const Builtin> text_filters() { return kFilters; }
+std::span<const Builtin> text_filters() { return kTextFilters; }
 
 }  // namespace verbatim::jinja

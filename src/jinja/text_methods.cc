@@ -18,7 +18,7 @@ Value made(const Call& call, std::string text) {
 Value made(const Call& call, std::string_view text) { return made(call, std::string(text)); }
 
 template <std::string (*change)(std::string_view)>
-Value changed(const Call& call) {
+Value recased(const Call& call) {
   call.heap().require_room(8, self(call).size());
   call.heap().read(kDecodingCost * self(call).size());
   return made(call, change(self(call)));
@@ -41,7 +41,7 @@ struct Builder {
   std::string out = {};
 };
 
-Value replace(const Call& call) {
+Value replace_text(const Call& call) {
   const std::string& text = self(call);
   const std::string old = call.text(0), with = call.text(1);
   std::int64_t left = call.integer(2, -1);
@@ -146,14 +146,15 @@ Value list_of(const Call& call, const std::vector<std::string_view>& pieces) {
   return call.heap().list(std::move(items));
 }
 
-std::string_view trim(std::string_view text, Side side, Heap& heap) {
+std::string_view strip_spaces(std::string_view text, Side side, Heap& heap) {
   return strip(text, side, nullptr, heap);
 }
 
 // Pieces between runs of white space.
 std::vector<std::string_view> split_at_spaces(std::string_view text, std::int64_t left, Heap& heap) {
   std::vector<std::string_view> pieces;
-  for (text = trim(text, Side::left, heap); !text.empty(); text = trim(text, Side::left, heap)) {
+  for (text = strip_spaces(text, Side::left, heap); !text.empty();
+       text = strip_spaces(text, Side::left, heap)) {
     heap.step();
     std::size_t end = 0;
     while (left != 0 && end < text.size() && !is_space(character_at(text, end)))
@@ -167,7 +168,8 @@ std::vector<std::string_view> split_at_spaces(std::string_view text, std::int64_
 
 std::vector<std::string_view> rsplit_at_spaces(std::string_view text, std::int64_t left, Heap& heap) {
   std::vector<std::string_view> pieces;
-  for (text = trim(text, Side::right, heap); !text.empty(); text = trim(text, Side::right, heap)) {
+  for (text = strip_spaces(text, Side::right, heap); !text.empty();
+       text = strip_spaces(text, Side::right, heap)) {
     heap.step();
     std::size_t begin = text.size();
     while (left != 0 && begin > 0) {
@@ -252,7 +254,7 @@ Value splitlines(const Call& call) {
   return list_of(call, lines);
 }
 
-Value join(const Call& call) {
+Value join_texts(const Call& call) {
   Builder result{call.heap()};
   Iteration next = iterate(call[0], call.heap());
   for (std::int64_t i = 0;; ++i) {
@@ -303,7 +305,7 @@ Value removesuffix(const Call& call) {
   return made(call, std::string_view(self(call)).substr(0, self(call).size() - cut));
 }
 
-Value format(const Call& call) {
+Value brace_formatted(const Call& call) {
   if (call.self.text()->markup) raise("formatting Markup is not supported");
   return made(call, brace_format(self(call), {call.rest, call.named}, call.runtime));
 }
@@ -319,7 +321,7 @@ Value all(const Call& call) {
   return property == is_printable || !text.empty();
 }
 bool is_alnum(char32_t c) { return is_alpha(c) || is_numeric(c); }
-bool is_digit(char32_t c) {
+bool has_digit_value(char32_t c) {
   return is_decimal(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0x2070 && c <= 0x2089 && c != 0x2071);
 }
 
@@ -352,33 +354,33 @@ Value istitle(const Call& call) {
 
 Value isascii(const Call& call) { return call.self.text()->ascii(); }
 
-constexpr Builtin kMethods[] = {
-    {"capitalize", "", changed<capitalize>},
+constexpr Builtin kTextMethods[] = {
+    {"capitalize", "", recased<capitalize>},
     {"center", "width fillchar?", aligned<'^'>},
     {"count", "sub start? end?", count},
     {"endswith", "suffix start? end?", affixed<ends>},
     {"find", "sub start? end?", find<false>},
-    {"format", "* **", format},
+    {"format", "* **", brace_formatted},
     {"index", "sub start? end?", index<false>},
     {"isalnum", "", all<is_alnum>},
     {"isalpha", "", all<is_alpha>},
     {"isascii", "", isascii},
     {"isdecimal", "", all<is_decimal>},
-    {"isdigit", "", all<is_digit>},
+    {"isdigit", "", all<has_digit_value>},
     {"islower", "", all_cased<is_lower>},
     {"isnumeric", "", all<is_numeric>},
     {"isprintable", "", all<is_printable>},
     {"isspace", "", all<is_space>},
     {"istitle", "", istitle},
     {"isupper", "", all_cased<is_upper>},
-    {"join", "iterable", join},
+    {"join", "iterable", join_texts},
     {"ljust", "width fillchar?", aligned<'<'>},
-    {"lower", "", changed<lower>},
+    {"lower", "", recased<lower>},
     {"lstrip", "chars?", stripped<Side::left>},
     {"partition", "sep", partition<false>},
     {"removeprefix", "prefix", removeprefix},
     {"removesuffix", "suffix", removesuffix},
-    {"replace", "old new count?", replace},
+    {"replace", "old new count?", replace_text},
     {"rfind", "sub start? end?", find<true>},
     {"rindex", "sub start? end?", index<true>},
     {"rjust", "width fillchar?", aligned<'>'>},
@@ -389,14 +391,14 @@ constexpr Builtin kMethods[] = {
     {"splitlines", "keepends?", splitlines},
     {"startswith", "prefix start? end?", affixed<starts>},
     {"strip", "chars?", stripped<Side::both>},
-    {"swapcase", "", changed<swapcase>},
-    {"title", "", changed<title>},
-    {"upper", "", changed<upper>},
+    {"swapcase", "", recased<swapcase>},
+    {"title", "", recased<title>},
+    {"upper", "", recased<upper>},
     {"zfill", "width", zfill},
 };
 
 }  // namespace
 
-std::span<const Builtin> text_methods() { return kMethods; }
+std::span<const Builtin> text_methods() { return kTextMethods; }
 
 }  // namespace verbatim::jinja

@@ -10,7 +10,7 @@
 namespace verbatim::lab {
 namespace {
 
-constexpr std::int64_t kRepetitions = 1000;
+constexpr std::int64_t kRunsOfAKernel = 1000;
 constexpr std::int64_t kMostRows = 512;
 
 std::string ours(const Conditions& conditions) {
@@ -86,7 +86,7 @@ Finding run_to_run(const Conditions& conditions) {
   auto again = [&](std::string subject, auto compute) {
     return Comparison{.subject = std::move(subject),
                       .what = what,
-                      .runs = kRepetitions,
+                      .runs = kRunsOfAKernel,
                       .seconds = 3 * conditions.seconds,
                       .name = [](std::int64_t run) { return fmt::format("run {}", run + 1); },
                       .compute = compute};

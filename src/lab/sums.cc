@@ -12,7 +12,7 @@ namespace verbatim::lab {
 namespace {
 
 constexpr std::int64_t kShuffles = 10000;
-constexpr std::int64_t kRepetitions = 300;
+constexpr std::int64_t kParallelSums = 300;
 constexpr std::int64_t kAdded = 20000;  // numbers of one sum
 
 auto numbered(const char* what) {
@@ -80,7 +80,7 @@ Finding order_of_arrival(const Conditions& conditions) {
       "Some parallel kernels differ from run to run: threads that add in the order of their arrival";
   finding.trials.push_back(compare({.subject = "float32",
                                     .what = what,
-                                    .runs = kRepetitions,
+                                    .runs = kParallelSums,
                                     .name = numbered("run"),
                                     .compute = [&](std::int64_t, std::vector<float>& result) {
                                       std::atomic<float> total = 0;
@@ -90,7 +90,7 @@ Finding order_of_arrival(const Conditions& conditions) {
   finding.trials.push_back(compare({.subject = "integers",
                                     .what = what,
                                     .ours = true,
-                                    .runs = kRepetitions,
+                                    .runs = kParallelSums,
                                     .name = numbered("run"),
                                     .compute = [&](std::int64_t, std::vector<float>& result) {
                                       std::atomic<std::int64_t> total = 0;

@@ -60,11 +60,11 @@ struct Encoder {
 constexpr std::array kEncoders = {Encoder{DType::f32, encode_f32}, Encoder{DType::f16, encode_f16},
                                   Encoder{DType::bf16, encode_bf16}, Encoder{DType::q8_0, encode_q8_0},
                                   Encoder{DType::q4_0, encode_q4_0}};
-constexpr std::array kTypes = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0};
+constexpr std::array kWritableTypes = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0};
 
 }  // namespace
 
-std::span<const DType> writable_dtypes() { return kTypes; }
+std::span<const DType> writable_dtypes() { return kWritableTypes; }
 
 void encode_row(DType type, const float* x, std::int64_t columns, std::byte* out) {
   const Encoder* encoder = std::ranges::find(kEncoders, type, &Encoder::type);

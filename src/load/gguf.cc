@@ -19,28 +19,28 @@ struct TypeInfo {
   std::string_view name;
   std::uint64_t bytes;  // of a scalar; for the rest, the fewest bytes that one value takes in a file
 };
-constexpr std::array<TypeInfo, 13> kTypes = {{{"u8", 1},
-                                              {"i8", 1},
-                                              {"u16", 2},
-                                              {"i16", 2},
-                                              {"u32", 4},
-                                              {"i32", 4},
-                                              {"f32", 4},
-                                              {"bool", 1},
-                                              {"string", 8},
-                                              {"array", 12},
-                                              {"u64", 8},
-                                              {"i64", 8},
-                                              {"f64", 8}}};
+constexpr std::array<TypeInfo, 13> kValueTypes = {{{"u8", 1},
+                                                   {"i8", 1},
+                                                   {"u16", 2},
+                                                   {"i16", 2},
+                                                   {"u32", 4},
+                                                   {"i32", 4},
+                                                   {"f32", 4},
+                                                   {"bool", 1},
+                                                   {"string", 8},
+                                                   {"array", 12},
+                                                   {"u64", 8},
+                                                   {"i64", 8},
+                                                   {"f64", 8}}};
 
-const TypeInfo& info_of(GgufType type) { return kTypes[static_cast<std::size_t>(type)]; }
+const TypeInfo& info_of(GgufType type) { return kValueTypes[static_cast<std::size_t>(type)]; }
 bool is_scalar(GgufType type) { return type != GgufType::string && type != GgufType::array; }
 
 // A cursor over the file. The first read past the end sets `failure` and every later read gives zero, so that
 // a loop may check once per round; loops over claimed counts stop there.
-class Reader {
+class Cursor {
  public:
-  Reader(std::span<const std::byte> bytes, const std::string& path) : bytes_(bytes), path_(path) {}
+  Cursor(std::span<const std::byte> bytes, const std::string& path) : bytes_(bytes), path_(path) {}
 
   std::uint64_t offset() const { return offset_; }
   std::uint64_t left() const { return bytes_.size() - offset_; }
@@ -81,14 +81,14 @@ class Reader {
   std::string failure_;
 };
 
-GgufType read_type(Reader& in, std::string_view key) {
+GgufType read_type(Cursor& in, std::string_view key) {
   auto id = in.number<std::uint32_t>("a value type");
-  if (id >= kTypes.size()) in.refuse(fmt::format("key '{}' has the unknown value type {}", key, id));
+  if (id >= kValueTypes.size()) in.refuse(fmt::format("key '{}' has the unknown value type {}", key, id));
   return in.ok() ? static_cast<GgufType>(id) : GgufType::u8;
 }
 
 // Walks over `count` elements of an array; only strings and inner arrays need a look at each.
-void skip_elements(Reader& in, GgufType type, std::uint64_t count, std::string_view key, int depth) {
+void skip_elements(Cursor& in, GgufType type, std::uint64_t count, std::string_view key, int depth) {
   if (count > in.left() / info_of(type).bytes) {
     return in.refuse(fmt::format("key '{}' claims {} elements of type {}, but the file has {} bytes left",
                                  key, count, info_of(type).name, in.left()));
@@ -109,7 +109,7 @@ void skip_elements(Reader& in, GgufType type, std::uint64_t count, std::string_v
   }
 }
 
-GgufValue read_value(Reader& in, std::span<const std::byte> file, std::string_view key) {
+GgufValue read_value(Cursor& in, std::span<const std::byte> file, std::string_view key) {
   GgufValue value;
   value.type = read_type(in, key);
   if (value.type == GgufType::string) {
@@ -134,7 +134,7 @@ struct TensorInfo {
 };
 
 // Shape and size, refusing what would overflow. GGUF lists the fastest dimension (our columns) first.
-void read_shape(Reader& in, CheckpointTensor& tensor) {
+void read_shape(Cursor& in, CheckpointTensor& tensor) {
   auto n_dims = in.number<std::uint32_t>("a number of dimensions");
   if (n_dims == 0 || n_dims > kMaxDimensions) {
     in.refuse(fmt::format("tensor '{}' has {} dimensions", tensor.name, n_dims));
@@ -154,7 +154,7 @@ void read_shape(Reader& in, CheckpointTensor& tensor) {
   tensor.columns = static_cast<std::int64_t>(columns);
 }
 
-TensorInfo read_tensor_info(Reader& in) {
+TensorInfo read_tensor_info(Cursor& in) {
   TensorInfo info;
   CheckpointTensor& tensor = info.tensor;
   tensor.name = in.string("a tensor name");
@@ -285,7 +285,7 @@ std::string GgufValue::printable() const {
 Result<GgufFile> read_gguf(std::span<const std::byte> bytes, const std::string& path) {
   GgufFile file;
   file.path = path;
-  Reader in(bytes, path);
+  Cursor in(bytes, path);
   if (bytes.size() < 4 || std::memcmp(bytes.data(), "GGUF", 4) != 0) {
     return fail("{}: not a GGUF file: it does not begin with 'GGUF'", path);
   }

@@ -16,7 +16,7 @@ struct Model {
   std::string_view name;
   TokenizerKind kind;
 };
-constexpr Model kModels[] = {
+constexpr Model kTokenizerModels[] = {
     {"llama", TokenizerKind::spm},
     {"gpt2", TokenizerKind::bpe},
     {"none", TokenizerKind::none},
@@ -132,8 +132,8 @@ Result<TokenizerData> gguf_tokenizer(const GgufFile& file) {
   auto name = keys.string(key_of("model"));
   if (!keys.ok()) return keys.status().error();
   if (!name) return out;  // a model without a tokenizer
-  const Model* model = std::ranges::find(kModels, *name, &Model::name);
-  if (model == std::end(kModels)) {
+  const Model* model = std::ranges::find(kTokenizerModels, *name, &Model::name);
+  if (model == std::end(kTokenizerModels)) {
     return fail("{}: key '{}' is '{}', which is not supported (supported: llama, gpt2)", file.path,
                 key_of("model"), *name);
   }

@@ -18,7 +18,7 @@ struct HfModel {
   WindowRule window;
   std::int64_t default_window;  // when config.json has no such key (null means none)
 };
-constexpr HfModel kModels[] = {
+constexpr HfModel kHfModels[] = {
     {"llama", "llama", WindowRule::none, 0},
     {"mistral", "llama", WindowRule::always, 4096},
     {"qwen2", "qwen2", WindowRule::if_enabled, 0},
@@ -124,7 +124,7 @@ std::int64_t read_window(JsonKeys& keys, const HfModel& model, const Json& confi
 
 std::string supported_model_types() {
   std::string out;
-  for (const HfModel& model : kModels) (out += out.empty() ? "" : ", ") += model.model_type;
+  for (const HfModel& model : kHfModels) (out += out.empty() ? "" : ", ") += model.model_type;
   return out;
 }
 
@@ -135,8 +135,8 @@ Result<ModelConfig> hugging_face_config(const Json& config, const std::string& w
   JsonKeys keys(config, where, "", status);
   std::string name = keys.string("model_type").value_or("");
   if (!status) return status.error();
-  const HfModel* model = std::ranges::find(kModels, name, &HfModel::model_type);
-  if (model == std::end(kModels)) {
+  const HfModel* model = std::ranges::find(kHfModels, name, &HfModel::model_type);
+  if (model == std::end(kHfModels)) {
     return fail("{}: model_type '{}' is not supported (supported: {})", where, name, supported_model_types());
   }
   ModelConfig c;

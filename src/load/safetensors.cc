@@ -10,10 +10,10 @@ namespace {
 
 constexpr std::uint64_t kMostHeaderBytes = 100'000'000;
 // Their names in this format are those of dequantise.h.
-constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16};
+constexpr DType kSupportedTypes[] = {DType::f32, DType::f16, DType::bf16};
 
 Result<DType> dtype_named(const std::string& name, std::string_view tensor, const std::string& path) {
-  for (DType type : kTypes) {
+  for (DType type : kSupportedTypes) {
     if (name_of(type) == name) return type;
   }
   return fail("{}: tensor '{}' has dtype '{}', which is not supported (supported: F32, F16, BF16)", path,

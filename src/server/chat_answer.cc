@@ -4,7 +4,7 @@
 namespace verbatim::server {
 namespace {
 
-constexpr std::string_view kId = "chatcmpl-";
+constexpr std::string_view kChatIdPrefix = "chatcmpl-";
 
 // The text of one choice taken apart, where tools may be called; else passed through.
 class ChatText {
@@ -72,7 +72,7 @@ std::string message_json(const AnswerContext& context, std::size_t index,
   return out + '}';
 }
 
-std::string choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
+std::string message_choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
   const Show& show = context.call.show;
   ChatText text(context);
   std::vector<AnswerPiece> pieces = text.push(answer.text);
@@ -93,7 +93,7 @@ class ChatStream final : public StreamPresenter {
  public:
   ChatStream(const AnswerContext& context, EventStream events)
       : StreamPresenter(context, std::move(events)),
-        head_(context.head(kId, "chat.completion.chunk") + R"(,"choices":[)"),
+        head_(context.head(kChatIdPrefix, "chat.completion.chunk") + R"(,"choices":[)"),
         tail_(context.call.show.usage_event ? R"(,"usage":null})" : "}") {
     for (std::size_t i = 0; i < context.call.choices(); ++i) lanes_.push_back({ChatText(context), 0});
   }
@@ -190,10 +190,10 @@ class ChatStream final : public StreamPresenter {
 std::string chat_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
                       const Usage& usage) {
   const Show& show = context.call.show;
-  std::string out = context.head(kId, "chat.completion") + R"(,"choices":[)";
+  std::string out = context.head(kChatIdPrefix, "chat.completion") + R"(,"choices":[)";
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (i > 0) out += ',';
-    out += choice_json(context, i, answers[i]);
+    out += message_choice_json(context, i, answers[i]);
   }
   out += R"(],"usage":)" + usage_json(usage, true);
   if (show.prompt_logprobs)

@@ -7,7 +7,7 @@
 namespace verbatim::server {
 namespace {
 
-constexpr std::string_view kId = "cmpl-", kObject = "text_completion";
+constexpr std::string_view kCompletionIdPrefix = "cmpl-", kObject = "text_completion";
 
 // The prompt's part of the log-probabilities of one choice.
 CompletionLogprobs logprobs_of_prompt(const AnswerContext& context, std::size_t choice) {
@@ -18,7 +18,7 @@ CompletionLogprobs logprobs_of_prompt(const AnswerContext& context, std::size_t 
   return logprobs;
 }
 
-std::string choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
+std::string text_choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
   const Show& show = context.call.show;
   const GenerateRequest& request = context.call.requests.front();
   std::string out = fmt::format(R"({{"index":{},"text":)", index);
@@ -49,7 +49,7 @@ class CompletionStream final : public StreamPresenter {
  public:
   CompletionStream(const AnswerContext& context, EventStream events)
       : StreamPresenter(context, std::move(events)),
-        head_(context.head(kId, kObject) + R"(,"choices":[)"),
+        head_(context.head(kCompletionIdPrefix, kObject) + R"(,"choices":[)"),
         tail_(context.call.show.usage_event ? R"(],"usage":null})" : "]}"),
         offsets_(context.call.choices()) {}
 
@@ -125,10 +125,10 @@ class CompletionStream final : public StreamPresenter {
 
 std::string completion_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
                             const Usage& usage) {
-  std::string out = context.head(kId, kObject) + R"(,"choices":[)";
+  std::string out = context.head(kCompletionIdPrefix, kObject) + R"(,"choices":[)";
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (i > 0) out += ',';
-    out += choice_json(context, i, answers[i]);
+    out += text_choice_json(context, i, answers[i]);
   }
   return out + R"(],"usage":)" + usage_json(usage, true) + '}';
 }

@@ -14,7 +14,6 @@
 #pragma once
 
 #include <bit>
-#include <limits>
 
 #include "spec/fma.h"
 #include "spec/pow.h"
@@ -22,10 +21,9 @@
 namespace verbatim::spec {
 
 inline float log(float x) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (!(x >= 0)) return std::bit_cast<float>(0x7fc00000);
-  if (x == 0) return -kInfinity;
-  if (x == kInfinity) return x;
+  if (x == 0) return -kInfinity32;
+  if (x == kInfinity32) return x;
   DoubleDouble y = log_of(x);
   return round_once(y.high, y.low);  // R1
 }

@@ -30,6 +30,7 @@
 
 namespace verbatim::spec {
 
+inline constexpr float kInfinity32 = std::numeric_limits<float>::infinity();
 inline constexpr double kInfinity64 = std::numeric_limits<double>::infinity();
 inline constexpr double kNan64 = std::numeric_limits<double>::quiet_NaN();
 inline constexpr DoubleDouble kLn2 = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};

@@ -118,16 +118,17 @@ INSTANTIATE_TEST_SUITE_P(EveryBackend, Attention, every_backend(), backend_case_
 const Values kOrdinary[] = {finite_values()[0]};
 
 // Decode rows and chunks that end, start and lie across the edges of blocks.
-const std::vector<Span> kEdges = {{0, 1}, {126, 1}, {127, 1}, {128, 1}, {129, 1}, {255, 1},  {256, 1},
-                                  {0, 5}, {0, 130}, {120, 9}, {127, 2}, {128, 3}, {250, 12}, {63, 66}};
+const std::vector<Span> kSpansAroundBlocks = {{0, 1},   {126, 1}, {127, 1},  {128, 1}, {129, 1},
+                                              {255, 1}, {256, 1}, {0, 5},    {0, 130}, {120, 9},
+                                              {127, 2}, {128, 3}, {250, 12}, {63, 66}};
 
 TEST_P(Attention, PositionsAroundBlocks) {
-  expect_same({{1, 2, 16, 2}, 4, 0, 2, kEdges}, kOrdinary, kOrdinary);
+  expect_same({{1, 2, 16, 2}, 4, 0, 2, kSpansAroundBlocks}, kOrdinary, kOrdinary);
 }
 
 TEST_P(Attention, Windows) {
   for (std::int64_t window : {1, 2, 5, 127, 128, 129, 200, 1000}) {
-    expect_same({{1, 1, 8, 2}, 2, window, 2, kEdges}, kOrdinary, kOrdinary);
+    expect_same({{1, 1, 8, 2}, 2, window, 2, kSpansAroundBlocks}, kOrdinary, kOrdinary);
   }
 }
 

@@ -96,7 +96,7 @@ class Activations {
 class Weights {
  public:
   Weights(WeightKind kind, std::int64_t n, std::int64_t k, Fill fill, std::mt19937& random)
-      : kind_(kind), n_(n), k_(k), q_(static_cast<std::size_t>(n * k)) {
+      : kind_(kind), k_(k), q_(static_cast<std::size_t>(n * k)) {
     packed_ = AlignedBuffer<std::int8_t>(static_cast<std::size_t>(stride() * padded_rows(n) / kPanelRows));
     for (std::int64_t row = 0; row < n; ++row) {
       kind == WeightKind::i4 ? fill_i4(row, fill, random) : fill_planes(row, fill, random);
@@ -151,7 +151,7 @@ class Weights {
   }
 
   WeightKind kind_;
-  std::int64_t n_, k_;
+  std::int64_t k_;
   std::vector<std::int16_t> q_;
   AlignedBuffer<std::int8_t> packed_;
 };

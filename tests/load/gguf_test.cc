@@ -42,7 +42,7 @@ std::string small_file(const TemporaryFolder& folder) {
 
 // Reads a copy that ends where the bytes end, so that an address sanitizer sees a read past it; touches
 // every value.
-Result<Checkpoint> read_all(std::string_view text) {
+Result<Checkpoint> read_whole_gguf(std::string_view text) {
   std::unique_ptr<std::byte[]> copy(new std::byte[text.size()]);
   std::memcpy(copy.get(), text.data(), text.size());
   Result<GgufFile> file = read_gguf({copy.get(), text.size()}, "m.gguf");
@@ -274,9 +274,9 @@ TEST(Gguf, RefusesBrokenStructure) {
 TEST(Gguf, EveryPrefixIsRefused) {
   TemporaryFolder folder;
   std::string text = small_file(folder);
-  ASSERT_TRUE(read_all(text).ok()) << read_all(text).error().message;
+  ASSERT_TRUE(read_whole_gguf(text).ok()) << read_whole_gguf(text).error().message;
   for (std::size_t size = 0; size < text.size(); ++size) {
-    ASSERT_FALSE(read_all(std::string_view(text).substr(0, size)).ok())
+    ASSERT_FALSE(read_whole_gguf(std::string_view(text).substr(0, size)).ok())
         << "cut to " << size << " of " << text.size();
   }
 }
@@ -291,7 +291,7 @@ TEST(Gguf, FlippedBitsAreRefusedOrRead) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string flipped = text;
       flipped[at] = static_cast<char>(flipped[at] ^ 1 << bit);
-      refused += read_all(flipped).ok() ? 0 : 1;
+      refused += read_whole_gguf(flipped).ok() ? 0 : 1;
     }
   }
   EXPECT_GT(refused, 1000);  // most of the header has one meaning only

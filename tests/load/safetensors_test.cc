@@ -15,7 +15,7 @@ std::string file_of(const std::string& header, const std::string& data) {
 }
 
 // Reads a copy that ends where the bytes end, every row of it.
-Result<SafetensorsFile> read_all(std::string_view text) {
+Result<SafetensorsFile> read_whole_safetensors(std::string_view text) {
   std::unique_ptr<std::byte[]> copy(new std::byte[text.size()]);
   std::memcpy(copy.get(), text.data(), text.size());
   Result<SafetensorsFile> file = read_safetensors({copy.get(), text.size()}, "x");
@@ -80,28 +80,28 @@ TEST(Safetensors, RefusesByName) {
       {std::string(100, '['), "x: nested deeper than 64"},
   };
   for (const Case& c : cases) {
-    Result<SafetensorsFile> file = read_all(file_of(c.header, std::string(8, '\0')));
+    Result<SafetensorsFile> file = read_whole_safetensors(file_of(c.header, std::string(8, '\0')));
     ASSERT_FALSE(file.ok()) << c.header;
     EXPECT_EQ(file.error().message, c.sentence);
   }
-  EXPECT_EQ(read_all("short").error().message, "x: too short for a safetensors file");
-  EXPECT_EQ(read_all(std::string(16, '\xff')).error().message,
+  EXPECT_EQ(read_whole_safetensors("short").error().message, "x: too short for a safetensors file");
+  EXPECT_EQ(read_whole_safetensors(std::string(16, '\xff')).error().message,
             "x: offset 0: a header of 18446744073709551615 bytes does not fit");
 }
 
 TEST(Safetensors, EveryPrefixIsRefusedAndFlipsNeverCrash) {
   std::string text =
       file_of(R"({"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}})", std::string(24, '\1'));
-  ASSERT_TRUE(read_all(text).ok());
+  ASSERT_TRUE(read_whole_safetensors(text).ok());
   for (std::size_t size = 0; size < text.size(); ++size) {
-    EXPECT_FALSE(read_all(std::string_view(text).substr(0, size)).ok()) << size;
+    EXPECT_FALSE(read_whole_safetensors(std::string_view(text).substr(0, size)).ok()) << size;
   }
   int refused = 0;
   for (std::size_t at = 0; at < text.size() - 24; ++at) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string flipped = text;
       flipped[at] = static_cast<char>(flipped[at] ^ 1 << bit);
-      refused += read_all(flipped).ok() ? 0 : 1;
+      refused += read_whole_safetensors(flipped).ok() ? 0 : 1;
     }
   }
   EXPECT_GT(refused, 300);

@@ -19,12 +19,12 @@
 #include <vector>
 
 #include "engine/loaded_model.h"
+#include "model/golden_directory.h"
 #include "ops/kv_pages.h"
 
 namespace verbatim {
 namespace {
 
-const std::string kGoldenDirectory = VERBATIM_SOURCE_DIR "/tests/model/golden/";
 // Third-party: not ours to copy.
 const std::string kStories = VERBATIM_SOURCE_DIR "/../shared/models/stories260K-f32.gguf";
 constexpr int kThreads = 2;
@@ -284,12 +284,12 @@ TEST_P(GoldenModel, NarrowWidthsStayNear) {
   }
 }
 
-std::string test_name(const testing::TestParamInfo<GoldenCase>& c) {
+std::string name_of_model(const testing::TestParamInfo<GoldenCase>& c) {
   std::string name = c.param.name;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenModel, testing::ValuesIn(kCases), test_name);
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenModel, testing::ValuesIn(kCases), name_of_model);
 
 TEST(GoldenDirectory, EveryModelInItIsTested) {
   std::set<std::string> tested, present;

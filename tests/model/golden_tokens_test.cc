@@ -8,12 +8,11 @@
 #include <vector>
 
 #include "load/checkpoint.h"
+#include "model/golden_directory.h"
 #include "tokenizer/tokenizer.h"
 
 namespace verbatim {
 namespace {
-
-const std::string kGoldenDirectory = VERBATIM_SOURCE_DIR "/tests/model/golden/";
 
 struct TokensCase {
   const char* model;   // a key of tokens.json
@@ -45,7 +44,7 @@ TEST_P(GoldenTokens, AreThoseOfTokenizers) {
   }
 }
 
-std::string test_name(const testing::TestParamInfo<TokensCase>& c) {
+std::string name_of_file(const testing::TestParamInfo<TokensCase>& c) {
   std::string name = std::string(c.param.model) + c.param.suffix;
   for (char& letter : name) letter = letter == '-' || letter == '.' ? '_' : letter;
   return name;
@@ -54,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenTokens,
                          testing::Values(TokensCase{"llama", ""}, TokensCase{"llama", ".gguf"},
                                          TokensCase{"llama3-rope", ""}, TokensCase{"llama3-rope", ".gguf"},
                                          TokensCase{"qwen2", ""}, TokensCase{"qwen2", ".gguf"}),
-                         test_name);
+                         name_of_file);
 
 }  // namespace
 }  // namespace verbatim

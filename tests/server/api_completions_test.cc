@@ -9,8 +9,6 @@ class ApiCompletions : public ::testing::Test {
   TestServer server;
 };
 
-const Json kMessages = Json::array({{{"role", "user"}, {"content", "Hello there"}}});
-
 TEST_F(ApiCompletions, Answer) {
   Json answer =
       server.answer("/v1/completions", {{"prompt", "Once upon"}, {"max_tokens", 12}, {"ignore_eos", true}});

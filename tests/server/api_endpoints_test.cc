@@ -12,8 +12,6 @@ class ApiEndpoints : public ::testing::Test {
   TestServer server;
 };
 
-const Json kMessages = Json::array({{{"role", "user"}, {"content", "Hello there"}}});
-
 // ---- routes ---------------------------------------------------------------------------------------
 
 TEST_F(ApiEndpoints, SmallOnesAnswer) {

@@ -14,6 +14,9 @@ namespace verbatim::server {
 
 using Json = nlohmann::json;
 
+// A conversation of one question.
+inline const Json kMessages = Json::array({{{"role", "user"}, {"content", "Hello there"}}});
+
 // One request as its client sees it: it waits for what comes, and may leave.
 class ApiClient final : public Responder {
  public:

@@ -17,14 +17,14 @@ Result<ReadBody, ApiError> read(const std::string& body, Endpoint endpoint) {
   return read_parameters(*kept.back(), endpoint, SamplingParams());
 }
 
-struct Case {
+struct ParameterCase {
   std::string_view name;
   Endpoint endpoint;
   std::string_view right, wrong_type, out_of_range;  // JSON; empty: there is no such value
 };
 
 // One row for each row of the table.
-constexpr Case kCases[] = {
+constexpr ParameterCase kParameterCases[] = {
     {"model", kChat, R"("m")", "5", ""},
     {"messages", kChat, "[]", R"("hi")", ""},
     {"instructions", kResponses, R"("be kind")", "", ""},
@@ -83,7 +83,7 @@ std::string body_of(std::string_view name, std::string_view value) {
 }
 
 TEST(ApiParameters, AreTakenWhenRightAndRefusedByNameWhenWrong) {
-  for (const Case& c : kCases) {
+  for (const ParameterCase& c : kParameterCases) {
     SCOPED_TRACE(fmt::format("{} {}", c.name, c.right));
     auto right = read(body_of(c.name, c.right), c.endpoint);
     ASSERT_TRUE(right.ok()) << right.error().message;
@@ -102,7 +102,7 @@ TEST(ApiParameters, AreTakenWhenRightAndRefusedByNameWhenWrong) {
 TEST(ApiParameters, TheCasesCoverTheTable) {
   for (const ParameterInfo& parameter : known_parameters()) {
     if (!parameter.supported || parameter.name == "stream_options") continue;
-    bool covered = std::ranges::any_of(kCases, [&](const Case& c) {
+    bool covered = std::ranges::any_of(kParameterCases, [&](const ParameterCase& c) {
       return c.name == parameter.name && (c.endpoint & parameter.endpoints) != 0;
     });
     EXPECT_TRUE(covered) << parameter.name << " has no case";

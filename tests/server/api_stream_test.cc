@@ -45,8 +45,6 @@ std::map<int, Joined> join_chat(const std::vector<StreamEvent>& events) {
   return joined;
 }
 
-const Json kMessages = Json::array({{{"role", "user"}, {"content", "Hello there"}}});
-
 const Json kChatCases[] = {
     {{"max_tokens", 20}},
     {{"max_tokens", 60}, {"ignore_eos", true}, {"temperature", 0}},

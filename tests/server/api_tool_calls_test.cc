@@ -52,7 +52,7 @@ constexpr const char* kLlamaTemplate =
     "{{ c.function.arguments | tojson }}}{% endfor %}<|eot_id|>{% endfor %}"
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>{% endif %}";
 
-struct Case {
+struct ScriptedAnswer {
   const char* chat_template;
   const char* answer;
   Json content;  // of the message; null: none
@@ -60,7 +60,7 @@ struct Case {
   std::int64_t max_tokens = 200;
 };
 
-const Case kCases[] = {
+const ScriptedAnswer kScriptedAnswers[] = {
     {kTinyTemplate, "It is warm.", "It is warm.", {}},
     {kTinyTemplate,
      "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Oslo\"}}\n</tool_call>",
@@ -95,7 +95,7 @@ const Case kCases[] = {
     {kLlamaTemplate, "{\"name\": 5}", "{\"name\": 5}", {}},
 };
 
-Json asked_of(const Case& c) {
+Json asked_of(const ScriptedAnswer& c) {
   auto tool = [](const char* name) {
     return Json{{"type", "function"}, {"function", {{"name", name}, {"parameters", {{"type", "object"}}}}}};
   };
@@ -108,17 +108,17 @@ Json asked_of(const Case& c) {
 // A server whose model gives this answer to that question.
 class ScriptedServer {
  public:
-  explicit ScriptedServer(const Case& c)
+  explicit ScriptedServer(const ScriptedAnswer& c)
       : model_(prompt_size(c), byte_tokens(c.answer)), server_(options(c)) {}
   TestServer* operator->() { return &server_; }
 
  private:
-  static std::int64_t prompt_size(const Case& c) {
+  static std::int64_t prompt_size(const ScriptedAnswer& c) {
     auto call = read_call(asked_of(c).dump(), kChat, tiny_served_model(c.chat_template));
     CHECK(call.ok(), "{}", call.error().message);
     return static_cast<std::int64_t>(call->prompts[0].tokens.size());
   }
-  TestServerOptions options(const Case& c) {
+  TestServerOptions options(const ScriptedAnswer& c) {
     TestServerOptions options;
     options.model = &model_;
     options.chat_template = c.chat_template;
@@ -160,7 +160,7 @@ Json without_ids(Json shown) {  // they are random
 }
 
 TEST(ApiToolCalls, AnswersAreTakenApart) {
-  for (const Case& c : kCases) {
+  for (const ScriptedAnswer& c : kScriptedAnswers) {
     SCOPED_TRACE(c.answer);
     ScriptedServer server(c);
     Json expected = {{"content", c.content}, {"tool_calls", Json::array()}};
@@ -186,7 +186,7 @@ TEST(ApiToolCalls, AnswersAreTakenApart) {
 
 // A stream that breaks before, within or behind a call goes on with the same ids, byte for byte.
 TEST(ApiToolCalls, StreamsContinueAroundCalls) {
-  for (const Case& c : kCases) {
+  for (const ScriptedAnswer& c : kScriptedAnswers) {
     SCOPED_TRACE(c.answer);
     ScriptedServer server(c);
     Json asked = asked_of(c);
@@ -203,7 +203,7 @@ TEST(ApiToolCalls, StreamsContinueAroundCalls) {
 
 // With tool_choice none the same tokens are text.
 TEST(ApiToolCalls, NoneLeavesTheTextAlone) {
-  Case c = kCases[1];
+  ScriptedAnswer c = kScriptedAnswers[1];
   Json asked = asked_of(c);
   asked["tool_choice"] = "none";
   auto call = read_call(asked.dump(), kChat, tiny_served_model(c.chat_template));

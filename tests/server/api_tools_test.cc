@@ -5,7 +5,7 @@
 namespace verbatim::server {
 namespace {
 
-const Json kMessages = Json::array({{{"role", "user"}, {"content", "Weather?"}}});
+const Json kWeatherQuestion = Json::array({{{"role", "user"}, {"content", "Weather?"}}});
 
 Json weather_tool() {
   return {{"type", "function"},
@@ -28,7 +28,11 @@ Json clock_tool() {
 }
 
 Json asked(const Json& choice, const Json& tools) {
-  return {{"messages", kMessages}, {"tools", tools}, {"tool_choice", choice}, {"max_tokens", 200}, {"n", 3}};
+  return {{"messages", kWeatherQuestion},
+          {"tools", tools},
+          {"tool_choice", choice},
+          {"max_tokens", 200},
+          {"n", 3}};
 }
 
 // What a client joins from the deltas of a stream: of each choice the calls, and the finish reason.

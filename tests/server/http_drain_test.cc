@@ -6,8 +6,6 @@
 namespace verbatim::server {
 namespace {
 
-const HttpResponse kEvents{200, {{"Content-Type", "text/event-stream"}}, ""};
-
 TEST(HttpDrain, RunningRequestsFinishAndConnectionsClose) {
   Inbox inbox;
   auto server = start(on_free_port(), inbox.handler());

@@ -120,6 +120,9 @@ inline std::unique_ptr<HttpServer> start(HttpServerOptions options, HttpHandler 
   return *std::move(server);
 }
 
+// The head of a stream.
+inline const HttpResponse kEvents{200, {{"Content-Type", "text/event-stream"}}, ""};
+
 inline HttpResponse text(std::string body, int status = 200) {
   return {status, {{"Content-Type", "text/plain"}}, std::move(body)};
 }

@@ -33,15 +33,15 @@ std::vector<std::string> read_all(std::string_view bytes, std::size_t piece, Rea
 
 using Lines = std::vector<std::string>;
 
-struct Case {
+struct GrammarCase {
   const char* name;
   std::string bytes;
   Lines requests;
 };
 
-void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+void PrintTo(const GrammarCase& one, std::ostream* out) { *out << one.name; }
 
-const Case kCases[] = {
+const GrammarCase kGrammarCases[] = {
     {"Get", "GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n", {"GET /a ?b=c [] Host=x"}},
     {"Post",
      "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
@@ -127,8 +127,8 @@ const Case kCases[] = {
     {"FailureEndsIt", "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", {"400"}},
 };
 
-class RequestReaderCase : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(Grammar, RequestReaderCase, testing::ValuesIn(kCases),
+class RequestReaderCase : public testing::TestWithParam<GrammarCase> {};
+INSTANTIATE_TEST_SUITE_P(Grammar, RequestReaderCase, testing::ValuesIn(kGrammarCases),
                          [](const auto& each) { return std::string(each.param.name); });
 
 TEST_P(RequestReaderCase, ReadsTheSameHoweverItIsCut) {

@@ -10,8 +10,6 @@
 namespace verbatim::server {
 namespace {
 
-const HttpResponse kEvents{200, {{"Content-Type", "text/event-stream"}}, ""};
-
 TEST(HttpStream, PiecesAreChunksAndTheConnectionLivesOn) {
   Inbox inbox;
   auto server = start(on_free_port(), inbox.handler());

@@ -10,7 +10,8 @@ namespace verbatim::server {
 namespace {
 
 // How far a client goes before it leaves.
-enum Moment { connected, in_headers, in_body, asked, in_stream, answered, kMoments };
+enum class Moment { connected, in_headers, in_body, asked, in_stream, answered };
+constexpr int kMoments = static_cast<int>(Moment::answered) + 1;
 
 std::string request_of(bool stream) {
   Json body = {
@@ -24,21 +25,21 @@ std::string request_of(bool stream) {
 void visit(int port, Moment moment, std::mt19937& random) {
   Client client(port);
   ASSERT_TRUE(client.connected());
-  std::string request = request_of(moment != answered);
+  std::string request = request_of(moment != Moment::answered);
   std::size_t head = request.find("\r\n\r\n") + 4, body = request.size() - head;
   switch (moment) {
-    case connected:
+    case Moment::connected:
       break;
-    case in_headers:
+    case Moment::in_headers:
       client.send(request.substr(0, 1 + random() % (head - 1)));
       break;
-    case in_body:
+    case Moment::in_body:
       client.send(request.substr(0, head + random() % body));
       break;
-    case asked:
+    case Moment::asked:
       client.send(request);
       break;
-    case in_stream: {
+    case Moment::in_stream: {
       client.send(request);
       ClientResponse response;
       ASSERT_TRUE(client.read_head(response));
@@ -46,13 +47,11 @@ void visit(int port, Moment moment, std::mt19937& random) {
       ASSERT_TRUE(client.read_chunk().has_value());
       break;
     }
-    case answered: {
+    case Moment::answered: {
       client.send(request);
       EXPECT_EQ(client.read().status, 200);
       break;
     }
-    default:
-      break;
   }
   if (random() % 2 == 0) client.end_sending();
   if (random() % 2 == 0) client.reset();  // else closed in the usual way
@@ -79,7 +78,7 @@ TEST(Storm, TenThousandClientsLeaveNothing) {
 
     // Connections are accepted in their order: behind this one there are no more.
     std::mt19937 random;
-    visit(http->port(), answered, random);
+    visit(http->port(), Moment::answered, random);
     EXPECT_TRUE(http->wait_until_idle(std::chrono::minutes(1)));
     EXPECT_TRUE(eventually([&] {  // the last that left may be on their way to the engine
       EngineStats now = engine.engine().stats();

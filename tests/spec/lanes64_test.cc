@@ -7,13 +7,12 @@
 #include <cmath>
 #include <vector>
 
+#include "spec/bits.h"
 #include "spec/philox.h"
 #include "spec/sweep.h"
 
 namespace verbatim::spec {
 namespace {
-
-std::uint32_t bits(float x) { return std::bit_cast<std::uint32_t>(x); }
 
 // Signed values of many magnitudes, so that every change of order changes bits.
 std::vector<float> values(std::int64_t k, std::uint64_t seed) {

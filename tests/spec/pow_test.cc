@@ -6,16 +6,13 @@
 #include <cstdio>
 #include <vector>
 
+#include "spec/bits.h"
 #include "spec/exact.h"
 #include "spec/philox.h"
 #include "spec/sweep.h"
 
 namespace verbatim::spec {
 namespace {
-
-constexpr std::uint64_t kCases = 100'000;
-
-std::uint64_t bits(double x) { return std::bit_cast<std::uint64_t>(x); }
 
 double draw(double low, double high, std::uint64_t i, std::uint64_t stream) {
   return low + (high - low) * uniform64(1, i, stream);
@@ -25,7 +22,7 @@ double draw(double low, double high, std::uint64_t i, std::uint64_t stream) {
 template <typename Argument>
 double worst_error(const char* name, Function exact, double (*got)(double), Argument argument) {
   double worst = 0, at = 0;
-  for (std::uint64_t i = 0; i < kCases; ++i) {
+  for (std::uint64_t i = 0; i < kDrawnArguments; ++i) {
     double x = argument(i);
     double error = error_in_ulps<double>(exact, x, got(x));
     if (!(error <= worst)) worst = error, at = x;
@@ -73,7 +70,9 @@ TEST(Pow, Log64Error) {
                         [](auto i) { return static_cast<double>(i + 1) * 0x1p-1074; }),
             0.501);
   EXPECT_LT(worst_error("log64 [1/2, 2]", mpfr_log, log64, [](auto i) { return draw(0.5, 2, i, 1); }), 0.501);
-  auto beside_one = [](std::uint64_t i) { return 1 + (static_cast<double>(i) - kCases / 2) * 0x1p-52; };
+  auto beside_one = [](std::uint64_t i) {
+    return 1 + (static_cast<double>(i) - kDrawnArguments / 2) * 0x1p-52;
+  };
   EXPECT_LT(worst_error("log64 beside 1", mpfr_log, log64, beside_one), 0.501);
 }
 
@@ -86,7 +85,7 @@ void expect_pow(double base, double y, double bound) {
 }
 
 TEST(Pow, Pow64Error) {
-  for (std::uint64_t i = 0; i < kCases; ++i) {
+  for (std::uint64_t i = 0; i < kDrawnArguments; ++i) {
     double base = std::bit_cast<double>(static_cast<std::uint64_t>(draw(1, 0x7ff0p48, i, 2)));
     ASSERT_NO_FATAL_FAILURE(expect_pow(base, draw(-1, 1, i, 3) * 750 / std::fabs(log64(base)), 1.01));
   }

@@ -18,6 +18,9 @@ namespace verbatim::spec {
 
 static_assert(std::endian::native == std::endian::little);
 
+// Random arguments of each test of a function of double.
+inline constexpr std::uint64_t kDrawnArguments = 100'000;
+
 inline std::uint32_t sweep_stride() { return std::getenv("VERBATIM_EXHAUSTIVE") != nullptr ? 1 : 251; }
 
 // Calls visit(x) for every stride-th float32 by bit pattern,.

@@ -12,14 +12,8 @@ namespace {
 
 const std::string kReplacement = "\xEF\xBF\xBD";
 
-Tokenizer make(const TokenizerData& data) {
-  Result<Tokenizer> made = Tokenizer::create(data);
-  EXPECT_TRUE(made.ok()) << made.error().message;
-  return *std::move(made);
-}
-
 TEST(IncrementalDecoder, HoldsBackWhatIsNotWhole) {
-  const Tokenizer tokenizer = make(byte_level_data());
+  const Tokenizer tokenizer = make_tokenizer(byte_level_data());
   IncrementalDecoder decoder(tokenizer);
   EXPECT_EQ(decoder.push('a'), "a");
   EXPECT_EQ(decoder.push(0xF0), "");
@@ -38,7 +32,7 @@ TEST(IncrementalDecoder, HoldsBackWhatIsNotWhole) {
 
 TEST(IncrementalDecoder, FirstSpaceAndSpecialTokensAsInDecode) {
   TokenizerData data = sentencepiece_data({{"\u2581a", -1}});
-  const Tokenizer tokenizer = make(data);
+  const Tokenizer tokenizer = make_tokenizer(data);
   IncrementalDecoder whole(tokenizer), continued(tokenizer, {.text_start = false});
   EXPECT_EQ(whole.push(1), "");
   EXPECT_EQ(whole.push(259), "a");
@@ -59,7 +53,7 @@ TEST(IncrementalDecoder, PiecesJoinToDecode) {
       data.types.push_back(TokenType::normal);
     }
     add_token(data, "<|x|>", TokenType::control);
-    const Tokenizer tokenizer = make(data);
+    const Tokenizer tokenizer = make_tokenizer(data);
     const DecodeOptions options{.skip_special = random() % 2 == 0, .text_start = random() % 2 == 0};
 
     std::vector<std::int32_t> ids(random() % 30);

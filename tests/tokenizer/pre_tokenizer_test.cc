@@ -11,7 +11,7 @@ namespace {
 
 using Pieces = std::vector<std::string>;
 
-PreTokenizer make(const std::vector<std::string>& patterns) {
+PreTokenizer make_pre_tokenizer(const std::vector<std::string>& patterns) {
   Result<PreTokenizer> made = PreTokenizer::create(patterns);
   EXPECT_TRUE(made.ok()) << made.error().message;
   return *std::move(made);
@@ -24,7 +24,7 @@ Pieces split(const PreTokenizer& pre_tokenizer, std::string_view text) {
 }
 
 Pieces split_by(const std::vector<std::string>& patterns, std::string_view text) {
-  return split(make(patterns), text);
+  return split(make_pre_tokenizer(patterns), text);
 }
 
 struct Case {
@@ -131,7 +131,7 @@ TEST(NamedPreTokenizers, PiecesJoinToTheText) {
   std::mt19937 random(2);
   const std::string alphabet = "aZ'sS1 9\n\r\t.,!/_ \xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x81\xCC\x81\xFF\x80";
   for (const NamedPreTokenizer& row : named_pre_tokenizers()) {
-    const PreTokenizer pre_tokenizer = make(row.patterns);
+    const PreTokenizer pre_tokenizer = make_pre_tokenizer(row.patterns);
     for (int round = 0; round < 200; ++round) {
       std::string text(random() % 50, ' '), joined;
       for (char& c : text) c = alphabet[random() % alphabet.size()];
@@ -148,7 +148,7 @@ TEST(NamedPreTokenizers, PiecesJoinToTheText) {
 TEST(NamedPreTokenizers, LongTextsNeedNoBacktracking) {
   constexpr std::size_t kBytes = 1 << 16;
   for (const NamedPreTokenizer& row : named_pre_tokenizers()) {
-    const PreTokenizer pre_tokenizer = make(row.patterns);
+    const PreTokenizer pre_tokenizer = make_pre_tokenizer(row.patterns);
     for (const std::string unit :
          {"a", "A", "Aa", "1", " ", "\n", " \n", "'", "!", "\u0301", "\u4E2D", "a\u0301"}) {
       for (const std::string end : {"", "\x01", "a", "!", "\n"}) {
@@ -201,7 +201,7 @@ TEST(PreTokenizer, RefusalsNameThePattern) {
 
 // Exponential backtracking ends in an error that names the pattern, not in a hang.
 TEST(PreTokenizer, RunawayPatternsAreStopped) {
-  const PreTokenizer runaway = make({R"((?:a+)+$)"});
+  const PreTokenizer runaway = make_pre_tokenizer({R"((?:a+)+$)"});
   const auto pieces = runaway.split(std::string(64, 'a') + "!");
   ASSERT_FALSE(pieces.ok());
   EXPECT_NE(pieces.error().message.find("(?:a+)+$"), std::string::npos) << pieces.error().message;

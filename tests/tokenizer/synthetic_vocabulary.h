@@ -1,6 +1,8 @@
 // Small vocabularies for tests, made of what each test needs and nothing else.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,6 +10,7 @@
 
 #include "load/tokenizer_data.h"
 #include "tokenizer/byte_alphabet.h"
+#include "tokenizer/tokenizer.h"
 
 namespace verbatim {
 
@@ -49,6 +52,12 @@ inline TokenizerData sentencepiece_data(const std::vector<std::pair<std::string,
   data.eos = 2;
   data.stop_ids = {2};
   return data;
+}
+
+inline Tokenizer make_tokenizer(const TokenizerData& data) {
+  Result<Tokenizer> made = Tokenizer::create(data);
+  EXPECT_TRUE(made.ok()) << made.error().message;
+  return *std::move(made);
 }
 
 // Appends a token of the given type; its id.
