@@ -5,6 +5,8 @@
 # -O3 in every build type: these files rely on full inlining and unrolling. An inline function that stayed a symbol
 # of its own would be merged with its namesake from other files, and could bring new instructions to old processors.
 #
+# No unity build: copies of two instruction sets must not meet in one translation unit.
+#
 # GCC 12 warns about its own AVX-512 header (its bug 105593, _mm512_undefined), hence two warnings less there.
 set(VERBATIM_INSTRUCTION_SETS scalar avx2 avx512 amx neon)
 set(VERBATIM_OPTIONS_scalar -O3)
@@ -30,4 +32,4 @@ foreach(set IN LISTS VERBATIM_INSTRUCTION_SETS)
     list(REMOVE_ITEM backend_sources ${set_sources})
   endif()
 endforeach()
-set_target_properties(verbatim_backend PROPERTIES SOURCES "${backend_sources}")
+set_target_properties(verbatim_backend PROPERTIES SOURCES "${backend_sources}" UNITY_BUILD OFF)
