@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace verbatim {
 
@@ -13,5 +14,8 @@ inline constexpr std::int64_t kThinning = VERBATIM_TEST_THINNING;  // 1: everyth
 // Whether this build runs the member with this number. 7 divides no count of schedules, shapes or backends, so the
 // members kept of a product differ in all its factors.
 constexpr bool kept(std::int64_t member) { return member % kThinning == 0; }
+
+// Whether this build looks for data races. Tests on one thread have none to show, and leave it alone.
+inline constexpr bool kThreadSanitizer = std::string_view(VERBATIM_SANITIZE) == "thread";
 
 }  // namespace verbatim

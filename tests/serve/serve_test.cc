@@ -9,6 +9,7 @@
 #include "program.h"
 #include "server/http_server.h"
 #include "server/self_signed.h"
+#include "thinning.h"
 
 namespace verbatim {
 namespace {
@@ -291,9 +292,10 @@ TEST(Serve, AFileThatIsNoTemplateIsRefusedAtTheStart) {
 
 // ---- the end --------------------------------------------------------------------------------------
 
-// Takes seconds to answer.
-constexpr const char* kLong =
-    R"({"prompt": "Once", "max_tokens": 1000, "n": 8, "ignore_eos": true, "stream": true})";
+// Takes seconds to answer, in every build.
+const std::string kLong =
+    fmt::format(R"({{"prompt": "Once", "max_tokens": {}, "n": 8, "ignore_eos": true, "stream": true}})",
+                1000 / kThinning);
 
 // A client whose stream has begun.
 struct Streaming {

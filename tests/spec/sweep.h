@@ -13,13 +13,14 @@
 #include <vector>
 
 #include "base/sha256.h"
+#include "thinning.h"
 
 namespace verbatim::spec {
 
 static_assert(std::endian::native == std::endian::little);
 
 // Random arguments of each test of a function of double.
-inline constexpr std::uint64_t kDrawnArguments = 100'000;
+inline constexpr std::uint64_t kDrawnArguments = 100'000 / kThinning;
 
 inline std::uint32_t sweep_stride() { return std::getenv("VERBATIM_EXHAUSTIVE") != nullptr ? 1 : 251; }
 
