@@ -27,7 +27,7 @@ using audit::Results;
 constexpr const char* kKeyVariable = "OPENAI_API_KEY";
 constexpr const char* kPrompt = "Once upon a time, in a village beside the sea, there lived an old woman who";
 
-struct Options {
+struct AuditFlags {
   std::string url, from, out = "results.jsonl", html;
   std::string endpoint = "auto", require = "bits", api_key_env = kKeyVariable;
   audit::Server server;
@@ -40,7 +40,7 @@ struct Options {
   bool quiet = false;
 };
 
-struct DiffOptions {
+struct DiffFlags {
   std::string a, b, require = "bits", html;
 };
 
@@ -49,7 +49,7 @@ int cannot_tell(const Error& error) {
   return static_cast<int>(audit::Verdict::unknown);
 }
 
-int conclude(const std::string& path, const Options& options) {
+int conclude(const std::string& path, const AuditFlags& options) {
   auto results = audit::read_results(path);
   if (!results) return cannot_tell(results.error());
   auto findings = audit::analyse(*results);
@@ -77,7 +77,7 @@ Result<std::string> key_from(const std::string& variable) {
 }
 
 // The server and shape as the flags have them.
-Status complete(Options& options) {
+Status complete(AuditFlags& options) {
   auto url = client::parse_url(options.url);
   if (!url) return url.error();
   options.server.url = *url;
@@ -105,7 +105,7 @@ Status complete(Options& options) {
 }
 
 // What was done before, when the file is there; else the header of a new one.
-Result<Results> begin(const Options& options) {
+Result<Results> begin(const AuditFlags& options) {
   if (std::filesystem::exists(options.out)) {
     auto results = audit::read_results(options.out);
     if (!results) return results;
@@ -130,7 +130,7 @@ void show_progress(std::size_t done, std::size_t all, const Record& record) {
                static_cast<long long>(record.condition.concurrency), done == all ? "\r\033[K" : "");
 }
 
-int audit_server(Options options) {
+int audit_server(AuditFlags options) {
   if (Status status = complete(options); !status) return cannot_tell(status.error());
   auto results = begin(options);
   if (!results) return cannot_tell(results.error());
@@ -169,14 +169,14 @@ int audit_server(Options options) {
   return conclude(options.out, options);
 }
 
-int run(const Options& options) {
+int run(const AuditFlags& options) {
   if (options.url.empty() == options.from.empty()) {
     return cannot_tell(fail("name a server's URL, or with --from a results file, one of the two"));
   }
   return options.from.empty() ? audit_server(options) : conclude(options.from, options);
 }
 
-int diff(const DiffOptions& options) {
+int diff(const DiffFlags& options) {
   auto a = audit::read_results(options.a);
   if (!a) return cannot_tell(a.error());
   auto b = audit::read_results(options.b);
@@ -203,7 +203,7 @@ void add_require(CLI::App& app, std::string& require) {
 }  // namespace
 
 void add_audit(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AuditFlags>();
   audit::AuditShape& shape = options->shape;
   app.add_option("url", options->url, "Server, such as http://127.0.0.1:8000 or https://host/api/v1");
   app.add_option("--from", options->from, "Ask nobody: report what this results file says");
@@ -252,7 +252,7 @@ void add_audit(CLI::App& app, std::function<int()>& action) {
 }
 
 void add_diff(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<DiffOptions>();
+  auto options = std::make_shared<DiffFlags>();
   app.add_option("a", options->a, "Results file of verbatim audit")->required();
   app.add_option("b", options->b, "Another, made with the same prompt and flags")->required();
   add_require(app, options->require);

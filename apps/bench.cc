@@ -16,7 +16,7 @@
 namespace verbatim::app {
 namespace {
 
-struct Options {
+struct BenchFlags {
   ModelFlags model;
   std::vector<std::int64_t> prompts = {512}, lengths = {128}, batches = {1, 8, 32};
   std::int64_t chunk = 512;
@@ -45,7 +45,7 @@ struct Measurement {
 
 class Bench {
  public:
-  Bench(LoadedModel& loaded, const IntegerUnit& unit, const Options& options)
+  Bench(LoadedModel& loaded, const IntegerUnit& unit, const BenchFlags& options)
       : model_(*loaded.model), config_(loaded.model->config()), options_(options) {
     double row_limbs = unit.splits_rows ? options.model.activations / 8 : 1;
     for (const TensorReport& tensor : loaded.tensors) {
@@ -134,7 +134,7 @@ class Bench {
 
   Model& model_;
   const ModelConfig& config_;
-  const Options& options_;
+  const BenchFlags& options_;
   double weight_bytes_ = 0;
   Work layers_, output_;       // of one token
   Work context_;               // of one token, for each token before it
@@ -144,7 +144,7 @@ class Bench {
 
 // One backend under test.
 struct Subject {
-  Subject(std::unique_ptr<LoadedModel> model, const Options& options)
+  Subject(std::unique_ptr<LoadedModel> model, const BenchFlags& options)
       : loaded(std::move(model)),
         unit(find_backend(loaded->backend->name())->integer_unit),
         bench(*loaded, unit, options) {}
@@ -164,7 +164,7 @@ double bandwidth_share(const Measurement& m, double bytes_per_second) {
   return m.tokens_per_second * m.bytes / bytes_per_second;
 }
 
-void print_table(const Options& options, const std::vector<Subject>& subjects, double bytes_per_second) {
+void print_table(const BenchFlags& options, const std::vector<Subject>& subjects, double bytes_per_second) {
   const LoadedModel& loaded = *subjects[0].loaded;
   const ModelConfig& c = loaded.model->config();
   fmt::print("{}: {}, {} layers, dim {}; weights {}, activations {}, kv {}; backend {}, {} threads\n",
@@ -219,7 +219,7 @@ nlohmann::json json_of(const Subject& subject, double bytes_per_second) {
   return out;
 }
 
-int bench(const Options& options) {
+int bench(const BenchFlags& options) {
   std::vector<Subject> subjects;
   for (const std::string& backend : {options.model.backend, options.beside}) {
     if (!subjects.empty() && backend.empty()) break;
@@ -259,7 +259,7 @@ int bench(const Options& options) {
 }  // namespace
 
 void add_bench(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchFlags>();
   add_model_flags(app, options->model);
   auto counts = [&](const std::string& names, std::vector<std::int64_t>& values, const std::string& help) {
     flag(app, names, values, help)->delimiter(',')->check(CLI::Range(1, 1 << 20));

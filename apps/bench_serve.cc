@@ -10,7 +10,7 @@
 namespace verbatim::app {
 namespace {
 
-struct Options {
+struct LoadFlags {
   std::string url, endpoint = "completions";
   client::LoadTarget target;
   client::LoadShape shape;
@@ -25,7 +25,7 @@ void allow_many_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int bench_serve(const Options& options) {
+int bench_serve(const LoadFlags& options) {
   client::LoadTarget target = options.target;
   auto url = client::parse_url(options.url);
   if (!url) return complain(url.error());
@@ -59,7 +59,7 @@ int bench_serve(const Options& options) {
 }  // namespace
 
 void add_bench_serve(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LoadFlags>();
   client::LoadTarget& target = options->target;
   client::LoadShape& shape = options->shape;
   app.add_option("url", options->url, "Server, such as http://127.0.0.1:8000")->required();

@@ -11,13 +11,13 @@
 namespace verbatim::app {
 namespace {
 
-struct Options {
+struct ConvertFlags {
   std::string from, to, type;
   std::vector<std::string> texts;
   int threads = 0;
 };
 
-Result<GgufExport> parse(const Options& options) {
+Result<GgufExport> parse(const ConvertFlags& options) {
   GgufExport out;
   for (DType type : writable_dtypes()) {
     if (name_of(type) == options.type) out.type = type;
@@ -31,7 +31,7 @@ Result<GgufExport> parse(const Options& options) {
   return out;
 }
 
-int convert(const Options& options) {
+int convert(const ConvertFlags& options) {
   auto how = parse(options);
   if (!how) return complain(how.error());
   auto checkpoint = open_by_name(options.from);
@@ -59,7 +59,7 @@ int convert(const Options& options) {
 }  // namespace
 
 void add_convert(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConvertFlags>();
   app.add_option("MODEL", options->from,
                  "A Hugging Face folder, a .gguf file, or the name of a built-in model")
       ->required();

@@ -31,7 +31,7 @@ constexpr const char* kOpenings[] = {
     "On the top of the hill stood a castle",
 };
 
-struct Options {
+struct DemoFlags {
   ModelFlags model;
   std::string prompt = "Once upon a time";
   std::int64_t max_tokens = 120, crowd = 100, copies = 12;
@@ -125,7 +125,7 @@ class Answer final : public TokenSink {
 
 class Demo {
  public:
-  Demo(LoadedModel& loaded, const Options& options)
+  Demo(LoadedModel& loaded, const DemoFlags& options)
       : loaded_(loaded), options_(options), random_(options.seed) {}
 
   // Whether all answers were the same.
@@ -265,7 +265,7 @@ class Demo {
   }
 
   LoadedModel& loaded_;
-  const Options& options_;
+  const DemoFlags& options_;
   std::mt19937_64 random_;
   GenerateRequest request_;
   std::vector<std::vector<std::int32_t>> beginnings_;        // of stories, in tokens
@@ -273,7 +273,7 @@ class Demo {
   EngineStats stats_;
 };
 
-int demo(const Options& options) {
+int demo(const DemoFlags& options) {
   auto loaded = open_model(options.model);
   if (loaded == nullptr) return 1;
   fmt::print("{}: fingerprint {}..., backend {}, {} threads\n", loaded->checkpoint.path,
@@ -286,7 +286,7 @@ int demo(const Options& options) {
 }  // namespace
 
 void add_demo(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DemoFlags>();
   add_model_flags(app, options->model);
   flag(app, "-p,--prompt", options->prompt, "The prompt");
   flag(app, "-n,--max-tokens", options->max_tokens, "Tokens of the answer")->check(at_least(1));

@@ -8,7 +8,7 @@
 namespace verbatim::app {
 namespace {
 
-struct Options {
+struct InspectFlags {
   ModelFlags model;
   std::string path;
   bool metadata_only = false, json = false;
@@ -63,7 +63,7 @@ void print_model(const LoadedModel& loaded) {
 }
 
 // The models that are part of the program, and their fingerprints.
-int list_builtin(Options& options) {
+int list_builtin(InspectFlags& options) {
   nlohmann::json out = nlohmann::json::array();
   for (const BuiltinModel& builtin : builtin_models()) {
     options.model.model = builtin.name;
@@ -81,7 +81,7 @@ int list_builtin(Options& options) {
   return 0;
 }
 
-int inspect(Options& options) {
+int inspect(InspectFlags& options) {
   if (options.path.empty()) return list_builtin(options);
   options.model.model = options.path;
   auto checkpoint = open_by_name(options.path);
@@ -118,7 +118,7 @@ int inspect(Options& options) {
 }  // namespace
 
 void add_inspect(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectFlags>();
   app.add_option(
       "MODEL", options->path,
       "A .gguf file, a Hugging Face folder, or the name of a built-in model; without it the built-in "

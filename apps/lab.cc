@@ -13,7 +13,7 @@
 namespace verbatim::app {
 namespace {
 
-struct Options {
+struct LabFlags {
   std::string model = default_model();
   std::string backend = "auto";
   std::string prompt = lab::Conditions().prompt;
@@ -25,16 +25,16 @@ struct Options {
 };
 
 // What the experiments are given, and what keeps it alive.
-struct Bench {
+struct Apparatus {
   std::unique_ptr<LoadedModel> our_model, control_model;
   std::unique_ptr<Backend> ours, control;
   lab::Conditions conditions;
 };
 
 // Models where an experiment needs one, else backends alone.
-Result<Bench> prepare(const Options& options, bool with_model) {
-  Bench bench;
-  lab::Conditions& conditions = bench.conditions;
+Result<Apparatus> prepare(const LabFlags& options, bool with_model) {
+  Apparatus apparatus;
+  lab::Conditions& conditions = apparatus.conditions;
   conditions.threads = thread_count(options.threads);
   conditions.seed = options.seed;
   conditions.prompt = options.prompt;
@@ -55,27 +55,27 @@ Result<Bench> prepare(const Options& options, bool with_model) {
     model = *std::move(loaded);
     return model->backend.get();
   };
-  auto ours = open(options.backend, bench.our_model, bench.ours);
+  auto ours = open(options.backend, apparatus.our_model, apparatus.ours);
   if (!ours) return ours.error();
   conditions.ours = *ours;
-  conditions.our_model = bench.our_model.get();
-  auto control = open(control_group().name, bench.control_model, bench.control);
+  conditions.our_model = apparatus.our_model.get();
+  auto control = open(control_group().name, apparatus.control_model, apparatus.control);
   if (control) {
     conditions.control = *control;
-    conditions.control_model = bench.control_model.get();
+    conditions.control_model = apparatus.control_model.get();
   } else {
     conditions.control_missing = control.error().message;
   }
-  return bench;
+  return apparatus;
 }
 
-bool asked_for(const Options& options, const lab::Experiment& experiment) {
+bool asked_for(const LabFlags& options, const lab::Experiment& experiment) {
   return options.only.empty() || std::ranges::find(options.only, experiment.number) != options.only.end();
 }
 
 // The command line without --only and the outputs.
-std::string command_of(const Options& options) {
-  Options defaults;
+std::string command_of(const LabFlags& options) {
+  LabFlags defaults;
   std::string command = "verbatim lab";
   if (options.model != defaults.model) command += " -m " + report::shell_quoted(options.model);
   if (options.backend != defaults.backend) command += " --backend " + options.backend;
@@ -85,16 +85,16 @@ std::string command_of(const Options& options) {
   return command;
 }
 
-int lab_command(const Options& options) {
+int lab_command(const LabFlags& options) {
   if (options.backend == control_group().name)
     return complain(
         fail("--backend conventional: the control group is compared with a backend that is not it"));
   bool with_model = std::ranges::any_of(lab::experiments(), [&](const lab::Experiment& experiment) {
     return experiment.needs_model && asked_for(options, experiment);
   });
-  auto bench = prepare(options, with_model);
-  if (!bench) return complain(bench.error());
-  const lab::Conditions& conditions = bench->conditions;
+  auto apparatus = prepare(options, with_model);
+  if (!apparatus) return complain(apparatus.error());
+  const lab::Conditions& conditions = apparatus->conditions;
   if (conditions.our_model != nullptr) {
     auto prompt = conditions.our_model->tokenizer->encode(conditions.prompt, {true, false});
     if (!prompt) return complain(prompt.error());
@@ -139,7 +139,7 @@ int lab_command(const Options& options) {
 }  // namespace
 
 void add_lab(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LabFlags>();
   add_model_flag(app, options->model);
   flag(app, "--only", options->only, "Numbers of the experiments to run, such as 4,5; all by default")
       ->delimiter(',')

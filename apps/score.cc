@@ -16,7 +16,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "logits-sha256 is defined on little-endian float32");
 
-struct Options {
+struct ScoreFlags {
   ModelFlags model;
   TextFlags text;
   std::string schedule = "whole";
@@ -36,7 +36,7 @@ struct Score {
   }
 };
 
-Result<Score> score_text(LoadedModel& loaded, const Options& options, const std::string& text) {
+Result<Score> score_text(LoadedModel& loaded, const ScoreFlags& options, const std::string& text) {
   auto schedule = parse_schedule(options.schedule);
   if (!schedule) return schedule.error();
   auto tokens = loaded.tokenizer->encode(text, {!options.no_special, false});
@@ -62,7 +62,7 @@ Result<Score> score_text(LoadedModel& loaded, const Options& options, const std:
   return score;
 }
 
-void print_text(const LoadedModel& loaded, const Options& options, const Score& score) {
+void print_text(const LoadedModel& loaded, const ScoreFlags& options, const Score& score) {
   auto piece = [&](std::size_t i) {
     std::string text = loaded.tokenizer->decode(std::span(&score.tokens[i], 1), {false, false});
     return nlohmann::json(text).dump();  // quoted, control characters escaped
@@ -86,7 +86,7 @@ void print_text(const LoadedModel& loaded, const Options& options, const Score& 
       w.steps, w.most_rows, w.most_sequences, w.cached_tokens, w.preemptions);
 }
 
-void print_json(const LoadedModel& loaded, const Options& options, const Score& score) {
+void print_json(const LoadedModel& loaded, const ScoreFlags& options, const Score& score) {
   const Witness& w = score.witness;
   nlohmann::json out = {{"tokens", score.tokens},
                         {"logprobs", score.logprobs},
@@ -105,7 +105,7 @@ void print_json(const LoadedModel& loaded, const Options& options, const Score& 
   std::puts(out.dump().c_str());
 }
 
-int score(const Options& options) {
+int score(const ScoreFlags& options) {
   if (auto schedule = parse_schedule(options.schedule); !schedule) return complain(schedule.error());
   auto text = read_text(options.text);
   if (!text) return complain(text.error());
@@ -120,7 +120,7 @@ int score(const Options& options) {
 }  // namespace
 
 void add_score(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ScoreFlags>();
   add_model_flags(app, options->model);
   add_text_flags(app, options->text);
   flag(app, "--schedule", options->schedule,

@@ -19,7 +19,7 @@
 namespace verbatim::app {
 namespace {
 
-struct Options {
+struct ServeFlags {
   ModelFlags model;
   std::vector<std::string> names;
   std::string host = "127.0.0.1";
@@ -46,7 +46,7 @@ std::int64_t available_bytes() {
 
 // What the KV cache holds: as asked, or what all sequences at their longest need, within a quarter of the memory
 // that is left; and at least one sequence of some length.
-std::int64_t kv_pages(const Options& options, const Model& model) {
+std::int64_t kv_pages(const ServeFlags& options, const Model& model) {
   KvShape shape = model.kv_shape();
   if (options.kv_cache_bytes > 0)
     return shape.pages_in(static_cast<std::int64_t>(
@@ -56,7 +56,7 @@ std::int64_t kv_pages(const Options& options, const Model& model) {
   return std::max<std::int64_t>(std::min(most, fit), 16);
 }
 
-Result<std::unique_ptr<Engine>> make_engine(const Options& options, const LoadedModel& loaded) {
+Result<std::unique_ptr<Engine>> make_engine(const ServeFlags& options, const LoadedModel& loaded) {
   EngineOptions engine;
   engine.schedule.max_step_tokens = options.max_step_tokens;
   engine.schedule.max_sequences = options.max_sequences;
@@ -69,7 +69,7 @@ Result<std::unique_ptr<Engine>> make_engine(const Options& options, const Loaded
 }
 
 // The context that is offered: no more than the model has, and the cache holds.
-Result<std::int64_t> context_of(const Options& options, const LoadedModel& loaded, const Engine& engine) {
+Result<std::int64_t> context_of(const ServeFlags& options, const LoadedModel& loaded, const Engine& engine) {
   std::int64_t model = loaded.model->config().context_length, cache = engine.stats().pages * kPageTokens;
   if (options.max_model_len == 0) return std::min(model, cache);
   if (options.max_model_len > model)
@@ -81,7 +81,7 @@ Result<std::int64_t> context_of(const Options& options, const LoadedModel& loade
   return options.max_model_len;
 }
 
-server::HttpServerOptions http_options(const Options& options) {
+server::HttpServerOptions http_options(const ServeFlags& options) {
   server::HttpServerOptions http;
   http.host = options.host;
   http.port = options.port;
@@ -97,7 +97,7 @@ server::HttpServerOptions http_options(const Options& options) {
   return http;
 }
 
-std::string url_of(const Options& options, int port) {
+std::string url_of(const ServeFlags& options, int port) {
   if (options.host.starts_with("unix:")) return options.host;
   bool ipv6 = options.host.find(':') != std::string::npos;
   return fmt::format("{}://{}{}{}:{}", options.tls_certificate.empty() ? "http" : "https", ipv6 ? "[" : "",
@@ -110,7 +110,7 @@ std::string default_name(const std::string& path) {
   return file.extension() == ".gguf" ? file.stem().string() : file.filename().string();
 }
 
-Result<server::ServedModel> served_model(const Options& options, const LoadedModel& loaded,
+Result<server::ServedModel> served_model(const ServeFlags& options, const LoadedModel& loaded,
                                          std::int64_t context) {
   server::ServedModel model;
   model.loaded = &loaded;
@@ -150,7 +150,8 @@ class Door {
 };
 
 // stats: of the engine, of which the number of pages is shown
-void announce(const Options& options, const server::ServedModel& model, const EngineStats& stats, int port) {
+void announce(const ServeFlags& options, const server::ServedModel& model, const EngineStats& stats,
+              int port) {
   const LoadedModel& loaded = *model.loaded;
   fmt::print(
       "model        {}, served as {}\nfingerprint  {}\nbackend      {}, {} threads\n"
@@ -201,7 +202,7 @@ class FirstSignal {
 };
 
 // Runs until a signal; then new requests get 503 and those that run may finish. A second signal ends at once.
-void serve_until_signal(const Options& options, FirstSignal& first, server::EngineThread& engine,
+void serve_until_signal(const ServeFlags& options, FirstSignal& first, server::EngineThread& engine,
                         server::HttpServer& http) {
   int signal = first.wait();
   fmt::print(stderr, "verbatim: {}: finishing what runs, for at most {} s; again: at once\n",
@@ -215,7 +216,7 @@ void serve_until_signal(const Options& options, FirstSignal& first, server::Engi
   http.stop();
 }
 
-int serve(const Options& options) {
+int serve(const ServeFlags& options) {
   Door door;
   auto http = server::HttpServer::create(http_options(options), door.handler());
   if (!http) return complain(http.error());
@@ -240,7 +241,7 @@ int serve(const Options& options) {
   return 0;
 }
 
-void add_http_flags(CLI::App& app, Options& options) {
+void add_http_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--host", options.host, "Address to listen on; 0.0.0.0 is every interface");
   flag(app, "--port", options.port, "Port; 0 is a free one")->check(CLI::Range(0, 65535));
   flag(app, "--api-key", options.api_keys, "Key that clients must show; may be repeated");
@@ -261,7 +262,7 @@ void add_http_flags(CLI::App& app, Options& options) {
       ->check(at_least(0));
 }
 
-void add_engine_flags(CLI::App& app, Options& options) {
+void add_engine_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--max-num-seqs", options.max_sequences, "Sequences computed at the same time")
       ->check(CLI::Range(1, 4096));
   flag(app, "--max-step-tokens", options.max_step_tokens, "Tokens computed in one step")
@@ -279,7 +280,7 @@ void add_engine_flags(CLI::App& app, Options& options) {
 }  // namespace
 
 void add_serve(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ServeFlags>();
   add_model_flags(app, options->model);
   add_chat_flags(app, options->model);
   flag(app, "--served-model-name", options->names,

@@ -7,13 +7,13 @@
 namespace verbatim::app {
 namespace {
 
-struct Options {
+struct TokenizeFlags {
   std::string model = default_model();
   TextFlags text;
   bool add_special = false, parse_special = false, json = false;
 };
 
-int tokenize(const Options& options) {
+int tokenize(const TokenizeFlags& options) {
   auto checkpoint = open_by_name(options.model);
   if (!checkpoint) return complain(checkpoint.error());
   auto tokenizer = Tokenizer::create(checkpoint->tokenizer);
@@ -38,7 +38,7 @@ int tokenize(const Options& options) {
 }  // namespace
 
 void add_tokenize(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TokenizeFlags>();
   add_model_flag(app, options->model);  // a vocabulary alone will do
   add_text_flags(app, options->text);
   boolean(app, "--add-special", options->add_special, "Add the BOS and EOS tokens that the model wants");

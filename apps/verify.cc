@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kInvalid = 1, kNotVerified = 2;  // exit codes, next to 0
 
-struct Options {
+struct VerifyFlags {
   ModelFlags model;
   std::vector<std::string> files;
   std::string key;
@@ -71,7 +71,7 @@ std::vector<SavedReceipt> read_files(const std::vector<std::string>& files) {
   return all;
 }
 
-void show_progress(std::int64_t done, std::int64_t all) {
+void show_rows_done(std::int64_t done, std::int64_t all) {
   constexpr int kWidth = 40;
   const int filled = static_cast<int>(kWidth * done / std::max<std::int64_t>(all, 1));
   fmt::print(stderr, "\rverifying [{:#<{}}{:.<{}}] {} of {} tokens{}", "", filled, "", kWidth - filled, done,
@@ -86,7 +86,7 @@ int exit_code(std::span<const Verdict> verdicts) {
   return has(Verdict::Outcome::invalid) ? kInvalid : has(Verdict::Outcome::not_verified) ? kNotVerified : 0;
 }
 
-int verify(const Options& options) {
+int verify(const VerifyFlags& options) {
   VerifyOptions how;
   if (!options.key.empty()) {
     auto key = read_public_key(options.key);
@@ -96,7 +96,7 @@ int verify(const Options& options) {
   const std::vector<SavedReceipt> saved = read_files(options.files);
   auto loaded = open_model(options.model);
   if (loaded == nullptr) return kNotVerified;
-  if (!options.model.quiet && isatty(STDERR_FILENO) == 1) how.progress = show_progress;
+  if (!options.model.quiet && isatty(STDERR_FILENO) == 1) how.progress = show_rows_done;
 
   const std::vector<Verdict> verdicts = verify_receipts(*loaded, saved, how);
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
@@ -117,7 +117,7 @@ int verify(const Options& options) {
 }  // namespace
 
 void add_verify(CLI::App& app, std::function<int()>& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<VerifyFlags>();
   app.add_option("receipts", options->files,
                  "Files with receipts: alone, in a saved response or stream, one a line; - is standard input")
       ->required();
