@@ -1,5 +1,6 @@
 #include "audit/answer.h"
 
+#include <type_traits>
 #include <utility>
 
 #include "load/json_file.h"
@@ -19,15 +20,26 @@ const Json* find(const Json& object, const char* key) {
 template <class Value>
 std::optional<Value> value_at(const Json& object, const char* key) {
   const Json* found = find(object, key);
-  return found == nullptr ? std::nullopt : std::optional(found->get<Value>());
+  if (found == nullptr) return std::nullopt;
+  if constexpr (std::is_same_v<Value, std::int64_t>) return integer_of<std::int64_t>(*found);
+  return found->get<Value>();
 }
 
 std::string text_at(const Json& object, const char* key) {
   return value_at<std::string>(object, key).value_or("");
 }
 
+std::vector<std::int64_t> integers_of(const Json& list) {
+  std::vector<std::int64_t> integers;
+  for (const Json& each : list.get_ref<const Json::array_t&>())
+    integers.push_back(integer_of<std::int64_t>(each));
+  return integers;
+}
+
 Token plain_token(const Json& json) {
-  return {json.at("token").get<std::string>(), value_at<std::vector<std::int64_t>>(json, "bytes"),
+  const Json* bytes = find(json, "bytes");
+  return {json.at("token").get<std::string>(),
+          bytes == nullptr ? std::nullopt : std::optional(integers_of(*bytes)),
           value_at<std::int64_t>(json, "id"), value_at<double>(json, "logprob")};
 }
 
@@ -120,7 +132,7 @@ Result<bool> AnswerReader::put(const std::string& json) {
     answer_.finish_reason += text_at(choice, "finish_reason");
     if (const Json* logprobs = find(choice, "logprobs")) put_logprobs(*logprobs, answer_.tokens);
     if (const Json* ids = find(choice, "token_ids")) {
-      for (const Json& id : *ids) ids_.push_back(id.get<std::int64_t>());
+      for (std::int64_t id : integers_of(*ids)) ids_.push_back(id);
     }
     return !text.empty() || answer_.tokens.size() + ids_.size() > tokens;
   } catch (const Json::exception& error) {

@@ -26,14 +26,21 @@ Json to_json(const AuditShape& shape) {
           {"concurrency", shape.concurrency}, {"temperatures", shape.temperatures}, {"seed", shape.seed}};
 }
 
+template <class T>
+void get_integer(const Json& json, const char* key, T& to) {
+  to = integer_of<T>(json.at(key));
+}
+
 AuditShape shape_of(const Json& json) {
   AuditShape shape;
   json.at("prompt").get_to(shape.prompt);
-  json.at("max_tokens").get_to(shape.max_tokens);
-  json.at("repeat").get_to(shape.repeat);
-  json.at("concurrency").get_to(shape.concurrency);
+  get_integer(json, "max_tokens", shape.max_tokens);
+  get_integer(json, "repeat", shape.repeat);
+  shape.concurrency.clear();
+  for (const Json& each : json.at("concurrency").get_ref<const Json::array_t&>())
+    shape.concurrency.push_back(integer_of<std::int64_t>(each));
   json.at("temperatures").get_to(shape.temperatures);
-  json.at("seed").get_to(shape.seed);
+  get_integer(json, "seed", shape.seed);
   return shape;
 }
 
@@ -62,7 +69,7 @@ std::string to_line(const Header& header) {
 
 Result<Header> header_of(std::string_view line) {
   auto read = [](const Json& json) {
-    auto format = json.at("verbatim_audit").get<int>();
+    auto format = integer_of<int>(json.at("verbatim_audit"));
     if (format != kFormat)
       throw std::invalid_argument(fmt::format("its format is {}, not {}", format, kFormat));
     return Header{json.at("url").get<std::string>(), shape_of(json.at("shape")),
@@ -105,28 +112,28 @@ std::string to_line(const Record& record) {
 Result<Record> record_of(std::string_view line) {
   return read_line(line, [](const Json& json) {
     Record record;
-    json.at("index").get_to(record.index);
+    get_integer(json, "index", record.index);
     record.probe = json.at("kind").get<std::string>() == "probe";
     json.at("prompt").get_to(record.request.prompt);
-    json.at("max_tokens").get_to(record.request.max_tokens);
+    get_integer(json, "max_tokens", record.request.max_tokens);
     json.at("temperature").get_to(record.request.temperature);
-    json.at("seed").get_to(record.request.seed);
-    record.condition = {json.at("concurrency").get<std::int64_t>(), record.request.temperature,
+    get_integer(json, "seed", record.request.seed);
+    record.condition = {integer_of<std::int64_t>(json.at("concurrency")), record.request.temperature,
                         neighbours_of(json.at("neighbours").get<std::string>())};
-    json.at("status").get_to(record.status);
+    get_integer(json, "status", record.status);
     json.at("retried").get_to(record.retried);
     json.at("sent_at").get_to(record.sent_at);
     json.at("first").get_to(record.first);
     json.at("done").get_to(record.done);
-    json.at("in_flight").get_to(record.in_flight);
-    json.at("generating").get_to(record.generating);
+    get_integer(json, "in_flight", record.in_flight);
+    get_integer(json, "generating", record.generating);
     record.error_kind = json.value("error_kind", "");
     record.error = json.value("error", "");
     if (!record.good()) return record;
     json.at("text").get_to(record.answer.text);
     json.at("finish_reason").get_to(record.answer.finish_reason);
     json.at("fingerprint").get_to(record.answer.fingerprint);
-    json.at("output_tokens").get_to(record.answer.output_tokens);
+    get_integer(json, "output_tokens", record.answer.output_tokens);
     for (const Json& token : json.at("tokens")) record.answer.tokens.push_back(token_of(token));
     return record;
   });

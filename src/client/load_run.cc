@@ -31,6 +31,12 @@ std::string string_at(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+// 0: there is none, or it is null.
+std::int64_t count_at(const Json& object, const char* key) {
+  auto found = object.find(key);
+  return found == object.end() || found->is_null() ? 0 : integer_of<std::int64_t>(*found);
+}
+
 class Load {
  public:
   Load(const LoadTarget& target, const std::vector<PlannedRequest>& plan)
@@ -140,8 +146,8 @@ class Load {
       return;
     }
     if (auto usage = event.find("usage"); usage != event.end() && usage->is_object()) {
-      outcome.input_tokens = usage->value("prompt_tokens", std::int64_t{0});
-      outcome.output_tokens = usage->value("completion_tokens", std::int64_t{0});
+      outcome.input_tokens = count_at(*usage, "prompt_tokens");
+      outcome.output_tokens = count_at(*usage, "completion_tokens");
     }
     auto choices = event.find("choices");
     if (choices == event.end() || choices->empty()) return;

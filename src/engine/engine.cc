@@ -71,8 +71,8 @@ Status Engine::check(const GenerateRequest& r) const {
   for (std::int32_t token : r.draft)
     if (token < 0 || token >= vocab_)
       return fail("draft holds token {} of a vocabulary of {}", token, vocab_);
-  if (static_cast<std::int64_t>(r.draft.size()) >
-      model_.config().context_length)  // it is searched at every token
+  // It is searched at every token.
+  if (static_cast<std::int64_t>(r.draft.size()) > model_.config().context_length)
     return fail("draft has {} tokens, more than the model's context of {}", r.draft.size(),
                 model_.config().context_length);
   if (!r.draft.empty() && r.n > 1) return fail("draft is for one answer, n is {}", r.n);

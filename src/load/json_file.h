@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -23,6 +24,21 @@ std::string_view json_complaint(const std::exception& error);
 
 // A value in a sentence: short, on one line.
 std::string shown(const Json& value);
+
+// An integer that T can hold. Throws the JSON library's type_error for all else; the library itself would convert 1e30, and
+// what comes of that is not defined.
+template <class T>
+T integer_of(const Json& json) {
+  if (json.is_number_unsigned()) {
+    const auto value = json.get<std::uint64_t>();
+    if (std::in_range<T>(value)) return static_cast<T>(value);
+  } else if (json.is_number_integer()) {
+    const auto value = json.get<std::int64_t>();
+    if (std::in_range<T>(value)) return static_cast<T>(value);
+  }
+  throw Json::type_error::create(302, fmt::format("{} is no integer of {} bits", shown(json), 8 * sizeof(T)),
+                                 &json);
+}
 
 // text -> a tree. Throws an exception that json_complaint() reads: syntax errors, nesting deeper than 64, a key that
 // occurs twice in an object.   Tree: a nlohmann::basic_json

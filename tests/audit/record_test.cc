@@ -55,6 +55,24 @@ TEST(Record, ReadsBackAsItWasWritten) {
   EXPECT_EQ(read->error, "too late");
 }
 
+// The library alone would convert such a number, which has no defined result.
+TEST(Record, NumbersThatAreNoIntegersAreRefused) {
+  const std::string line = to_line(some_record());
+  for (const char* key : {"index", "concurrency", "max_tokens", "seed", "status", "in_flight", "generating",
+                          "output_tokens", "id"}) {
+    for (const char* number : {"1e30", "0.5", "99999999999999999999"}) {
+      const std::string name = fmt::format("\"{}\":", key);
+      const std::size_t at = line.find(name) + name.size();
+      ASSERT_NE(line.find(name), line.npos) << key;
+      std::string edited = line;
+      edited.replace(at, line.find_first_of(",}", at) - at, number);
+      auto read = record_of(edited);
+      ASSERT_FALSE(read.ok()) << key << ": " << number;
+      EXPECT_TRUE(contains(read.error().message, "is no integer of")) << read.error().message;
+    }
+  }
+}
+
 TEST(Record, HeadersReadBack) {
   Header header = some_header();
   auto read = header_of(to_line(header));
