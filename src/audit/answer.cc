@@ -1,6 +1,5 @@
 #include "audit/answer.h"
 
-#include <type_traits>
 #include <utility>
 
 #include "load/json_file.h"
@@ -20,27 +19,23 @@ const Json* find(const Json& object, const char* key) {
 template <class Value>
 std::optional<Value> value_at(const Json& object, const char* key) {
   const Json* found = find(object, key);
-  if (found == nullptr) return std::nullopt;
-  if constexpr (std::is_same_v<Value, std::int64_t>) return integer_of<std::int64_t>(*found);
-  return found->get<Value>();
+  return found == nullptr ? std::nullopt : std::optional(found->get<Value>());
 }
 
 std::string text_at(const Json& object, const char* key) {
   return value_at<std::string>(object, key).value_or("");
 }
 
-std::vector<std::int64_t> integers_of(const Json& list) {
-  std::vector<std::int64_t> integers;
-  for (const Json& each : list.get_ref<const Json::array_t&>())
-    integers.push_back(integer_of<std::int64_t>(each));
-  return integers;
+std::optional<std::int64_t> integer_at(const Json& object, const char* key) {
+  const Json* found = find(object, key);
+  return found == nullptr ? std::nullopt : std::optional(integer_of<std::int64_t>(*found));
 }
 
 Token plain_token(const Json& json) {
   const Json* bytes = find(json, "bytes");
   return {json.at("token").get<std::string>(),
-          bytes == nullptr ? std::nullopt : std::optional(integers_of(*bytes)),
-          value_at<std::int64_t>(json, "id"), value_at<double>(json, "logprob")};
+          bytes == nullptr ? std::nullopt : std::optional(integers_of<std::int64_t>(*bytes)),
+          integer_at(json, "id"), value_at<double>(json, "logprob")};
 }
 
 Json plain_json(const Token& token) {
@@ -121,7 +116,7 @@ Result<bool> AnswerReader::put(const std::string& json) {
       answer_.fingerprint = std::move(fingerprint);
     }
     if (const Json* usage = find(event, "usage")) {
-      answer_.output_tokens = value_at<std::int64_t>(*usage, "completion_tokens").value_or(0);
+      answer_.output_tokens = integer_at(*usage, "completion_tokens").value_or(0);
     }
     const Json* choices = find(event, "choices");
     if (choices == nullptr || choices->empty()) return false;
@@ -132,7 +127,7 @@ Result<bool> AnswerReader::put(const std::string& json) {
     answer_.finish_reason += text_at(choice, "finish_reason");
     if (const Json* logprobs = find(choice, "logprobs")) put_logprobs(*logprobs, answer_.tokens);
     if (const Json* ids = find(choice, "token_ids")) {
-      for (std::int64_t id : integers_of(*ids)) ids_.push_back(id);
+      for (std::int64_t id : integers_of<std::int64_t>(*ids)) ids_.push_back(id);
     }
     return !text.empty() || answer_.tokens.size() + ids_.size() > tokens;
   } catch (const Json::exception& error) {

@@ -36,9 +36,7 @@ AuditShape shape_of(const Json& json) {
   json.at("prompt").get_to(shape.prompt);
   get_integer(json, "max_tokens", shape.max_tokens);
   get_integer(json, "repeat", shape.repeat);
-  shape.concurrency.clear();
-  for (const Json& each : json.at("concurrency").get_ref<const Json::array_t&>())
-    shape.concurrency.push_back(integer_of<std::int64_t>(each));
+  shape.concurrency = integers_of<std::int64_t>(json.at("concurrency"));
   json.at("temperatures").get_to(shape.temperatures);
   get_integer(json, "seed", shape.seed);
   return shape;

@@ -40,6 +40,14 @@ T integer_of(const Json& json) {
                                  &json);
 }
 
+// A list of them.
+template <class T>
+std::vector<T> integers_of(const Json& json) {
+  std::vector<T> integers;
+  for (const Json& each : json.get_ref<const Json::array_t&>()) integers.push_back(integer_of<T>(each));
+  return integers;
+}
+
 // text -> a tree. Throws an exception that json_complaint() reads: syntax errors, nesting deeper than 64, a key that
 // occurs twice in an object.   Tree: a nlohmann::basic_json
 template <class Tree>
