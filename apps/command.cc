@@ -8,7 +8,8 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <thread>
+
+#include "parallel/processors.h"
 
 namespace verbatim::app {
 
@@ -25,7 +26,8 @@ void add_model_flag(CLI::App& app, std::string& model) {
 }
 
 void add_compute_flags(CLI::App& app, ModelFlags& flags) {
-  flag(app, "--threads", flags.threads, "Threads; 0 is one per processor. No effect on any bit")
+  flag(app, "--threads", flags.threads,
+       "Threads; 0 is one for each processor that this process may use. No effect on any bit")
       ->check(CLI::Range(0, 1024));
   flag(app, "--backend", flags.backend,
        "Kernels to use: auto, amx, avx512, avx2, neon, generic, reference. No effect on any bit; only "
@@ -69,9 +71,7 @@ CLI::Validator at_least(double least) {
   return {check, fmt::format("{} ..", least)};
 }
 
-int thread_count(int asked) {
-  return asked > 0 ? asked : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
+int thread_count(int asked) { return asked > 0 ? asked : usable_processors(); }
 
 std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags) {
   ModelChoice choice;

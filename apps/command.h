@@ -45,7 +45,7 @@ struct ModelFlags {
   std::string model = default_model();
   std::string backend = "auto";
   std::string weights = "auto";
-  int threads = 0;  // 0: one per processor
+  int threads = 0;  // 0: one for each processor that the process may use
   int activations = 16;
   int kv = 16;
   bool no_cache = false;
@@ -78,7 +78,7 @@ inline CLI::Option* boolean(CLI::App& app, const std::string& names, bool& value
 // A check of a flag that is a number.
 CLI::Validator at_least(double least);
 
-int thread_count(int asked);  // 0: one per processor
+int thread_count(int asked);  // 0: one for each processor that the process may use
 
 // Loads with progress on a terminal. On failure prints the sentence and returns nullptr.
 std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags);

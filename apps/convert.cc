@@ -69,7 +69,8 @@ void add_convert(CLI::App& app, std::function<int()>& action) {
   flag(app, "--type", options->type, "Type of the matrices; without it each keeps its own")
       ->check(CLI::IsMember(types));
   flag(app, "--text", options->texts, "KEY=TEXT: a further key, such as general.name=mine; may be repeated");
-  flag(app, "--threads", options->threads, "Threads; 0 is one per processor. No effect on any bit")
+  flag(app, "--threads", options->threads,
+       "Threads; 0 is one for each processor that this process may use. No effect on any bit")
       ->check(CLI::Range(0, 1024));
   app.footer(
       "Examples:\n"

@@ -145,7 +145,8 @@ void add_lab(CLI::App& app, std::function<int()>& action) {
       ->delimiter(',')
       ->check(CLI::Range(1, static_cast<int>(lab::experiments().size())));
   flag(app, "--backend", options->backend, "Kernels that the control group is compared with, as in run");
-  flag(app, "--threads", options->threads, "Threads; 0 is one per processor")->check(CLI::Range(0, 1024));
+  flag(app, "--threads", options->threads, "Threads; 0 is one for each processor that this process may use")
+      ->check(CLI::Range(0, 1024));
   flag(app, "-p,--prompt", options->prompt, "Prompt of experiments 6 and 7");
   flag(app, "--seed", options->seed, "Seed of all random numbers");
   flag(app, "--html", options->html, "File for the findings as one page that a browser opens by itself");
