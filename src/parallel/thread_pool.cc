@@ -23,11 +23,15 @@ void relax() { std::this_thread::yield(); }
 
 }  // namespace
 
-// Workers wait for `epoch` to change, run the task, and count themselves out of `pending`. A step of the
-// engine issues hundreds of operations back to back, so both sides spin for a moment before they sleep.
+// A run is an epoch. Workers wait for `epoch` to change; then every thread takes its own part, and after it the parts
+// that nobody has taken yet, and counts each out of `pending`. So a run never waits for a thread that has not begun: where
+// processors are fewer than threads, or busy with other programs, those that do run do the work.
+//
+// A step of the engine issues hundreds of operations back to back, so both sides spin for some microseconds; then they
+// let others have the processor, and soon they sleep.
 class ThreadPool::Workers {
  public:
-  explicit Workers(int count) {
+  explicit Workers(int count) : taken_(static_cast<std::size_t>(count) + 1) {
     threads_.reserve(static_cast<std::size_t>(count));
     try {
       for (int part = 1; part <= count; ++part) threads_.emplace_back([this, part] { work(part); });
@@ -38,15 +42,14 @@ class ThreadPool::Workers {
   }
   ~Workers() { stop(); }
 
-  // Runs task(1) ... task(count) on the workers and task(0) here.
   void run(const std::function<void(int)>& task) noexcept {
     CHECK(!running_.exchange(true), "a thread pool was given work while it runs a task");
     task_ = &task;
-    pending_.store(static_cast<int>(threads_.size()), std::memory_order_relaxed);
-    advance();
-    task(0);
+    pending_.store(static_cast<int>(taken_.size()), std::memory_order_relaxed);
+    const std::uint64_t epoch = advance();
+    take_parts(0, epoch);
     auto done = [&] { return pending_.load(std::memory_order_acquire) == 0; };
-    spin_until(done);
+    wait_a_moment_for(done);
     if (!done()) {
       std::unique_lock lock(mutex_);
       work_done_.wait(lock, done);
@@ -55,23 +58,27 @@ class ThreadPool::Workers {
   }
 
  private:
-  static constexpr int kSpins = 4000;
+  // A pause takes 10 to 50 ns; a yield about 0.3 us where nobody else wants the processor.
+  static constexpr int kPauses = 100, kYields = 100;
 
   template <class Condition>
-  static void spin_until(Condition condition) {
-    for (int i = 0; i < kSpins && !condition(); ++i) relax();
+  static void wait_a_moment_for(Condition condition) {
+    for (int i = 0; i < kPauses && !condition(); ++i) relax();
+    for (int i = 0; i < kYields && !condition(); ++i) std::this_thread::yield();
   }
 
-  void work(int part) noexcept {
-    for (std::uint64_t seen = 0;; ++seen) {
-      auto ready = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
-      spin_until(ready);
-      if (!ready()) {
-        std::unique_lock lock(mutex_);
-        work_ready_.wait(lock, ready);
-      }
-      if (task_ == nullptr) return;
-      (*task_)(part);
+  // taken_[part] is the last epoch whose part was taken. A worker that comes late finds all parts of its epoch taken,
+  // whatever has begun since; and while one is not done, its epoch goes on and `task_` is its task.
+  bool take(std::size_t part, std::uint64_t epoch) {
+    std::uint64_t before = epoch - 1;
+    return taken_[part].compare_exchange_strong(before, epoch, std::memory_order_acq_rel);
+  }
+
+  void take_parts(std::size_t own, std::uint64_t epoch) {
+    for (std::size_t i = 0; i < taken_.size(); ++i) {
+      const std::size_t part = (own + i) % taken_.size();
+      if (!take(part, epoch)) continue;
+      (*task_)(static_cast<int>(part));
       if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         std::lock_guard lock(mutex_);  // the caller is not between its test and its wait
         work_done_.notify_one();
@@ -79,25 +86,42 @@ class ThreadPool::Workers {
     }
   }
 
-  // Shows the workers what was written before: `task_` and `pending_`.
-  void advance() {
+  void work(int part) noexcept {
+    for (std::uint64_t seen = 0;;) {
+      auto ready = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
+      wait_a_moment_for(ready);
+      if (!ready()) {
+        std::unique_lock lock(mutex_);
+        work_ready_.wait(lock, ready);
+      }
+      seen = epoch_.load(std::memory_order_acquire);
+      if (stopping_.load(std::memory_order_relaxed)) return;
+      take_parts(static_cast<std::size_t>(part), seen);
+    }
+  }
+
+  // Shows the workers what was written before: `task_` and `pending_`, or `stopping_`.
+  std::uint64_t advance() {
+    std::uint64_t epoch;
     {
       std::lock_guard lock(mutex_);  // no worker is between its test and its wait
-      epoch_.fetch_add(1, std::memory_order_release);
+      epoch = epoch_.fetch_add(1, std::memory_order_release) + 1;
     }
     work_ready_.notify_all();
+    return epoch;
   }
 
   void stop() {
-    task_ = nullptr;
+    stopping_.store(true, std::memory_order_relaxed);
     advance();
     for (auto& thread : threads_) thread.join();
   }
 
   std::atomic<std::uint64_t> epoch_{0};
-  std::atomic<int> pending_{0};
-  std::atomic<bool> running_{false};
-  const std::function<void(int)>* task_ = nullptr;  // of this epoch; none: stop
+  std::atomic<int> pending_{0};  // parts that are not done
+  std::atomic<bool> running_{false}, stopping_{false};
+  const std::function<void(int)>* task_ = nullptr;  // of this epoch
+  std::vector<std::atomic<std::uint64_t>> taken_;   // (parts)
   std::mutex mutex_;
   std::condition_variable work_ready_, work_done_;
   std::vector<std::thread> threads_;

@@ -2,7 +2,8 @@
 //
 // Which thread computes an output is no concern of the arithmetic: every output is computed whole by one
 // thread, in an order the operation fixes. So the number of threads, and who gets which part, cannot be seen
-// in any bit. Not thread safe: one caller at a time, and a task gives no work to the pool that runs it.
+// in any bit. A thread that comes late finds its part taken by another, so no run waits for a processor that is
+// busy elsewhere. Not thread safe: one caller at a time, and a task gives no work to the pool that runs it.
 // REQUIRES: no task throws
 #pragma once
 
@@ -22,8 +23,8 @@ class ThreadPool {
 
   int size() const { return size_; }
 
-  // Runs task(part) for every part in [0, size()), each on a thread of its own,
-  // and returns when all are done.
+  // Runs task(part) once for every part in [0, size()), and returns when all are done. Each part has a thread of its
+  // own where all threads come in time.
   void run(const std::function<void(int part)>& task);
 
   // Cuts [0, count) into at most size() contiguous ranges whose inner bounds are multiples of `grain`, and

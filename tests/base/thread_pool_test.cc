@@ -3,10 +3,12 @@
 #include "parallel/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <latch>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -34,13 +36,16 @@ std::vector<Range> ranges_of(ThreadPool& pool, std::int64_t count, std::int64_t 
 class ThreadPoolOfSize : public testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(Sizes, ThreadPoolOfSize, testing::Values(1, 2, 3, 8));
 
+// Each part waits until all have begun, which no thread can do for two of them.
 TEST_P(ThreadPoolOfSize, RunsEachPartOnceOnItsOwnThread) {
   ThreadPool pool(GetParam());
   EXPECT_EQ(pool.size(), GetParam());
+  std::latch all_begun(GetParam());
   std::mutex mutex;
   std::multiset<int> parts;
   std::set<std::thread::id> threads;
   pool.run([&](int part) {
+    all_begun.arrive_and_wait();
     std::lock_guard lock(mutex);
     parts.insert(part);
     threads.insert(std::this_thread::get_id());
@@ -105,6 +110,30 @@ TEST_P(ThreadPoolOfSize, WakesWorkersThatWentToSleep) {
   for (int i = 0; i < 2000; ++i) other.run([](int) {});
   pool.run([&](int) { ++calls; });
   EXPECT_EQ(calls, 2 * GetParam());
+}
+
+// Sixteen threads on one processor: the caller does not wait for those that have not begun. It counts the parts that it
+// took from them.
+TEST(ThreadPool, DoesThePartsOfThreadsThatDoNotCome) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; CPU_COUNT(&one) == 0; ++cpu)
+    if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  std::atomic<int> calls = 0, taken_over = 0;
+  {
+    ThreadPool pool(16);
+    const std::thread::id caller = std::this_thread::get_id();
+    for (int i = 0; i < 2000; ++i)
+      pool.run([&](int part) {
+        ++calls;
+        if (part != 0 && std::this_thread::get_id() == caller) ++taken_over;
+      });
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(calls, 2000 * 16);
+  EXPECT_GT(taken_over, 0);
 }
 
 TEST(ThreadPool, PoolsLiveAndEndInsideTasksOfAnother) {
