@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "chat/chat_template.h"
+#include "source_path.h"
 
 namespace verbatim {
 namespace {
@@ -15,8 +16,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-const fs::path kTests = VERBATIM_SOURCE_DIR "/tests/chat";
-const fs::path kTemplates = VERBATIM_SOURCE_DIR "/../shared/chat_templates";
+const fs::path kTests = source_path("tests/chat");
+const fs::path kTemplates = source_path("../shared/chat_templates");
 
 std::string text_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

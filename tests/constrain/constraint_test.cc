@@ -12,6 +12,7 @@
 #include "constrain/texts.h"
 #include "constrain/validator.h"
 #include "load/checkpoint.h"
+#include "source_path.h"
 
 namespace verbatim {
 namespace {
@@ -121,8 +122,7 @@ TEST(Constraint, MasksAreWhatTryingEveryTokenGives) {
 // Real vocabularies: at every place of a text, every token. Special tokens are never allowed.
 TEST(Constraint, MasksOfRealVocabularies) {
   for (const char* name : {"llama-spm", "gpt-2"}) {
-    const std::string path =
-        fmt::format("{}/../shared/tokenizers/ggml-vocab-{}.gguf", VERBATIM_SOURCE_DIR, name);
+    const std::string path = source_path(fmt::format("../shared/tokenizers/ggml-vocab-{}.gguf", name));
     if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
     const auto checkpoint = open_checkpoint(path);
     const auto tokenizer = Tokenizer::create(checkpoint->tokenizer);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "jinja/template.h"
+#include "source_path.h"
 
 namespace verbatim::jinja {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json read(const std::string& path) {
-  std::ifstream file(VERBATIM_SOURCE_DIR "/tests/jinja/" + path);
+  std::ifstream file(source_path("tests/jinja/" + path));
   EXPECT_TRUE(file) << path;
   return Json::parse(file);
 }

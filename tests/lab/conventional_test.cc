@@ -12,6 +12,7 @@
 #include "lab/attention_case.h"
 #include "lab/generation.h"
 #include "lab/two_paths.h"
+#include "source_path.h"
 
 namespace verbatim::lab {
 namespace {
@@ -64,7 +65,7 @@ class Conventional : public testing::Test {
 TEST_F(Conventional, ComputesTheBuiltInModel) { expect_same_model("storyteller"); }
 
 TEST_F(Conventional, ComputesStories260K) {
-  std::string path = VERBATIM_SOURCE_DIR "/../shared/models/stories260K-f32.gguf";
+  std::string path = source_path("../shared/models/stories260K-f32.gguf");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
   expect_same_model(path);
 }

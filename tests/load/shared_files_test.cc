@@ -4,11 +4,12 @@
 #include <filesystem>
 
 #include "load/checkpoint.h"
+#include "source_path.h"
 
 namespace verbatim {
 namespace {
 
-std::string shared(const std::string& name) { return VERBATIM_SOURCE_DIR "/../shared/" + name; }
+std::string shared(const std::string& name) { return source_path("../shared/" + name); }
 
 #define SKIP_WITHOUT(path) \
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is absent"

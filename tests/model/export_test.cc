@@ -14,12 +14,13 @@
 #include "load/architecture.h"
 #include "load/export_gguf.h"
 #include "load/random_model.h"
+#include "source_path.h"
 #include "tokenizer/named_pre_tokenizers.h"
 
 namespace verbatim {
 namespace {
 
-const std::string kGoldens = VERBATIM_SOURCE_DIR "/tests/model/golden/";
+const std::string kGoldens = source_path("tests/model/golden/");
 constexpr std::string_view kText = "There was once a king, 12345 of them: \"Ha!\"\n\n  they said.";
 
 class ExportedGguf : public ::testing::Test {

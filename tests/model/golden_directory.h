@@ -3,8 +3,10 @@
 
 #include <string>
 
+#include "source_path.h"
+
 namespace verbatim {
 
-inline const std::string kGoldenDirectory = VERBATIM_SOURCE_DIR "/tests/model/golden/";
+inline const std::string kGoldenDirectory = source_path("tests/model/golden/");
 
 }  // namespace verbatim

@@ -21,12 +21,13 @@
 #include "engine/loaded_model.h"
 #include "model/golden_directory.h"
 #include "ops/kv_pages.h"
+#include "source_path.h"
 
 namespace verbatim {
 namespace {
 
 // Third-party: not ours to copy.
-const std::string kStories = VERBATIM_SOURCE_DIR "/../shared/models/stories260K-f32.gguf";
+const std::string kStories = source_path("../shared/models/stories260K-f32.gguf");
 constexpr int kThreads = 2;
 
 // The largest |logit - golden|, as a share of the golden row's spread (highest - lowest logit), that

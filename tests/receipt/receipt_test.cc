@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "receipt/receipt_fixture.h"
+#include "source_path.h"
 #include "thinning.h"
 
 namespace verbatim {
@@ -171,7 +172,7 @@ TEST(Receipt, DigestOfAHiddenRow) {
 // ---- docs/formats/receipt.md ----------------------------------------------------------------------
 
 std::string documented(const std::string& kind) {
-  std::ifstream in(VERBATIM_SOURCE_DIR "/docs/formats/receipt.md");
+  std::ifstream in(source_path("docs/formats/receipt.md"));
   const std::string page((std::istreambuf_iterator<char>(in)), {}), open = "\n```" + kind + "\n";
   const std::size_t begin = page.find(open);
   if (begin == page.npos) return {};

@@ -14,6 +14,7 @@
 #include "engine/loaded_model.h"
 #include "sample/logprobs.h"
 #include "schedules.h"
+#include "source_path.h"
 #include "thinning.h"
 
 namespace verbatim {
@@ -103,7 +104,7 @@ std::string continue_greedily(LoadedModel& loaded, std::string_view prompt, std:
 }
 
 TEST(Storyteller, IsTheFileInTheRepositoryAndHasThisFingerprint) {
-  std::ifstream in(VERBATIM_SOURCE_DIR "/models/storyteller/storyteller.gguf", std::ios::binary);
+  std::ifstream in(source_path("models/storyteller/storyteller.gguf"), std::ios::binary);
   std::string file{std::istreambuf_iterator<char>(in), {}};
   std::span<const std::byte> built_in = builtin_models().front().gguf;
   ASSERT_EQ(file.size(), built_in.size());

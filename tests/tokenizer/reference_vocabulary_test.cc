@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "load/checkpoint.h"
+#include "source_path.h"
 #include "tokenizer/incremental_decoder.h"
 #include "tokenizer/tokenizer.h"
 
@@ -19,7 +20,7 @@ namespace {
 
 using Ids = std::vector<std::int32_t>;
 
-const std::filesystem::path kFolder = std::filesystem::path(VERBATIM_SOURCE_DIR) / "../shared/tokenizers";
+const std::filesystem::path kFolder = source_path("../shared/tokenizers");
 constexpr EncodeOptions kPlain{.add_special = false, .parse_special = false};
 
 std::string read_file(const std::filesystem::path& path) {
