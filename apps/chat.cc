@@ -1,5 +1,5 @@
 // verbatim run --chat: a conversation. Each turn is the prompt that the model's template makes of all turns so far; what
-// they share is in the prefix cache.
+// they share is in the prefix cache. Ctrl-C ends an answer, and between answers the program.
 #include <unistd.h>
 
 #include <cstdio>
@@ -8,6 +8,7 @@
 
 #include "conversation.h"
 #include "generation.h"
+#include "signals.h"
 
 namespace verbatim::app {
 namespace {
@@ -21,15 +22,15 @@ class Chat {
     if (!flags.system.empty()) say("system", flags.system);
   }
 
-  // Prints the answer to `text`.
-  Status turn(const std::string& text) {
+  // Prints the answer to `text`; what there was of it when `stop` said so remains as the model's turn.
+  Status turn(const std::string& text, const std::function<bool()>& stop = {}) {
     say("user", text);
     auto prompt = form_.chat->render(messages_, nullptr, nullptr, form_.options);
     if (!prompt) return prompt.error();
     auto request = make_request(loaded_, flags_, *prompt, {.add_special = false, .parse_special = true});
     if (!request) return request.error();
     Printer printer(1, true);
-    Status status = generate(engine_, *std::move(request), printer);
+    Status status = generate(engine_, *std::move(request), printer, stop);
     std::puts("");
     if (status.ok()) say("assistant", printer.texts().front());
     return status;
@@ -69,7 +70,9 @@ int chat(const GenerationFlags& flags, LoadedModel& loaded) {
   for (std::string line;
        std::fputs(asks ? "> " : "", stdout), std::fflush(stdout), std::getline(std::cin, line);) {
     if (line.empty()) continue;
-    if (Status status = chat.turn(line); !status.ok()) return complain(status.error());
+    Interruption interruption;  // of the answer; between answers SIGINT ends the program
+    if (Status status = chat.turn(line, [&] { return interruption.came(); }); !status.ok())
+      return complain(status.error());
   }
   return 0;
 }

@@ -76,9 +76,14 @@ Result<std::unique_ptr<Engine>> make_engine(LoadedModel& loaded, std::int64_t an
   return Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), options);
 }
 
-Status generate(Engine& engine, GenerateRequest request, Printer& printer) {
-  if (auto id = engine.submit(std::move(request), printer); !id) return id.error();
-  while (!engine.idle()) engine.step();
+Status generate(Engine& engine, GenerateRequest request, Printer& printer,
+                const std::function<bool()>& stop) {
+  auto id = engine.submit(std::move(request), printer);
+  if (!id) return id.error();
+  while (!engine.idle()) {
+    engine.step();
+    if (stop && stop()) engine.cancel(*id);
+  }
   for (const Finish& finish : printer.finishes())
     if (finish.reason == FinishReason::error) return Error{finish.message};
   return {};

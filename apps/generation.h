@@ -1,6 +1,7 @@
 // Generation: what `run` and its conversations share: flags, the request that they ask for, and printing the answer.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -55,8 +56,10 @@ Result<GenerateRequest> make_request(const LoadedModel& loaded, const Generation
 // An engine with room for `answers` answers of `tokens` tokens each, prompt included.
 Result<std::unique_ptr<Engine>> make_engine(LoadedModel& loaded, std::int64_t answers, std::int64_t tokens);
 
-// Computes the request's answers. The error: what was refused, or how one of them failed.
-Status generate(Engine& engine, GenerateRequest request, Printer& printer);
+// Computes the request's answers, or as much of them as there is when `stop` says so after a step. The error: what was
+// refused, or how one of them failed.
+Status generate(Engine& engine, GenerateRequest request, Printer& printer,
+                const std::function<bool()>& stop = {});
 
 // A conversation: one turn, from -p or -f; or as many as there are lines on standard input.
 int chat(const GenerationFlags& flags, LoadedModel& loaded);

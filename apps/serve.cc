@@ -1,20 +1,16 @@
 // verbatim serve: an OpenAI-compatible server (docs/http-api.md) whose answers do not depend on its load.
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <csignal>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <tuple>
 
 #include "command.h"
 #include "conversation.h"
 #include "server/api.h"
 #include "server/api_error.h"
 #include "server/http_server.h"
+#include "signals.h"
 
 namespace verbatim::app {
 namespace {
@@ -164,47 +160,20 @@ void announce(const ServeFlags& options, const server::ServedModel& model, const
   std::fflush(stdout);
 }
 
-int signal_output = -1;  // a handler is given nothing: what it writes to cannot but be global
-
-// Waits for SIGTERM or SIGINT, whichever thread of the process it reaches. A second one ends the process at once.
-class FirstSignal {
- public:
-  FirstSignal() {
-    CHECK(::pipe2(ends_, O_CLOEXEC) == 0, "there is no pipe");
-    signal_output = ends_[1];
-    struct sigaction action {};
-    action.sa_handler = [](int number) { std::ignore = ::write(signal_output, &number, sizeof number); };
-    action.sa_flags = SA_RESTART | SA_RESETHAND;
-    for (int number : kSignals) ::sigaction(number, &action, nullptr);
+// Waits for SIGTERM or SIGINT. SIGHUP, where there is an access log in a file, opens it anew: logrotate has renamed it.
+int wait_for_the_end(SignalQueue& signals, server::HttpServer& http) {
+  int signal = signals.next();
+  for (; signal == SIGHUP; signal = signals.next()) {
+    Status status = http.reopen_access_log();
+    if (!status) fmt::print(stderr, "verbatim: {}\n", status.error().message);
   }
-  FirstSignal(const FirstSignal&) = delete;
-  FirstSignal& operator=(const FirstSignal&) = delete;
-  ~FirstSignal() {
-    for (int number : kSignals) std::signal(number, SIG_DFL);
-    for (int end : ends_) ::close(end);
-  }
-
-  int wait() {
-    // poll waits: the thread sanitizer holds signals back from a thread that is blocked in read.
-    pollfd ready{ends_[0], POLLIN, 0};
-    while (::poll(&ready, 1, -1) < 0) {
-    }
-    int number = 0;
-    while (::read(ends_[0], &number, sizeof number) < 0) {
-    }
-    for (int other : kSignals) std::signal(other, SIG_DFL);
-    return number;
-  }
-
- private:
-  static constexpr int kSignals[] = {SIGTERM, SIGINT};
-  int ends_[2];
-};
+  return signal;
+}
 
 // Runs until a signal; then new requests get 503 and those that run may finish. A second signal ends at once.
-void serve_until_signal(const ServeFlags& options, FirstSignal& first, server::EngineThread& engine,
+void serve_until_signal(const ServeFlags& options, SignalQueue& signals, server::EngineThread& engine,
                         server::HttpServer& http) {
-  int signal = first.wait();
+  int signal = wait_for_the_end(signals, http);
   fmt::print(stderr, "verbatim: {}: finishing what runs, for at most {} s; again: at once\n",
              strsignal(signal), options.drain_seconds);
   engine.drain();
@@ -230,14 +199,16 @@ int serve(const ServeFlags& options) {
   auto model = served_model(options, *loaded, *context);
   if (!model) return complain(model.error());
 
-  FirstSignal signal;
+  SignalQueue signals = options.access_log.empty() || options.access_log == "-"
+                            ? SignalQueue({SIGTERM, SIGINT})
+                            : SignalQueue({SIGTERM, SIGINT, SIGHUP});
   server::EngineThread thread(*std::move(engine), {.max_queue = options.max_queue});
   server::ApiOptions api_options;
   if (options.verbose) api_options.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   server::Api api(*model, thread, std::move(api_options));
   door.open(api);
   announce(options, *model, thread.stats(), (*http)->port());
-  serve_until_signal(options, signal, thread, **http);
+  serve_until_signal(options, signals, thread, **http);
   return 0;
 }
 
@@ -249,7 +220,8 @@ void add_http_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--tls-key", options.tls_key, "PEM file of the certificate's key");
   flag(app, "--cors-origin", options.cors_origins,
        "Web page that may call from a browser; * is any; may be repeated");
-  flag(app, "--access-log", options.access_log, "File for a line a request; - is stderr");
+  flag(app, "--access-log", options.access_log,
+       "File for a line a request; - is stderr. SIGHUP opens it anew");
   flag(app, "--http-threads", options.http_threads, "Threads that serve connections")
       ->check(CLI::Range(1, 64));
   flag(app, "--max-connections", options.max_connections, "Connections at the same time")->check(at_least(1));

@@ -7,6 +7,8 @@
 #include <system_error>
 
 #include "command.h"
+#include "environment.h"
+#include "signals.h"
 
 namespace {
 
@@ -42,6 +44,8 @@ int said(int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  verbatim::app::end_on_signals();
+  verbatim::app::leave_service_links_aside();
   CLI::App program("verbatim: one request, one answer, to the last bit");
   program.require_subcommand(1);
   program.set_help_all_flag("--help-all", "Show the help of every command");
@@ -54,8 +58,12 @@ int main(int argc, char** argv) {
     command.add(*sub, action);
   }
   try {
-    program.parse(argc, argv);
-    return said(action());
+    const std::vector<std::string> variables = verbatim::app::parse(program, argc, argv);
+    const int code = said(action());
+    if (code != 0 && !variables.empty())
+      std::fprintf(stderr, "verbatim: flags came from the environment: %s\n",
+                   fmt::format("{}", fmt::join(variables, ", ")).c_str());
+    return code;
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : 2;
   } catch (const std::system_error& error) {  // of fmt::print

@@ -38,6 +38,9 @@ class AccessLog {
 
   bool enabled() const { return writer_ != nullptr; }
   void add(const Line& line);
+  // Goes on in the file that has the name now: a new one where the old was renamed. Without a file nothing happens.
+  // An error leaves the old one in use.
+  Status reopen();
   std::int64_t lines_lost() const;
 
  private:

@@ -187,6 +187,8 @@ class HttpServer::Impl {
     return stats;
   }
 
+  Status reopen_access_log() { return service_.log->reopen(); }
+
   void stop_accepting() {
     service_.draining = true;
     net::post(acceptor_.get_executor(), [this] {
@@ -292,6 +294,7 @@ HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() { impl_->stop(); }
 int HttpServer::port() const { return impl_->port(); }
 HttpStats HttpServer::stats() const { return impl_->stats(); }
+Status HttpServer::reopen_access_log() { return impl_->reopen_access_log(); }
 void HttpServer::stop_accepting() { impl_->stop_accepting(); }
 bool HttpServer::wait_until_idle(std::chrono::milliseconds timeout) {
   return impl_->wait_until_idle(timeout);

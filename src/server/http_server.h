@@ -77,6 +77,9 @@ class HttpServer {
   int port() const;
   HttpStats stats() const;
 
+  // Opens the file of the access log by its name again, after somebody renamed it. An error leaves the old one in use.
+  Status reopen_access_log();
+
   // Drain: no new connections, idle ones close, running requests go on; their connections close after them.
   void stop_accepting();
   // Waits until no connection is open, or for `timeout`; says whether none is.
