@@ -32,22 +32,26 @@ bool is_deeper_than(const OrderedJson& json, std::size_t most) {
 // of those still wanted, so deep and recursive schemas need no deep calls.
 class GrammarMaker {
  public:
-  explicit GrammarMaker(const OrderedJson& schema) : reader_(schema), root_({&schema}) {}
-
-  Result<Grammar> make() {
+  // A fragment. After a complaint: any.
+  NodeId document(const OrderedJson& schema, std::string_view name, NodeId next) {
+    reader_.enter(schema, name);
+    root_ = {&schema};
     const NodeId start = value(root_);
-    while (!wanted_.empty() && reader_.status().ok()) {
-      const auto [schemas, rule] = std::move(wanted_.back());
-      wanted_.pop_back();
-      std::vector<NodeId> choices;
-      for (const Schemas& way : reader_.expand(schemas)) {
-        add_choices(way, choices);
-        if (grammar_.size() > kMostParts)
-          reader_.refuse(root_[0], "", "makes a grammar that is too large; make limits and lists smaller");
-        if (!reader_.status().ok()) return reader_.status().error();
-      }
-      grammar_.define(rule, grammar_.split(std::move(choices)));
+    make_wanted();
+    return next == Grammar::kEnd ? start : grammar_.call(start, next);
+  }
+
+  NodeId forms(const OrderedJson& list) {
+    std::vector<JsonSpelling::Beginning> beginnings;
+    for (const OrderedJson& form : list) {
+      const NodeId after = grammar_.literal(form.value("after", ""), Grammar::kEnd);
+      const std::string name = fmt::format("JSON schema {}", beginnings.size());
+      beginnings.push_back({form.value("before", ""), document(form.at("schema"), name, after)});
     }
+    return spelling_.one_of(std::move(beginnings));
+  }
+
+  Result<Grammar> finish(NodeId start) && {
     if (!reader_.status().ok()) return reader_.status().error();
     Grammar made;
     if (!std::move(grammar_).finish(start, spelling_.any_character(), made))
@@ -56,6 +60,21 @@ class GrammarMaker {
   }
 
  private:
+  void make_wanted() {
+    while (!wanted_.empty() && reader_.status().ok()) {
+      const auto [schemas, rule] = std::move(wanted_.back());
+      wanted_.pop_back();
+      std::vector<NodeId> choices;
+      for (const Schemas& way : reader_.expand(schemas)) {
+        add_choices(way, choices);
+        if (grammar_.size() > kMostParts)
+          reader_.refuse(root_[0], "", "makes a grammar that is too large; make limits and lists smaller");
+        if (!reader_.status().ok()) return;
+      }
+      grammar_.define(rule, grammar_.split(std::move(choices)));
+    }
+  }
+
   // The rule for a value that satisfies all of these: also a fragment that ends a rule.
   NodeId value(const Schemas& schemas) {
     auto [it, added] = rules_.emplace(schemas, 0);
@@ -93,7 +112,7 @@ class GrammarMaker {
     const Configurations strings = r.restricted && (r.types & json_type::kString) != 0
                                        ? start_of(grammar_.nodes(), string(r))
                                        : Configurations();
-    std::vector<std::string> texts;
+    std::vector<JsonSpelling::Beginning> texts;
     for (const OrderedJson& value : *r.values) {
       const std::string text = value.is_structured() ? "" : JsonSpelling::scalar(value);
       const bool free = !r.restricted || value.is_null() || value.is_boolean();
@@ -104,12 +123,10 @@ class GrammarMaker {
       if (value.is_structured()) {
         choices.push_back(grammar_.nested(spelling_.constant(value, Grammar::kEnd)));
       } else {
-        texts.push_back(text);
+        texts.push_back({text, Grammar::kEnd});
       }
     }
-    std::ranges::sort(texts);
-    texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
-    if (!texts.empty()) choices.push_back(spelling_.one_of(texts, Grammar::kEnd));
+    if (!texts.empty()) choices.push_back(spelling_.one_of(std::move(texts)));
   }
 
   bool accepts(Configurations at, std::string_view text) const {
@@ -212,20 +229,43 @@ class GrammarMaker {
   GrammarBuilder grammar_;
   JsonSpelling spelling_{grammar_};
   SchemaReader reader_;
-  const Schemas root_;
+  Schemas root_;                  // of the document that is being made
   const Schemas* way_ = nullptr;  // that is being made
   std::map<Schemas, NodeId> rules_;
   std::map<std::string, NodeId> numbers_;
   std::vector<std::pair<Schemas, NodeId>> wanted_;
 };
 
+Status check_document(const OrderedJson& schema, std::string_view name) {
+  if (!schema.is_object() && !schema.is_boolean()) return fail("{}: '#' must be an object", name);
+  if (is_deeper_than(schema, kMostDepth)) return fail("{}: '#' is nested deeper than {}", name, kMostDepth);
+  return {};
+}
+
+Status check_form(const OrderedJson& form, std::string_view name) {
+  if (!form.is_object() || !form.contains("schema")) return fail("{}: the form has no schema", name);
+  for (const auto& [key, value] : form.items())
+    if (key != "schema" && !((key == "before" || key == "after") && value.is_string()))
+      return fail("{}: the form has a strange '{}'", name, key);
+  return check_document(form["schema"], name);
+}
+
 }  // namespace
 
 Result<Grammar> json_grammar(const nlohmann::ordered_json& schema) {
-  if (!schema.is_object() && !schema.is_boolean()) return fail("JSON schema: '#' must be an object");
-  if (is_deeper_than(schema, kMostDepth))
-    return fail("JSON schema: '#' is nested deeper than {}", kMostDepth);
-  return GrammarMaker(schema).make();
+  GrammarMaker maker;
+  if (!schema.is_array()) {
+    constexpr std::string_view kName = "JSON schema";
+    if (Status good = check_document(schema, kName); !good.ok()) return good.error();
+    const NodeId start = maker.document(schema, kName, Grammar::kEnd);
+    return std::move(maker).finish(start);
+  }
+  if (schema.empty()) return fail("JSON schema: a list of forms is empty");
+  for (std::size_t i = 0; i < schema.size(); ++i)
+    if (Status good = check_form(schema[i], fmt::format("JSON schema {}", i)); !good.ok())
+      return good.error();
+  const NodeId start = maker.forms(schema);
+  return std::move(maker).finish(start);
 }
 
 }  // namespace verbatim

@@ -8,7 +8,11 @@
 
 namespace verbatim {
 
-// The error names the schema or keyword by its JSON pointer, and what to change.
+// A schema; or a list of forms, of which the text has one:
+//   [{"before": text, "schema": schema, "after": text}, ...]
+// a text, JSON that satisfies the schema, and a text. Each schema is a document of its own: "#" is its root.
+// Without "before" or "after", nothing is there.
+// The error names the schema (in a list by its index) or keyword by its JSON pointer, and what to change.
 Result<Grammar> json_grammar(const nlohmann::ordered_json& schema);
 
 }  // namespace verbatim

@@ -163,28 +163,32 @@ std::string JsonSpelling::scalar(const nlohmann::ordered_json& value) {
   return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-NodeId JsonSpelling::one_of(const std::vector<std::string>& texts, NodeId next) {
-  return one_of(texts, 0, texts.size(), 0, next);
+NodeId JsonSpelling::one_of(std::vector<Beginning> beginnings) {
+  std::ranges::sort(beginnings);
+  beginnings.erase(std::unique(beginnings.begin(), beginnings.end()), beginnings.end());
+  return one_of(beginnings, 0);
 }
 
-// texts[first..last) agree in their first `depth` bytes.
-NodeId JsonSpelling::one_of(const std::vector<std::string>& texts, std::size_t first, std::size_t last,
-                            std::size_t depth, NodeId next) {
-  const std::string &lowest = texts[first], &highest = texts[last - 1];  // sorted: all agree where these do
+// All agree in their first `depth` bytes.
+NodeId JsonSpelling::one_of(std::span<const Beginning> sorted, std::size_t depth) {
+  const std::string &lowest = sorted.front().text,
+                    &highest = sorted.back().text;  // where these agree, all do
   const auto differs = std::ranges::mismatch(lowest, highest).in1;
   const auto common = static_cast<std::size_t>(differs - lowest.begin());
-  const std::string_view prefix = std::string_view(lowest).substr(depth, common - depth);
-  if (first + 1 == last) return grammar_.literal(prefix, next);
 
-  const bool ends_here = lowest.size() == common;
+  std::vector<NodeId> choices;
+  std::size_t from = 0;
+  for (; from < sorted.size() && sorted[from].text.size() == common; ++from)
+    choices.push_back(sorted[from].next);
   std::vector<Grammar::Edge> edges;
-  for (std::size_t from = first + (ends_here ? 1 : 0), to = from; from < last; from = to) {
-    const char c = texts[from][common];
-    while (to < last && texts[to][common] == c) ++to;
-    edges.push_back(edges_for({&c, 1}, one_of(texts, from, to, common + 1, next))[0]);
+  for (std::size_t to = from; from < sorted.size(); from = to) {
+    const char c = sorted[from].text[common];
+    while (to < sorted.size() && sorted[to].text[common] == c) ++to;
+    edges.push_back(edges_for({&c, 1}, one_of(sorted.subspan(from, to - from), common + 1))[0]);
   }
-  const NodeId branch = grammar_.bytes(std::move(edges));
-  return grammar_.literal(prefix, ends_here ? grammar_.optional(branch, next) : branch);
+  if (!edges.empty()) choices.push_back(grammar_.bytes(std::move(edges)));
+  const NodeId here = choices.size() == 1 ? choices[0] : grammar_.split(std::move(choices));
+  return grammar_.literal(std::string_view(lowest).substr(depth, common - depth), here);
 }
 
 NodeId JsonSpelling::constant(const nlohmann::ordered_json& value, NodeId next) {

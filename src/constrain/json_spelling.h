@@ -6,7 +6,9 @@
 // anything is in the CharDfa is free.
 #pragma once
 
+#include <compare>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,8 +32,14 @@ class JsonSpelling {
   NodeId string_in(const CharDfa& characters, NodeId next);
   // The text of a scalar.
   static std::string scalar(const nlohmann::ordered_json& value);
-  // Any of these texts.  REQUIRES: not empty, sorted, different
-  NodeId one_of(const std::vector<std::string>& texts, NodeId next);
+  // A text, and what follows it.
+  struct Beginning {
+    std::string text;
+    NodeId next;
+    friend auto operator<=>(const Beginning&, const Beginning&) = default;
+  };
+  // Any of these; what they have in common at their start is read once.  REQUIRES: not empty
+  NodeId one_of(std::vector<Beginning> beginnings);
   // The value, its members in its order, with space where JSON has it.
   NodeId constant(const nlohmann::ordered_json& value, NodeId next);
 
@@ -40,8 +48,7 @@ class JsonSpelling {
   NodeId make_any_character();
   NodeId make_space();
   std::vector<Grammar::Edge> escapes_of(const CharDfa::State& state, const std::vector<NodeId>& node_of);
-  NodeId one_of(const std::vector<std::string>& texts, std::size_t first, std::size_t last, std::size_t depth,
-                NodeId next);
+  NodeId one_of(std::span<const Beginning> sorted, std::size_t depth);
 
   GrammarBuilder& grammar_;
   NodeId any_character_ = 0, space_ = 0;

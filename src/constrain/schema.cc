@@ -84,17 +84,22 @@ unsigned type_of(const OrderedJson& value) {
 
 }  // namespace
 
+void SchemaReader::enter(const OrderedJson& root, std::string_view name) {
+  root_ = &root, name_ = name;
+  where_[&root] = "#";
+}
+
 void SchemaReader::refuse(const OrderedJson* schema, std::string_view keyword, std::string_view complaint) {
   if (!status_.ok()) return;
   const std::string place = where_[schema] + (keyword.empty() ? "" : "/" + escape_pointer(keyword));
-  status_ = fail("JSON schema: '{}' {}", place, complaint);
+  status_ = fail("{}: '{}' {}", name_, place, complaint);
 }
 
 void SchemaReader::check(const OrderedJson* schema) {
   for (const auto& [name, value] : schema->items()) {
     const Keyword* keyword = find_keyword(name);
     if (keyword == nullptr) return refuse(schema, name, "is not a supported keyword; take it out");
-    if (name == "$id" && schema != &root_) return refuse(schema, name, "is supported at the root only");
+    if (name == "$id" && schema != root_) return refuse(schema, name, "is supported at the root only");
     if (std::string_view complaint = complaint_about(keyword->shape, value); !complaint.empty())
       return refuse(schema, name, complaint);
   }
@@ -135,7 +140,7 @@ const OrderedJson* SchemaReader::resolve(const OrderedJson* schema) {
            fmt::format("is '{}'; only references into this schema ('#/...') are supported", ref));
     return nullptr;
   }
-  const OrderedJson* at = &root_;
+  const OrderedJson* at = root_;
   for (std::size_t begin = 0; at != nullptr && begin < pointer.size();) {
     const std::size_t end = std::min(pointer.find('/', begin + 1), pointer.size());
     const std::string token = unescape_pointer(std::string_view(pointer).substr(begin + 1, end - begin - 1));

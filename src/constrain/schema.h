@@ -53,8 +53,8 @@ struct Requirements {
 
 class SchemaReader {
  public:
-  // root: must outlive the reader
-  explicit SchemaReader(const OrderedJson& root) : root_(root), where_{{&root, "#"}} {}
+  // From here on, reads the schemas of this document, which must outlive the reader. `name` is for complaints.
+  void enter(const OrderedJson& root, std::string_view name);
 
   // The first complaint.
   const Status& status() const { return status_; }
@@ -102,7 +102,8 @@ class SchemaReader {
   const CharDfa* strings_matching(const OrderedJson* schema, std::string_view keyword,
                                   const std::string& pattern);
 
-  const OrderedJson& root_;
+  const OrderedJson* root_ = nullptr;
+  std::string name_;
   Status status_;
   std::map<const OrderedJson*, std::string> where_;  // JSON pointers of the schemas that were met
   std::map<std::string, CharDfa> patterns_;
