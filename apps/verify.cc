@@ -4,9 +4,11 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "command.h"
+#include "conversation.h"
 #include "receipt/signing.h"
-#include "receipt/verify.h"
+#include "verify/verify_answers.h"
 
 namespace verbatim::app {
 namespace {
@@ -16,7 +18,7 @@ constexpr int kInvalid = 1, kNotVerified = 2;  // exit codes, next to 0
 struct VerifyFlags {
   ModelFlags model;
   std::vector<std::string> files;
-  std::string key;
+  std::string key, request;
   bool json = false;
 };
 
@@ -28,23 +30,25 @@ Name name_of(Verdict::Outcome outcome) {
   return kNames[static_cast<int>(outcome)];
 }
 
-void print_text(const SavedReceipt& saved, const Verdict& verdict) {
+void print_text(const JudgedReceipt& judged) {
+  const auto& [where, verdict] = judged;
   std::string about = verdict.sentence;
   if (verdict.outcome == Verdict::Outcome::valid) {
     about = fmt::format("{} tokens after a prompt of {}, {}", verdict.tokens, verdict.prompt_tokens, about);
   } else if (verdict.position) {
     about = fmt::format("{} at position {} (answer token {}): {}", verdict.what, *verdict.position,
                         *verdict.position - verdict.prompt_tokens, about);
-  } else if (about.starts_with(saved.where)) {
-    about = about.substr(saved.where.size() + 2);
+  } else if (about.starts_with(where)) {
+    about = about.substr(where.size() + 2);
   } else if (!about.starts_with(verdict.what)) {
     about = fmt::format("{}: {}", verdict.what, about);
   }
-  fmt::print("{}: {}: {}\n", saved.where, name_of(verdict.outcome).word, about);
+  fmt::print("{}: {}: {}\n", where, name_of(verdict.outcome).word, about);
 }
 
-nlohmann::ordered_json json_of(const SavedReceipt& saved, const Verdict& verdict) {
-  nlohmann::ordered_json out = {{"receipt", saved.where}, {"verdict", name_of(verdict.outcome).key}};
+nlohmann::ordered_json json_of(const JudgedReceipt& judged) {
+  const auto& [where, verdict] = judged;
+  nlohmann::ordered_json out = {{"receipt", where}, {"verdict", name_of(verdict.outcome).key}};
   out["what"] = nullptr, out["position"] = nullptr;
   if (!verdict.what.empty()) out["what"] = verdict.what;
   if (verdict.position) out["position"] = *verdict.position;
@@ -52,20 +56,20 @@ nlohmann::ordered_json json_of(const SavedReceipt& saved, const Verdict& verdict
   out["prompt_tokens"] = verdict.prompt_tokens;
   out["tokens"] = verdict.tokens;
   out["text"] = nullptr;
-  if (verdict.outcome == Verdict::Outcome::valid) out["text"] = verdict.text;
+  if (verdict.outcome == Verdict::Outcome::valid) out["text"] = replace_ill_formed(verdict.answer.text());
   return out;
 }
 
 // A file that cannot be used is an entry of its own, so that the others are verified all the same.
-std::vector<SavedReceipt> read_files(const std::vector<std::string>& files) {
-  std::vector<SavedReceipt> all;
+std::vector<SavedAnswer> read_files(const std::vector<std::string>& files) {
+  std::vector<SavedAnswer> all;
   for (const std::string& file : files) {
     auto text = read_text({.text = {}, .file = file});
-    auto found = text ? find_receipts(*text, file) : Result<std::vector<SavedReceipt>>(text.error());
+    auto found = text ? find_answers(*text, file) : Result<std::vector<SavedAnswer>>(text.error());
     if (found) {
       std::ranges::move(*found, std::back_inserter(all));
     } else {
-      all.push_back({file, found.error()});
+      all.emplace_back().receipts.push_back({file, found.error()});
     }
   }
   return all;
@@ -79,39 +83,57 @@ void show_rows_done(std::int64_t done, std::int64_t all) {
   std::fflush(stderr);
 }
 
-int exit_code(std::span<const Verdict> verdicts) {
-  auto has = [&](Verdict::Outcome outcome) {
-    return std::ranges::find(verdicts, outcome, &Verdict::outcome) != verdicts.end();
-  };
-  return has(Verdict::Outcome::invalid) ? kInvalid : has(Verdict::Outcome::not_verified) ? kNotVerified : 0;
+std::int64_t count(std::span<const JudgedReceipt> judged, Verdict::Outcome outcome) {
+  return std::ranges::count(judged, outcome, [](const JudgedReceipt& one) { return one.verdict.outcome; });
+}
+
+int exit_code(std::span<const JudgedReceipt> judged) {
+  return count(judged, Verdict::Outcome::invalid) > 0        ? kInvalid
+         : count(judged, Verdict::Outcome::not_verified) > 0 ? kNotVerified
+                                                             : 0;
+}
+
+// The model as the server that wrote the responses has it.
+Result<server::ServedModel> served_model(const LoadedModel& loaded) {
+  server::ServedModel model;
+  model.loaded = &loaded;
+  model.context = loaded.model->config().context_length;
+  model.formats = std::make_shared<server::ResponseFormats>(*loaded.tokenizer);
+  auto conversation = conversation_template(loaded);
+  if (!conversation) return conversation.error();
+  model.chat = conversation->chat;
+  model.chat_options = conversation->options;
+  return model;
 }
 
 int verify(const VerifyFlags& options) {
-  VerifyOptions how;
+  VerifyAnswersOptions how;
   if (!options.key.empty()) {
     auto key = read_public_key(options.key);
     if (!key) return complain(key.error()), kNotVerified;
-    how.public_key = *std::move(key);
+    how.receipts.public_key = *std::move(key);
   }
-  const std::vector<SavedReceipt> saved = read_files(options.files);
+  if (!options.request.empty()) {
+    auto request = read_text({.text = {}, .file = options.request});
+    if (!request) return complain(request.error()), kNotVerified;
+    how.request = *std::move(request);
+  }
+  std::vector<SavedAnswer> saved = read_files(options.files);
   auto loaded = open_model(options.model);
   if (loaded == nullptr) return kNotVerified;
-  if (!options.model.quiet && isatty(STDERR_FILENO) == 1) how.progress = show_rows_done;
+  if (!options.model.quiet && isatty(STDERR_FILENO) == 1) how.receipts.progress = show_rows_done;
+  auto served = served_model(*loaded);
+  if (!served) return complain(served.error()), kNotVerified;
 
-  const std::vector<Verdict> verdicts = verify_receipts(*loaded, saved, how);
+  const std::vector<JudgedReceipt> judged = verify_answers(*loaded, *served, std::move(saved), how);
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (std::size_t i = 0; i < saved.size(); ++i)
-    options.json ? json.push_back(json_of(saved[i], verdicts[i])) : print_text(saved[i], verdicts[i]);
+  for (const JudgedReceipt& one : judged) options.json ? json.push_back(json_of(one)) : print_text(one);
   if (options.json) std::puts(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
-  if (!options.json && saved.size() > 1) {
-    auto count = [&](Verdict::Outcome outcome) {
-      return std::ranges::count(verdicts, outcome, &Verdict::outcome);
-    };
-    fmt::print("{} receipts: {} valid, {} invalid, {} not verified\n", saved.size(),
-               count(Verdict::Outcome::valid), count(Verdict::Outcome::invalid),
-               count(Verdict::Outcome::not_verified));
-  }
-  return exit_code(verdicts);
+  if (!options.json && judged.size() > 1)
+    fmt::print("{} receipts: {} valid, {} invalid, {} not verified\n", judged.size(),
+               count(judged, Verdict::Outcome::valid), count(judged, Verdict::Outcome::invalid),
+               count(judged, Verdict::Outcome::not_verified));
+  return exit_code(judged);
 }
 
 }  // namespace
@@ -124,8 +146,11 @@ void add_verify(CLI::App& app, std::function<int()>& action) {
   add_model_flags(app, options->model);
   add_chat_flags(app, options->model);
   flag(app, "--key", options->key, "PEM file of the public key that must have signed the receipts");
+  flag(app, "--request", options->request,
+       "File with the body of the request that was sent: it must be what the receipts answer");
   boolean(app, "--json", options->json, "The verdicts as JSON");
   app.footer(
+      "A response or stream beside its receipts must be what a server writes for them, all of it.\n"
       "Exit code: 0 all are valid; 1 one is not; 2 one could not be verified (another model, not readable).\n"
       "Examples:\n"
       "  verbatim run -p \"Once upon a time\" --receipt receipt.json && verbatim verify receipt.json\n"

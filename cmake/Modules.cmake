@@ -38,6 +38,7 @@ verbatim_module(lab)
 verbatim_module(jinja PkgConfig::UTF8PROC)
 verbatim_module(chat)
 verbatim_module(server verbatim_asio verbatim_spdlog)
+verbatim_module(verify)
 verbatim_module(client verbatim_asio)
 verbatim_module(audit)
 

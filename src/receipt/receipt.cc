@@ -45,6 +45,16 @@ void visit_request(SomeReceipt& r, Visit visit) {
   visit("schema", r.schema);
 }
 
+// Likewise, of how the answer is shown.
+template <class SomeShow, class Visit>
+void visit_show(SomeShow& show, Visit visit) {
+  visit("endpoint", show.endpoint);
+  visit("model", show.model);
+  visit("prompt", show.prompt);
+  visit("prompts", show.prompts);
+  visit("parameters", show.parameters);
+}
+
 // ---- canonical text of a value: one for each value ------------------------------------------------
 
 // The sign of a zero decides nothing.
@@ -52,6 +62,7 @@ std::string canonical(float x) { return fmt::format("{:08x}", std::bit_cast<std:
 std::string canonical(std::int64_t x) { return fmt::format("{}", x); }
 std::string canonical(std::uint64_t x) { return fmt::format("{}", x); }
 std::string canonical(bool x) { return x ? "true" : "false"; }
+std::string canonical(const std::string& text) { return text; }
 std::string canonical(const Ids& ids) { return fmt::format("{}", fmt::join(ids, ",")); }
 std::string canonical(const Text& text) { return text ? "+" + *text : "-"; }
 std::string canonical(const Strings& strings) {
@@ -73,6 +84,7 @@ OrderedJson json_of(float x) { return static_cast<double>(x + 0.0f); }
 OrderedJson json_of(std::int64_t x) { return x; }
 OrderedJson json_of(std::uint64_t x) { return fmt::format("{}", x); }  // not all libraries keep 64 bits
 OrderedJson json_of(bool x) { return x; }
+OrderedJson json_of(const std::string& text) { return text; }
 OrderedJson json_of(const Ids& ids) { return ids; }
 OrderedJson json_of(const Strings& strings) { return strings; }
 OrderedJson json_of(const Text& text) { return text ? OrderedJson(*text) : OrderedJson(); }
@@ -233,10 +245,18 @@ std::string to_json_text(const Receipt& receipt) {
                         {"stop_token", nullptr},
                         {"stop_string", json_of(receipt.stop_string)}};
   if (receipt.stop_token) answer["stop_token"] = *receipt.stop_token;
-  OrderedJson json = {
-      {"format", kReceiptFormat},      {"version", receipt.version},  {"fingerprint", receipt.fingerprint},
-      {"request", std::move(request)}, {"answer", std::move(answer)}, {"links", receipt.links},
-      {"head", receipt.head},          {"signature", nullptr}};
+  OrderedJson json = {{"format", kReceiptFormat},
+                      {"version", receipt.version},
+                      {"fingerprint", receipt.fingerprint},
+                      {"request", std::move(request)},
+                      {"show", nullptr},
+                      {"answer", std::move(answer)},
+                      {"links", receipt.links},
+                      {"head", receipt.head},
+                      {"signature", nullptr}};
+  if (receipt.show)
+    visit_show(*receipt.show,
+               [&](const char* name, const auto& value) { json["show"][name] = json_of(value); });
   if (receipt.signature)
     json["signature"] = {{"public_key", receipt.signature->public_key}, {"value", receipt.signature->value}};
   return json.dump();
@@ -249,12 +269,18 @@ Result<Receipt> read_receipt(const Json& json, const std::string& where) {
   std::string format;
   top("format", format);
   if (status.ok() && format != kReceiptFormat)
-    return fail("{}: format is {}, this program reads \"{}\"", where, shown(format), kReceiptFormat);
+    return fail("{}: format is {}, this program reads \"{}\" and no other", where, shown(format),
+                kReceiptFormat);
   top("version", receipt.version);
   top.hex("fingerprint", receipt.fingerprint, 64);
   if (const Json* request = top.find("request")) {
     Object object(*request, where, "request.", status);
     visit_request(receipt, [&](const char* name, auto& value) { object(name, value); });
+    object.end();
+  }
+  if (const Json* show = top.find("show"); show != nullptr && !show->is_null()) {
+    Object object(*show, where, "show.", status);
+    visit_show(receipt.show.emplace(), [&](const char* name, auto& value) { object(name, value); });
     object.end();
   }
   if (const Json* answer = top.find("answer")) {
@@ -284,6 +310,11 @@ std::vector<ReceiptEntry> request_entries(const Receipt& receipt) {
   visit_request(receipt, [&](const std::string& name, const auto& value) {
     entries.push_back({"request." + name, name + '=' + canonical(value)});
   });
+  if (!receipt.show) entries.push_back({"show", "show=-"});
+  if (receipt.show)
+    visit_show(*receipt.show, [&](const std::string& name, const auto& value) {
+      entries.push_back({"show." + name, "show." + name + '=' + canonical(value)});
+    });
   // So that the last parameter too has a link behind it.
   entries.push_back({"links", "answer"});
   return entries;
@@ -299,7 +330,7 @@ std::string finish_entry(const Receipt& receipt) {
 }
 
 std::string text_to_sign(const Receipt& receipt) {
-  ReceiptChain chain("verbatim-receipt-1 signature");
+  ReceiptChain chain(fmt::format("{} signature", kReceiptFormat));
   for (const ReceiptEntry& entry : request_entries(receipt)) chain.add(entry.text);
   chain.add("tokens=" + canonical(receipt.tokens));
   chain.add(finish_entry(receipt));

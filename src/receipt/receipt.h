@@ -21,12 +21,22 @@
 
 namespace verbatim {
 
-inline constexpr std::string_view kReceiptFormat = "verbatim-receipt-1";
+inline constexpr std::string_view kReceiptFormat = "verbatim-receipt-2";
 
 struct ReceiptSignature {
   std::string public_key;  // 64 hex digits
   std::string value;       // 128 hex digits
   bool operator==(const ReceiptSignature&) const = default;
+};
+
+// How a response of the API shows an answer: with the receipts of its choices, all that it takes to write the response
+// again (src/verify). Nothing is computed from it.
+struct ReceiptShow {
+  std::string endpoint;                  // "/v1/completions"
+  std::string model;                     // the name that the response shows
+  std::int64_t prompt = 0, prompts = 1;  // which of how many; with `choice` the index in the response
+  // The request's body as JSON, without what is in the receipt otherwise, or decides nothing (server/call.h).
+  std::string parameters;
 };
 
 struct Receipt {
@@ -38,6 +48,7 @@ struct Receipt {
   GenerateRequest request;
   std::int64_t choice = 0;
   std::optional<std::string> schema;
+  std::optional<ReceiptShow> show;  // nullopt: no response shows the answer
 
   std::vector<std::int32_t> tokens;            // of the answer, a stop token included
   FinishReason reason = FinishReason::length;  // stop or length

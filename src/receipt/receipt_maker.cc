@@ -6,13 +6,15 @@
 
 namespace verbatim {
 
-ReceiptMaker::ReceiptMaker(std::string version, std::string fingerprint, const GenerateRequest& request) {
+ReceiptMaker::ReceiptMaker(std::string version, std::string fingerprint, const GenerateRequest& request,
+                           std::optional<ReceiptShow> show) {
   CHECK(request.hidden, "a receipt needs the digests of the hidden rows");
   common_.version = std::move(version);
   common_.fingerprint = std::move(fingerprint);
   common_.request = request;
   if (auto constraint = std::exchange(common_.request.constraint, nullptr))
     common_.schema = constraint->schema();
+  common_.show = std::move(show);
   for (common_.choice = 0; common_.choice < request.n; ++common_.choice) {
     ReceiptChain chain(kReceiptFormat);
     for (const ReceiptEntry& entry : request_entries(common_)) chain.add(entry.text);

@@ -9,8 +9,9 @@ namespace verbatim {
 
 class ReceiptMaker {
  public:
-  // REQUIRES: request.hidden
-  ReceiptMaker(std::string version, std::string fingerprint, const GenerateRequest& request);
+  // show: Receipt::show.  REQUIRES: request.hidden
+  ReceiptMaker(std::string version, std::string fingerprint, const GenerateRequest& request,
+               std::optional<ReceiptShow> show = std::nullopt);
 
   void on_hidden(std::int64_t choice, std::int64_t position, const Sha256Digest& digest);
   void on_token(const TokenEvent& event);

@@ -1,5 +1,6 @@
 #include "receipt/replay.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -36,7 +37,18 @@ std::string_view link_of(std::string_view links, std::size_t i) {
   return links.substr(std::min(i * ReceiptChain::kLinkDigits, links.size()), ReceiptChain::kLinkDigits);
 }
 
+Logprobs first_of(Logprobs logprobs, std::int64_t top) {
+  logprobs.top.resize(std::min(logprobs.top.size(), static_cast<std::size_t>(top)));
+  return logprobs;
+}
+
 }  // namespace
+
+std::string Replayed::text() const {
+  std::string text;
+  for (const TokenEvent& token : tokens) text += token.text;
+  return text + finish.text;
+}
 
 Replay::Replay(const Receipt& receipt, std::shared_ptr<const Constraint> constraint,
                const Tokenizer& tokenizer, Drawer& drawer, ReceiptChain chain)
@@ -54,8 +66,10 @@ Replay::Replay(const Receipt& receipt, std::shared_ptr<const Constraint> constra
 // The last token's row is computed too: with a constraint an answer may end because no token can follow.
 GenerateRequest Replay::request() const {
   GenerateRequest request;
-  request.prompt = receipt_.request.prompt;
-  request.prompt_from = static_cast<std::int64_t>(request.prompt.size()) - 1;
+  request.prompt = asked_.prompt;
+  request.prompt_from = asked_.prompt_logprobs ? 0 : static_cast<std::int64_t>(request.prompt.size()) - 1;
+  if (asked_.logprobs || asked_.prompt_logprobs)
+    request.prompt_logprobs = std::max(asked_.logprobs.value_or(0), asked_.prompt_logprobs.value_or(0));
   request.prompt.insert(request.prompt.end(), receipt_.tokens.begin(), receipt_.tokens.end());
   request.max_tokens = 0;
   request.logits = request.hidden = true;
@@ -70,6 +84,7 @@ void Replay::on_hidden(std::int64_t, std::int64_t, const Sha256Digest& digest) {
 
 void Replay::on_logits(std::int64_t, std::int64_t row_position, std::span<const float> row) {
   const std::int64_t position = row_position + 1;
+  if (position < static_cast<std::int64_t>(asked_.prompt.size())) return;
   const auto i = static_cast<std::size_t>(position) - receipt_.request.prompt.size();
   const bool past_end = i == receipt_.tokens.size();
   if (difference_ || (end_ && past_end)) return;
@@ -79,7 +94,6 @@ void Replay::on_logits(std::int64_t, std::int64_t row_position, std::span<const 
         fmt::format("the receipt goes on with token {}, the answer {}", receipt_.tokens[i], describe(*end_)));
   Drawer::Next next = drawer_.next(answer_, position, row);
   end_ = std::move(next.end);
-  text_ += next.text;
   if (past_end) {
     if (next.token)
       differ("finish", position,
@@ -95,6 +109,17 @@ void Replay::on_logits(std::int64_t, std::int64_t row_position, std::span<const 
         "token", position,
         fmt::format("the receipt has token {}, the model answers with {}", receipt_.tokens[i], *next.token));
   chain_.add(token_entry(position, *next.token, hidden_));
+  replayed_.tokens.push_back({receipt_.choice, position, *next.token, std::move(next.text), std::nullopt});
+}
+
+// Comes after on_logits of the row before it.
+void Replay::on_prompt_token(std::int64_t position, const Logprobs& logprobs) {
+  if (position < static_cast<std::int64_t>(asked_.prompt.size())) {
+    if (asked_.prompt_logprobs)
+      replayed_.prompt_scores.push_back(first_of(logprobs, *asked_.prompt_logprobs));
+  } else if (asked_.logprobs && !replayed_.tokens.empty() && replayed_.tokens.back().position == position) {
+    replayed_.tokens.back().logprobs = first_of(logprobs, *asked_.logprobs);
+  }
 }
 
 void Replay::on_token(const TokenEvent& event) { CHECK(false, "token {} of a prompt", event.token); }
@@ -135,7 +160,10 @@ std::optional<Difference> Replay::outcome() {
   const auto end_position =
       static_cast<std::int64_t>(receipt_.request.prompt.size() + receipt_.tokens.size());
   CHECK(end_.has_value(), "the receipt's rows are computed, and its end is not known");
-  text_ += answer_.flush();
+  replayed_.finish = *end_;
+  replayed_.finish.choice = receipt_.choice;
+  replayed_.finish.text = answer_.flush();
+  replayed_.finish.tokens = answer_.tokens();
   const Finish claimed = finish_of(receipt_);
   if (!same_end(*end_, claimed)) {
     if (auto link = differing_link()) return link;

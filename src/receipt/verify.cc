@@ -1,12 +1,10 @@
 #include "receipt/verify.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "backend/list.h"
-#include "base/utf8.h"
 #include "engine/engine.h"
 #include "load/json_file.h"
 #include "receipt/replay.h"
@@ -78,6 +76,10 @@ Status check_request(const Receipt& r, const ModelConfig& config) {
                 request.max_tokens, prompt, config.context_length);
   if (static_cast<std::int64_t>(r.tokens.size()) > request.max_tokens)
     return fail("answer.tokens holds {} tokens, more than request.max_tokens", r.tokens.size());
+  for (const std::optional<std::int64_t>& count : {request.logprobs, request.prompt_logprobs})
+    if (count.value_or(0) > config.vocab_size)
+      return fail("show.parameters ask for the log-probabilities of {} tokens of {}", *count,
+                  config.vocab_size);
   if (Status sampling = check_sampling(request.sampling, config.vocab_size); !sampling.ok())
     return fail("request.{}", sampling.error().message);
   return {};
@@ -101,7 +103,7 @@ class Verification {
     }
     compute();
     for (std::size_t i = 0; i < saved_.size(); ++i) {
-      if (replays_[i] != nullptr) verdicts_[i] = judge(saved_[i], *replays_[i]);
+      if (replays_[i] != nullptr) verdicts_[i] = judge(*saved_[i].receipt, *replays_[i]);
       if (!saved_[i].receipt) continue;
       verdicts_[i].prompt_tokens = static_cast<std::int64_t>(saved_[i].receipt->request.prompt.size());
       verdicts_[i].tokens = static_cast<std::int64_t>(saved_[i].receipt->tokens.size());
@@ -200,23 +202,16 @@ class Verification {
     if (options_.progress) options_.progress(all, all);  // what was shared, or not needed, has no rows
   }
 
-  Verdict judge(const SavedReceipt& saved, Replay& replay) const {
-    const Receipt& receipt = *saved.receipt;
+  Verdict judge(const Receipt& receipt, Replay& replay) const {
     if (auto difference = replay.outcome())
       return {Outcome::invalid, difference->what, difference->position, difference->sentence, 0, 0};
     if (auto wrong = judge_signature(receipt)) return *wrong;
     Verdict valid;
-    valid.text = replace_ill_formed(replay.text());
-    if (auto wrong = judge_response(saved.shown, receipt, valid.text)) return *wrong;
+    valid.answer = replay.replayed();
     valid.sentence = !receipt.signature ? "not signed"
                      : options_.public_key
                          ? "signed by the key given"
                          : "signed by key " + receipt.signature->public_key + ", which nobody vouched for";
-    if (saved.shown.tool_calls) {
-      valid.sentence += "; the tool calls beside it were not compared";
-    } else if (!saved.shown.text.empty()) {
-      valid.sentence += "; the text beside it is the answer's";
-    }
     return valid;
   }
 
@@ -232,39 +227,6 @@ class Verification {
       return invalid(
           fmt::format("it is signed by key {}, not by the key given", receipt.signature->public_key));
     return std::nullopt;
-  }
-
-  // answer: its text
-  std::optional<Verdict> judge_response(const ShownAnswer& shown, const Receipt& receipt,
-                                        const std::string& answer) const {
-    auto invalid = [](const std::string& what, std::string_view sentence) {
-      return verdict_of(Outcome::invalid, "response." + what,
-                        fmt::format("the receipt is right, but {}", sentence));
-    };
-    if (!shown.unreadable.empty())
-      return invalid(shown.unreadable,
-                     fmt::format("{} beside it is not of the API's form", shown.unreadable));
-    if (!shown.tool_calls && !shown.text.empty() && !is_text_of(shown.text, answer, receipt.request.prompt))
-      return invalid("text", "the text of the response beside it is not the answer's, or not all of it");
-    const std::string reason = receipt.reason == FinishReason::stop ? "stop" : "length";
-    if (shown.reason && *shown.reason != reason && !(reason == "stop" && *shown.reason == "tool_calls"))
-      return invalid("finish_reason", "the response beside it has another finish_reason");
-    if (shown.tokens && *shown.tokens != receipt.tokens)
-      return invalid("token_ids", "the response beside it has other token_ids");
-    return std::nullopt;
-  }
-
-  // The answer's, or with echo the prompt's and the answer's.
-  bool is_text_of(const std::string& shown, const std::string& answer,
-                  const std::vector<std::int32_t>& prompt) const {
-    if (!shown.ends_with(answer)) return false;
-    const std::string before = shown.substr(0, shown.size() - answer.size());
-    const Tokenizer& tokenizer = *loaded_.tokenizer;
-    if (before.empty() || before == tokenizer.decode(prompt)) return true;
-    return std::ranges::any_of(std::array{true, false}, [&](bool add_special) {
-      auto tokens = tokenizer.encode(before, {add_special, true});
-      return tokens && *tokens == prompt;
-    });
   }
 
   LoadedModel& loaded_;

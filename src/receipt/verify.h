@@ -14,9 +14,15 @@
 #include <vector>
 
 #include "engine/loaded_model.h"
-#include "receipt/saved_receipt.h"
+#include "receipt/replay.h"
 
 namespace verbatim {
+
+// A receipt as it was read.
+struct SavedReceipt {
+  std::string where;  // file, line and place inside it
+  Result<Receipt> receipt;
+};
 
 struct Verdict {
   enum class Outcome : std::uint8_t { valid, invalid, not_verified };
@@ -28,7 +34,7 @@ struct Verdict {
   std::string sentence;                  // what differs, or what there is to say
 
   std::int64_t prompt_tokens = 0, tokens = 0;
-  std::string text = {};  // valid: of the answer, computed here; ill-formed parts as U+FFFD
+  Replayed answer = {};  // valid: as it was computed here
 };
 
 struct VerifyOptions {

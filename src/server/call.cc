@@ -12,6 +12,13 @@ namespace {
 constexpr std::int64_t kDefaultCompletionTokens = 16;  // OpenAI's
 constexpr std::size_t kMostChoices = 4096;
 
+struct EndpointPath {
+  Endpoint endpoint;
+  std::string_view path;
+};
+constexpr EndpointPath kEndpointPaths[] = {
+    {kChat, "/v1/chat/completions"}, {kCompletions, "/v1/completions"}, {kResponses, "/v1/responses"}};
+
 // How the text of prompts is encoded: conversations bring the special tokens of their template.
 EncodeOptions encoding_of(const Asked& asked, Endpoint endpoint) {
   const bool conversation = endpoint == kChat || endpoint == kResponses;
@@ -107,6 +114,19 @@ GenerateRequest request_of(const Prompt& prompt, const Asked& asked, std::int64_
   return request;
 }
 
+std::vector<std::string> parameters_of(const Call& call, OrderedJson body) {
+  const OrderedJson prompt = body.value("prompt", OrderedJson());
+  const bool several = prompt.is_array() && (prompt.front().is_string() || prompt.front().is_array());
+  for (const char* key : {"model", "prompt", "messages", "input", "prediction", "user"}) body.erase(key);
+  for (const std::string& key : call.ignored) body.erase(key);
+  std::vector<std::string> parameters;
+  for (std::size_t i = 0; i < call.prompts.size(); ++i) {
+    if (call.show.echo) body["prompt"] = several ? prompt[i] : prompt;
+    parameters.push_back(body.dump());
+  }
+  return parameters;
+}
+
 std::string digest_of(const Call& call, const OrderedJson& body, const ServedModel& model) {
   Sha256 sha;
   auto part = [&](std::string_view bytes) {
@@ -132,6 +152,17 @@ std::string digest_of(const Call& call, const OrderedJson& body, const ServedMod
 
 }  // namespace
 
+std::string_view path_of(Endpoint endpoint) {
+  const auto* found = std::ranges::find(kEndpointPaths, endpoint, &EndpointPath::endpoint);
+  CHECK(found != std::end(kEndpointPaths), "endpoint {} has no answers", static_cast<unsigned>(endpoint));
+  return found->path;
+}
+
+std::optional<Endpoint> endpoint_at(std::string_view path) {
+  const auto* found = std::ranges::find(kEndpointPaths, path, &EndpointPath::path);
+  return found == std::end(kEndpointPaths) ? std::nullopt : std::optional(found->endpoint);
+}
+
 std::optional<ApiError> check_model_name(const std::string& name, const ServedModel& model) {
   if (name.empty() || std::ranges::find(model.names, name) != model.names.end()) return {};
   return ApiError{404,
@@ -141,7 +172,8 @@ std::optional<ApiError> check_model_name(const std::string& name, const ServedMo
                   {}};
 }
 
-Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, const ServedModel& model) {
+Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, const ServedModel& model,
+                                 const std::vector<std::int32_t>* conversation) {
   auto tree = parse_body(body);
   if (!tree) {
     ApiError error = refuse("", "{}", tree.error().message);
@@ -155,7 +187,8 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
 
   auto tools = read_tools(asked, model);
   if (!tools) return tools.error();
-  auto prompts = prompts_of(asked, *tools, endpoint, model);
+  auto prompts = conversation != nullptr ? std::vector{Prompt{*conversation, {}}}
+                                         : prompts_of(asked, *tools, endpoint, model);
   if (!prompts) return prompts.error();
   Call call;
   call.endpoint = endpoint;
@@ -187,6 +220,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
     call.requests.front().draft = *std::move(draft);
   }
   call.digest = digest_of(call, *tree, model);
+  if (call.show.receipt) call.parameters = parameters_of(call, *std::move(tree));
   return call;
 }
 

@@ -23,13 +23,22 @@ struct Call {
   std::vector<GenerateRequest> requests;  // one a prompt; all have the same n and parameters
   std::vector<std::string> ignored;       // parameters that are not known
   std::string digest;                     // 24 hex digits
+  // For receipts (ReceiptShow::parameters), one a prompt: the body without the prompts, whose tokens are in the
+  // receipts, and without what decides nothing. With echo, which shows it, the prompt as it was given.
+  std::vector<std::string> parameters;
 
   std::size_t choices_per_prompt() const { return static_cast<std::size_t>(requests.front().n); }
   std::size_t choices() const { return requests.size() * choices_per_prompt(); }
 };
 
 // Errors: a parameter that is wrong, unsupported or does not fit (400), a model that is not here (404).
-Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, const ServedModel& model);
+// conversation: the tokens of the one prompt; then the body's messages or input are not looked at
+Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, const ServedModel& model,
+                                 const std::vector<std::int32_t>* conversation = nullptr);
+
+// The paths of the endpoints that answer, as receipts name them.
+std::string_view path_of(Endpoint endpoint);
+std::optional<Endpoint> endpoint_at(std::string_view path);
 
 // "temperature=1 top_p=1 ... seed=0 max_tokens=16": what was used, defaults included.
 std::string effective_parameters(const Call& call);

@@ -37,7 +37,7 @@ void EventStream::send(std::string_view json, std::string_view name) {
 }
 
 void EventStream::keep_alive() {
-  if (std::chrono::steady_clock::now() - last_write_ >= kKeepAlive) write(": waiting\n\n");
+  if (std::chrono::steady_clock::now() - last_write_ >= kKeepAlive) write(std::string(kKeepAliveText));
 }
 
 void EventStream::fail(const ApiError& error) {

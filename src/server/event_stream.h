@@ -20,6 +20,9 @@
 
 namespace verbatim::server {
 
+// A comment, between events.
+inline constexpr std::string_view kKeepAliveText = ": waiting\n\n";
+
 class EventStream {
  public:
   // first: the number of the first event to send; > 0: the stream is continued

@@ -23,8 +23,13 @@ Reply::Reply(AnswerContext context, std::shared_ptr<Responder> responder, std::i
   context_.prompt_scores.resize(context_.call.requests.size());
   if (context_.call.show.receipt) {
     context_.receipts.resize(context_.call.choices());
-    for (const GenerateRequest& request : context_.call.requests)
-      receipt_makers_.emplace_back(context_.model->version, context_.model->fingerprint(), request);
+    const Call& call = context_.call;
+    for (std::size_t i = 0; i < call.requests.size(); ++i) {
+      ReceiptShow show{std::string(path_of(call.endpoint)), call.model, static_cast<std::int64_t>(i),
+                       static_cast<std::int64_t>(call.requests.size()), call.parameters[i]};
+      receipt_makers_.emplace_back(context_.model->version, context_.model->fingerprint(), call.requests[i],
+                                   std::move(show));
+    }
   }
   for (const Prompt& prompt : context_.call.prompts)
     usage_.prompt_tokens += static_cast<std::int64_t>(prompt.tokens.size());

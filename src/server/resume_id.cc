@@ -26,6 +26,8 @@ std::string_view take_part(std::string_view& text) {
 
 }  // namespace
 
+bool is_nonce(std::string_view text) { return is_hex(text, 16); }
+
 Result<ResumeId> parse_resume_id(std::string_view text) {
   Error error =
       fail("Last-Event-ID is not one of this server's event ids; send the id of the last event unchanged");
@@ -33,7 +35,7 @@ Result<ResumeId> parse_resume_id(std::string_view text) {
   std::string_view rest = text;
   std::string_view nonce = take_part(rest), created = take_part(rest), digest = take_part(rest);
   ResumeId id{std::string(nonce), 0, std::string(digest), 0};
-  bool well_formed = is_hex(nonce, 16) && is_hex(digest, 24) && read_number(created, 16, id.created) &&
+  bool well_formed = is_nonce(nonce) && is_hex(digest, 24) && read_number(created, 16, id.created) &&
                      read_number(rest, 10, id.event);
   if (!well_formed || id.text() != text) return error;
   return id;

@@ -27,6 +27,9 @@ struct ResumeId {
   bool operator==(const ResumeId&) const = default;
 };
 
+// 16 hex digits.
+bool is_nonce(std::string_view text);
+
 // parse_resume_id(id.text()) == id, and every other text is an error.
 Result<ResumeId> parse_resume_id(std::string_view text);
 

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "engine/engine.h"
+#include "load/json_file.h"
 #include "receipt/receipt_maker.h"
 #include "receipt/signer.h"
 #include "receipt/verify.h"
@@ -103,9 +104,9 @@ inline Verdict verify_one(LoadedModel& loaded, const SavedReceipt& receipt,
   return verify_receipts(loaded, std::span(&receipt, 1), options).front();
 }
 inline Verdict verify_text(LoadedModel& loaded, const std::string& text, const VerifyOptions& options = {}) {
-  auto found = find_receipts(text, "file");
-  if (!found) return {Verdict::Outcome::not_verified, "receipt", {}, found.error().message, 0, 0};
-  return verify_receipts(loaded, *found, options).front();
+  auto json = parse_json(text, "receipt");
+  CHECK(json.ok(), "{}", json.error().message);
+  return verify_one(loaded, {"receipt", read_receipt(*json, "receipt")}, options);
 }
 
 // The receipt with links and head that fit it, as one can write them who has the model.

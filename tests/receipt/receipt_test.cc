@@ -57,8 +57,8 @@ TEST(Receipt, WhatIsWrongIsNamed) {
   using Edit = std::function<void(Json&)>;
   const std::pair<const char*, Edit> edits[] = {
       {"format is missing", [](Json& r) { r.erase("format"); }},
-      {"format is \"verbatim-receipt-2\", this program reads \"verbatim-receipt-1\"",
-       [](Json& r) { r["format"] = "verbatim-receipt-2"; }},
+      {"format is \"verbatim-receipt-1\", this program reads \"verbatim-receipt-2\" and no other",
+       [](Json& r) { r["format"] = "verbatim-receipt-1"; }},
       {"fingerprint is not 64 lower-case hex digits", [](Json& r) { r["fingerprint"] = "AB"; }},
       {"fingerprint is 5, must be a string", [](Json& r) { r["fingerprint"] = 5; }},
       {"extra is not a key of a receipt", [](Json& r) { r["extra"] = 5; }},
@@ -106,6 +106,9 @@ TEST(Receipt, WhatIsWrongIsNamed) {
        [](Json& r) { r["answer"]["finish_reason"] = "error"; }},
       {"answer.stop_token is \"x\", must be a token id", [](Json& r) { r["answer"]["stop_token"] = "x"; }},
       {"answer.tokens is null, must be a list", [](Json& r) { r["answer"]["tokens"] = nullptr; }},
+      {"show is missing", [](Json& r) { r.erase("show"); }},
+      {"show is 5, must be an object", [](Json& r) { r["show"] = 5; }},
+      {"show.endpoint is missing", [](Json& r) { r["show"] = Json::object(); }},
       {"links is not lower-case hex digits", [](Json& r) { r["links"] = "xyz"; }},
       {"head is not 64 lower-case hex digits", [](Json& r) { r["head"] = ""; }},
       {"signature is [], must be an object", [](Json& r) { r["signature"] = Json::array(); }},
@@ -122,43 +125,6 @@ TEST(Receipt, WhatIsWrongIsNamed) {
     ASSERT_FALSE(read.ok()) << sentence;
     EXPECT_TRUE(read.error().message.starts_with(std::string("r.json: ") + sentence)) << read.error().message;
   }
-}
-
-// A key that occurs twice would let two readers see two receipts.
-TEST(Receipt, IsReadInOneWayOnly) {
-  std::string text = some_receipt();
-  text.replace(text.find("\"head\""), 0, "\"version\":\"1.2.3\",");
-  EXPECT_NE(find_receipts(text, "f").error().message.find("occurs twice"), std::string::npos);
-}
-
-TEST(Receipt, FilesThatAreCutShortHoldNone) {
-  const std::string text = some_receipt();
-  for (std::size_t size = 0; size < text.size(); ++size)
-    ASSERT_FALSE(find_receipts(text.substr(0, size), "f").ok()) << size;
-  EXPECT_TRUE(find_receipts(text, "f").ok());
-}
-
-TEST(Receipt, IsFoundWhereItIsKept) {
-  const std::string one = some_receipt(1), two = some_receipt(2);
-  auto places = [](const std::string& text) {
-    auto found = find_receipts(text, "f");
-    std::vector<std::string> where;
-    if (!found) return std::vector{found.error().message};
-    for (const SavedReceipt& saved : *found) where.push_back(saved.receipt.ok() ? saved.where : "damaged");
-    return where;
-  };
-  using Places = std::vector<std::string>;
-  EXPECT_EQ(places(one), Places{"f"});
-  EXPECT_EQ(places("[" + one + "," + two + "]"), (Places{"f 0", "f 1"}));
-  EXPECT_EQ(places(one + "\n" + two + "\n"), (Places{"f:1", "f:2"}));
-  EXPECT_EQ(places(R"({"choices":[{"receipt":)" + one + "}]}"), Places{"f choices/0/receipt"});
-  EXPECT_EQ(places("id: 1\ndata: {\"choices\":[{\"receipt\":" + one + "}]}\r\n\r\ndata: [DONE]\n\n"),
-            Places{"f:2 choices/0/receipt"});
-  EXPECT_EQ(places(R"({"format":"verbatim-receipt-9"})"), Places{"damaged"});
-  EXPECT_NE(places("{}")[0].find("holds no receipt"), std::string::npos);
-  EXPECT_NE(places("")[0].find("f: "), std::string::npos);
-  EXPECT_NE(places("once upon a time")[0].find("f: "), std::string::npos);
-  EXPECT_NE(places(std::string(100000, '['))[0].find("nested deeper"), std::string::npos);
 }
 
 // The engine's digest of a row is what the document says: SHA-256 of scale and integers, little-endian.

@@ -37,6 +37,7 @@ class Editor {
         [&](Json& r) { return change_parameter(r["request"]); },
         [&](Json& r) { return change_parameter(r["request"]); },
         [&](Json& r) { return change_parameter(r["request"]); },
+        [&](Json& r) { return change_show(r["show"]); },
         [&](Json& r) { return change_tokens(r); },
         [&](Json& r) { return change_tokens(r); },
         [&](Json& r) { return change_end(r["answer"]); },
@@ -103,6 +104,18 @@ class Editor {
     return {"request." + it.key(), {}};
   }
 
+  Named change_show(Json& show) {
+    if (show.is_null()) {
+      show = {{"endpoint", "e"}, {"model", "m"}, {"prompt", 0}, {"prompts", 1}, {"parameters", "{}"}};
+      return {"show.endpoint", {}};
+    }
+    if (below(6) == 0) return show = nullptr, Named{"show", {}};
+    auto it = show.begin();
+    std::advance(it, below(show.size()));
+    it->is_string() ? void(*it = it->get<std::string>() + "x") : void(*it = it->get<std::int64_t>() + 1);
+    return {"show." + it.key(), {}};
+  }
+
   Named change_tokens(Json& receipt) {
     Json& tokens = receipt["answer"]["tokens"];
     const Json before = tokens;
@@ -156,7 +169,10 @@ TEST(Verify, EveryEditIsFoundAndNamed) {
     if (made_for != i / (10 * kThinning)) {
       made_for = i / (10 * kThinning);
       GenerateRequest request = rich_request(random);
-      text = to_json_text(signed_receipt(answer_alone(loaded, request)->receipts.at(0)));
+      auto sink = answer_alone(loaded, request);
+      Receipt receipt = sink->receipts.at(0);
+      if (random() % 2 == 0) receipt.show = ReceiptShow{"/v1/completions", "m", 1, 3, R"({"receipt":true})"};
+      text = to_json_text(signed_receipt(forge(receipt, hidden_of(*sink))));
       const Verdict whole = verify_text(loaded, text, options);
       ASSERT_EQ(whole.outcome, Outcome::valid) << whole.what << ": " << whole.sentence << "\n" << text;
     }
@@ -179,7 +195,8 @@ TEST(Verify, EveryEditIsFoundAndNamed) {
                           "repetition_penalty", "frequency_penalty", "presence_penalty", "logit_bias", "seed",
                           "stop_tokens", "stop", "ignore_eos", "skip_special_tokens", "schema"})
     EXPECT_TRUE(kThinning > 1 || met[std::string("request.") + key] > 0) << key;
-  for (const char* key : {"version", "fingerprint", "token", "finish", "links", "head", "signature"})
+  for (const char* key : {"version", "fingerprint", "show", "show.endpoint", "show.parameters", "token",
+                          "finish", "links", "head", "signature"})
     EXPECT_TRUE(kThinning > 1 || met[key] > 0) << key;
 }
 

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -220,6 +222,62 @@ TEST(Serve, WhatCannotWorkIsSaidInOneSentence) {
     EXPECT_TRUE(std::regex_match(serve.text(), std::regex(refusal.sentence))) << serve.text() << "is not\n"
                                                                               << refusal.sentence;
   }
+}
+
+// What is saved with curl is verified with the same program, and what somebody changed in it is named.
+class SavedAnswers {
+ public:
+  SavedAnswers() {
+    std::string name = "/tmp/verbatim-answers-XXXXXX";
+    CHECK(::mkdtemp(name.data()) != nullptr, "no folder for files");
+    folder_ = name;
+  }
+  ~SavedAnswers() { std::filesystem::remove_all(folder_); }
+
+  std::string save(const char* name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
+  }
+  // `verbatim verify` with these words: what it prints, and its exit code.
+  std::string verify(const std::string& words) const {
+    const std::string out = folder_ / "out";
+    const std::string command =
+        fmt::format("'{}' verify --no-cache {} >{} 2>&1", VERBATIM_PROGRAM, words, out);
+    const int status = std::system(command.c_str());
+    std::ifstream in(out);
+    return std::string(std::istreambuf_iterator<char>(in), {}) + fmt::format("exit {}", WEXITSTATUS(status));
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+TEST(Serve, SavedAnswersAreVerified) {
+  Serve serve({"--served-model-name", "teller"});
+  Client client(serve.port());
+  SavedAnswers files;
+  Json asked = {
+      {"prompt", "Once upon a time"}, {"max_tokens", 8}, {"seed", 2}, {"receipt", true}, {"logprobs", 1}};
+  const std::string request = files.save("request.json", asked.dump());
+  const std::string body = complete(client, asked.dump()).body;
+  const std::string answer = files.save("answer.json", body);
+  EXPECT_TRUE(std::regex_search(
+      files.verify(answer + " --request " + request),
+      std::regex("VALID: 8 tokens after .* the response around it is what a server writes for "
+                 "it; the request is the one that was sent\nexit 0$")));
+  Json edited = Json::parse(body);
+  edited["choices"][0]["message"] = "Yes.";
+  EXPECT_TRUE(std::regex_search(files.verify(files.save("edited.json", edited.dump(2))),
+                                std::regex("INVALID: response/choices/0/message: .*\"Yes.\".*\nexit 1$")));
+  const std::string other = files.save("other.json", Json{{"prompt", "Once"}, {"receipt", true}}.dump());
+  EXPECT_TRUE(std::regex_search(files.verify(answer + " --request " + other),
+                                std::regex("INVALID: request.*\nexit 1$")));
+  asked["stream"] = true;
+  const std::string stream = complete(client, asked.dump()).body;
+  EXPECT_TRUE(
+      std::regex_search(files.verify(files.save("stream.txt", stream)), std::regex("VALID: .*\nexit 0$")));
+  EXPECT_TRUE(std::regex_search(files.verify(files.save("more.txt", stream + "data: {}\n\n")),
+                                std::regex("INVALID: response/events/.*\nexit 1$")));
 }
 
 // A model that takes as long to load as the test likes: its template comes through a pipe.
