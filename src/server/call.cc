@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t kDefaultCompletionTokens = 16;  // OpenAI's
 constexpr std::size_t kMostChoices = 4096;
+constexpr std::size_t kMostReceiptBytes = std::size_t{64}
+                                          << 20;  // of parameters, in all receipts of an answer
 
 struct EndpointPath {
   Endpoint endpoint;
@@ -114,11 +116,17 @@ GenerateRequest request_of(const Prompt& prompt, const Asked& asked, std::int64_
   return request;
 }
 
-std::vector<std::string> parameters_of(const Call& call, OrderedJson body) {
+// ReceiptShow::parameters for each prompt.
+Result<std::vector<std::string>, ApiError> receipt_parameters(const Call& call, OrderedJson body) {
   const OrderedJson prompt = body.value("prompt", OrderedJson());
   const bool several = prompt.is_array() && (prompt.front().is_string() || prompt.front().is_array());
   for (const char* key : {"model", "prompt", "messages", "input", "prediction", "user"}) body.erase(key);
   for (const std::string& key : call.ignored) body.erase(key);
+  if (const std::size_t bytes = body.dump().size(); bytes * call.choices() > kMostReceiptBytes)
+    return refuse("receipt",
+                  "the receipts of {} answers, each with {} bytes of parameters, are more than {} MiB; ask "
+                  "for fewer answers at once",
+                  call.choices(), bytes, kMostReceiptBytes >> 20);
   std::vector<std::string> parameters;
   for (std::size_t i = 0; i < call.prompts.size(); ++i) {
     if (call.show.echo) body["prompt"] = several ? prompt[i] : prompt;
@@ -220,7 +228,11 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
     call.requests.front().draft = *std::move(draft);
   }
   call.digest = digest_of(call, *tree, model);
-  if (call.show.receipt) call.parameters = parameters_of(call, *std::move(tree));
+  if (call.show.receipt) {
+    auto parameters = receipt_parameters(call, *std::move(tree));
+    if (!parameters) return parameters.error();
+    call.parameters = *std::move(parameters);
+  }
   return call;
 }
 

@@ -45,6 +45,23 @@ TEST(ApiReceipt, NobodyGetsOneUnasked) {
   EXPECT_EQ(server.refusal("/v1/completions", body)["param"], "receipt");
 }
 
+// Every receipt holds its request's parameters.
+TEST(ApiReceipt, MoreOfThemThanMemoryIsForAreRefused) {
+  TestServer server;
+  Json body = completion();
+  body["response_format"] = {
+      {"type", "json_schema"},
+      {"json_schema", {{"schema", {{"type", "object"}, {"description", std::string(100'000, 'x')}}}}}};
+  body["max_tokens"] = 1;
+  EXPECT_EQ(server.ask("/v1/completions", body).status, 200);
+  body["prompt"] = std::vector<std::string>(700, "a");
+  const Json refusal = server.refusal("/v1/completions", body);
+  EXPECT_EQ(refusal["status"], 400);
+  EXPECT_EQ(refusal["param"], "receipt");
+  body["receipt"] = false, body["n"] = 1, body["prompt"] = std::vector<std::string>(2, "a");
+  EXPECT_EQ(server.ask("/v1/completions", body).status, 200);
+}
+
 TEST(ApiReceipt, EchoToolsAndSchemasAreNoObstacle) {
   TestServer server;
   Json echo = completion();
