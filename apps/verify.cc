@@ -93,16 +93,16 @@ int exit_code(std::span<const JudgedReceipt> judged) {
                                                              : 0;
 }
 
-// The model as the server that wrote the responses has it.
-Result<server::ServedModel> served_model(const LoadedModel& loaded) {
+// The model as the server that wrote the responses has it. Where its template cannot be used, no server holds conversations.
+server::ServedModel served_model(const LoadedModel& loaded) {
   server::ServedModel model;
   model.loaded = &loaded;
   model.context = loaded.model->config().context_length;
   model.formats = std::make_shared<server::ResponseFormats>(*loaded.tokenizer);
-  auto conversation = conversation_template(loaded);
-  if (!conversation) return conversation.error();
-  model.chat = conversation->chat;
-  model.chat_options = conversation->options;
+  if (auto conversation = conversation_template(loaded)) {
+    model.chat = conversation->chat;
+    model.chat_options = conversation->options;
+  }
   return model;
 }
 
@@ -122,10 +122,8 @@ int verify(const VerifyFlags& options) {
   auto loaded = open_model(options.model);
   if (loaded == nullptr) return kNotVerified;
   if (!options.model.quiet && isatty(STDERR_FILENO) == 1) how.receipts.progress = show_rows_done;
-  auto served = served_model(*loaded);
-  if (!served) return complain(served.error()), kNotVerified;
-
-  const std::vector<JudgedReceipt> judged = verify_answers(*loaded, *served, std::move(saved), how);
+  const std::vector<JudgedReceipt> judged =
+      verify_answers(*loaded, served_model(*loaded), std::move(saved), how);
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const JudgedReceipt& one : judged) options.json ? json.push_back(json_of(one)) : print_text(one);
   if (options.json) std::puts(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());

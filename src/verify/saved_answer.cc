@@ -21,7 +21,7 @@ bool is_receipt(const Json& json) {
          format->get_ref<const std::string&>().starts_with("verbatim-receipt");
 }
 
-std::string inside(const std::string& where, std::string_view place) {
+std::string place_in(const std::string& where, std::string_view place) {
   return fmt::format("{}{}{}", where, where.find(' ') == where.npos ? " " : "/", place);
 }
 
@@ -33,11 +33,11 @@ void add_receipt(const Json& json, const std::string& where, std::vector<SavedRe
 std::vector<SavedReceipt> receipts_of(const Json& response, const std::string& where) {
   std::vector<SavedReceipt> found;
   if (const Json* receipt = child(response, "receipt"))
-    add_receipt(*receipt, inside(where, "receipt"), found);
+    add_receipt(*receipt, place_in(where, "receipt"), found);
   const Json* choices = child(response, "choices");
   for (std::size_t i = 0; choices != nullptr && choices->is_array() && i < choices->size(); ++i)
     if (const Json* receipt = child((*choices)[i], "receipt"))
-      add_receipt(*receipt, inside(where, fmt::format("choices/{}/receipt", i)), found);
+      add_receipt(*receipt, place_in(where, fmt::format("choices/{}/receipt", i)), found);
   return found;
 }
 
@@ -56,7 +56,7 @@ SavedAnswer none_in(const std::string& where) {
 void find_in_value(Json json, const std::string& where, std::vector<SavedAnswer>& out) {
   if (json.is_array()) {
     for (std::size_t i = 0; i < json.size(); ++i)
-      find_in_value(std::move(json[i]), inside(where, fmt::to_string(i)), out);
+      find_in_value(std::move(json[i]), place_in(where, fmt::to_string(i)), out);
     return;
   }
   SavedAnswer answer;
@@ -94,7 +94,7 @@ SavedAnswer stream_of(std::string_view text, const std::string& where) {
     auto event = parse_json(line.substr(kData.size()), here);
     if (!event) return;  // the comparison names it
     const Json* response = child(*event, "response");
-    const std::string place = response != nullptr ? inside(here, "response") : here;
+    const std::string place = response != nullptr ? place_in(here, "response") : here;
     std::ranges::move(receipts_of(response != nullptr ? *response : *event, place),
                       std::back_inserter(answer.receipts));
   });

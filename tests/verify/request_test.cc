@@ -6,7 +6,7 @@
 namespace verbatim {
 namespace {
 
-Json asked() {
+Json sent_completion() {
   return {{"prompt", {"once upon", "a time"}},
           {"max_tokens", 5},
           {"n", 2},
@@ -19,9 +19,9 @@ Json asked() {
 
 TEST(Request, WhatIsNotTheRequestIsNamed) {
   server::TestServer server;
-  const std::string answer = server.ask("/v1/completions", asked()).body;
+  const std::string answer = server.ask("/v1/completions", sent_completion()).body;
   server.wait_idle();
-  expect_valid(judge(answer, sent(asked())), 4);
+  expect_valid(judge(answer, sent(sent_completion())), 4);
   const std::tuple<const char*, Json, const char*> edits[] = {
       {"prompt", Json::array({"once upon", "a tide"}), "request.prompt"},
       {"prompt", Json::array({"once upon"}), "show.prompts"},
@@ -44,7 +44,7 @@ TEST(Request, WhatIsNotTheRequestIsNamed) {
       {"temperature", "warm", "request"},
   };
   for (const auto& [key, value, what] : edits) {
-    Json body = asked();
+    Json body = sent_completion();
     body[key] = value;
     const Judged judged = judge(answer, sent(body));
     EXPECT_FALSE(all_valid(judged)) << key;
@@ -52,7 +52,7 @@ TEST(Request, WhatIsNotTheRequestIsNamed) {
       EXPECT_TRUE(verdict.outcome == Outcome::valid || verdict.what.starts_with(what))
           << key << described(judged);
   }
-  Json other = asked();
+  Json other = sent_completion();
   other["user"] = "somebody", other["unknown"] = 1, other["seed"] = 5;
   expect_valid(judge(answer, sent(other)), 4);
   EXPECT_FALSE(all_valid(judge(answer, {{}, "no JSON"})));
@@ -80,7 +80,7 @@ TEST(Request, OfConversationsTheTemplateIsCompared) {
 TEST(Request, AReceiptOfARunHasNone) {
   std::mt19937 random(3);
   const std::string receipt = to_json_text(answer_alone(tiny_model(), rich_request(random))->receipts.at(0));
-  const Judged judged = judge(receipt, sent(asked()));
+  const Judged judged = judge(receipt, sent(sent_completion()));
   EXPECT_EQ(judged[0].verdict.outcome, Outcome::not_verified);
   EXPECT_EQ(judged[0].verdict.what, "show");
 }
