@@ -1,7 +1,6 @@
 #include "verify/verify_answers.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "server/event_stream.h"
 #include "verify/retelling.h"
@@ -135,8 +134,10 @@ Result<std::string, Mismatch> said_of_response(const Judging& judging, std::span
 void judge(const Judging& judging, std::span<const SavedReceipt> receipts, std::span<Verdict> verdicts) {
   if (judging.answer.form == Form::receipt || !std::ranges::any_of(verdicts, is_valid)) return;
   auto said = said_of_response(judging, receipts, verdicts);
-  for (Verdict& verdict : verdicts | std::views::filter(is_valid))
+  for (Verdict& verdict : verdicts) {
+    if (!is_valid(verdict)) continue;
     said ? void(verdict.sentence += "; " + *said) : invalidate(verdict, said.error());
+  }
 }
 
 void judge_request(SentRequest& sent, const Receipt& receipt, Verdict& verdict) {
