@@ -103,7 +103,8 @@ std::optional<FirstDifference> first_difference(std::string_view found,
       found.remove_prefix(expected[i++].size());
     } else {
       const std::string place = fmt::format("/events/{}", first + static_cast<std::int64_t>(i));
-      if (found.empty()) return FirstDifference{place, "is missing"};
+      const bool next_follows = i + 1 < expected.size() && found.starts_with(expected[i + 1]);
+      if (found.empty() || next_follows) return FirstDifference{place, "is missing"};
       const std::string_view event = found.substr(0, found.find("\n\n") + 2);  // all, where there is no end
       if (i == expected.size())
         return FirstDifference{place,

@@ -281,6 +281,10 @@ TEST(Response, StreamsAreNamedByEvent) {
   expect_invalid(judge(other), "response/events/2/choices/0/index");
   expect_invalid(judge(honest + "data: {\"choices\":[{\"index\":0,\"text\":\" Yes.\"}]}\n\n"),
                  fmt::format("response/events/{}", events.size()));
+  const std::size_t second = honest.find("\n\n") + 2, third = honest.find("\n\n", second) + 2;
+  const Judged without = judge(honest.substr(0, second) + honest.substr(third));
+  expect_invalid(without, "response/events/1");
+  EXPECT_TRUE(without[0].verdict.sentence.ends_with("is missing")) << described(without);
   const std::size_t last = honest.rfind("id: ");
   expect_invalid(judge(honest.substr(0, last)), fmt::format("response/events/{}", events.size() - 1));
   std::string carriage = honest;
