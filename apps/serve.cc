@@ -27,7 +27,7 @@ struct ServeFlags {
   std::uint64_t max_total_body_bytes = server::HttpServerOptions().max_total_body_bytes;
   std::int64_t max_step_tokens = 512, max_sequences = 64, max_model_len = 0, max_queue = 1024;
   std::uint64_t kv_cache_bytes = 0;
-  int drain_seconds = 30;
+  int drain_seconds = 30, keep_alive_seconds = 75;
   bool verbose = false;
 };
 
@@ -88,6 +88,7 @@ server::HttpServerOptions http_options(const ServeFlags& options) {
   http.cors_origins = options.cors_origins;
   http.access_log = options.access_log;
   http.max_connections = options.max_connections;
+  http.idle_timeout = std::chrono::seconds(options.keep_alive_seconds);
   http.max_body_bytes = options.max_body_bytes;
   http.max_total_body_bytes = options.max_total_body_bytes;
   return http;
@@ -230,6 +231,9 @@ void add_http_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--max-total-body-bytes", options.max_total_body_bytes,
        "Memory for the bodies of all requests that are arriving; one that exceeds it is told 503")
       ->transform(CLI::AsSizeValue(false));
+  flag(app, "--keep-alive-seconds", options.keep_alive_seconds,
+       "How long a connection may stay without a request")
+      ->check(at_least(1));
   flag(app, "--drain-seconds", options.drain_seconds, "How long running requests may go on after SIGTERM")
       ->check(at_least(0));
 }

@@ -17,6 +17,7 @@ struct BuiltinModel {
   std::string_view name;
   std::string_view summary;
   std::span<const std::byte> gguf;
+  std::string_view chat_template;
 };
 
 std::span<const BuiltinModel> builtin_models();  // the first is the default of every command

@@ -9,6 +9,36 @@ namespace verbatim {
 
 using Json = nlohmann::ordered_json;
 
+namespace {
+
+// Where the final message ends in the prompt is found as transformers finds it (apply_chat_template): by a mark behind its
+// text. A template that trims texts takes the space at the mark's end away, and the text's own with it.
+constexpr std::string_view kMark = "VERBATIM_CONTINUES_HERE ";
+
+// given: the messages as they came, of which a null is no text, whatever the template would have made of it
+Status mark_end(const Json& given, Json& messages) {
+  if (messages.empty()) return fail("messages is empty: there is no final message to continue");
+  const std::string where = fmt::format("messages[{}].content", messages.size() - 1);
+  const bool silent = !given.back().contains("content") || given.back()["content"].is_null();
+  Json* content = silent ? nullptr : &messages.back()["content"];
+  if (content != nullptr && content->is_array() && !content->empty()) content = &content->back()["text"];
+  if (content == nullptr || !content->is_string()) return fail("{} holds no text to continue", where);
+  content->get_ref<std::string&>() += kMark;
+  return {};
+}
+
+Result<std::string> up_to_mark(const std::string& prompt) {
+  const std::string_view word = kMark.substr(0, kMark.size() - 1);
+  const std::size_t at = prompt.rfind(word);
+  if (at == prompt.npos)
+    return fail("the chat template does not write the end of the final message, so it cannot be continued");
+  std::string text = prompt.substr(0, at);
+  if (prompt.compare(at, kMark.size(), kMark) != 0) text.erase(text.find_last_not_of(" \t\n\r\f\v") + 1);
+  return text;
+}
+
+}  // namespace
+
 Result<ChatTemplate> ChatTemplate::create(std::string_view source) {
   Result<jinja::Template> compiled = jinja::Template::create(source);
   if (!compiled.ok()) return fail("chat template, {}", compiled.error().message);
@@ -22,6 +52,8 @@ Result<std::string> ChatTemplate::render(const Json& messages, const Json& tools
   if (!kwargs.is_null() && !kwargs.is_object()) return fail("chat_template_kwargs must be an object");
   Result<Json> normalised = normalised_messages(messages, takes_);
   if (!normalised.ok()) return normalised.error();
+  if (options.continue_final_message)
+    if (Status status = mark_end(messages, *normalised); !status.ok()) return status.error();
 
   // As transformers' apply_chat_template: tools and documents are None where there are none.
   Json variables = {{"documents", nullptr}, {"add_generation_prompt", options.add_generation_prompt}};
@@ -39,7 +71,7 @@ Result<std::string> ChatTemplate::render(const Json& messages, const Json& tools
 
   Result<std::string> prompt = template_.render(variables, options.date, options.limits);
   if (!prompt.ok()) return fail("chat template: {}", prompt.error().message);
-  return prompt;
+  return options.continue_final_message ? up_to_mark(*prompt) : std::move(prompt);
 }
 
 }  // namespace verbatim

@@ -2,7 +2,7 @@
 //
 // Messages are OpenAI's; what the template is given is what Hugging Face's transformers and vLLM would give it:
 //   * content that is a list of text parts stays a list where the template reads lists, and is joined by line ends
-//     where it reads text; text becomes a list of one part where the template reads lists only;
+//     where it reads text only; text becomes a list of one part where the template reads lists only;
 //   * a null content stays null where the template can take it, and becomes "" where it cannot;
 //   * a tool call's arguments, JSON text in the API, become the object they stand for, and stay text where the
 //     template can only take text.
@@ -25,6 +25,7 @@ namespace verbatim {
 // Everything but the messages that a prompt depends on.
 struct ChatOptions {
   bool add_generation_prompt = true;
+  bool continue_final_message = false;  // the prompt ends where the text of the last message does
   // Their texts; empty: the model has none, and the template sees no such name.
   std::string bos_token = {};
   std::string eos_token = {};
@@ -50,7 +51,8 @@ class ChatTemplate {
 
   // What the template was found to take.
   struct Takes {
-    bool content_parts = false;    // content as a list of parts, not as text
+    bool content_text = true;      // content as text
+    bool content_parts = false;    // content as a list of parts
     bool null_content = true;      // a message whose content is null
     bool object_arguments = true;  // a tool call's arguments as an object
   };

@@ -29,9 +29,9 @@ Status normalise_content(Json& message, const std::string& where, const ChatTemp
   if (!message.contains("content")) return {};
   Json& content = message["content"];
   if (content.is_null()) {
-    if (!takes.null_content) content = takes.content_parts ? Json::array() : Json("");
+    if (!takes.null_content) content = takes.content_text ? Json("") : Json::array();
   } else if (content.is_string()) {
-    if (takes.content_parts) content = Json::array({{{"type", "text"}, {"text", content}}});
+    if (!takes.content_text) content = Json::array({{{"type", "text"}, {"text", content}}});
   } else if (content.is_array()) {
     Result<std::string> text = joined_parts(content, where);
     if (!text.ok()) return text.error();

@@ -21,6 +21,17 @@ std::string rendered(const jinja::Template& compiled, Json messages) {
 
 bool shows(const std::string& text) { return text.find(kNeedle) != std::string::npos; }
 
+// How often a null is printed, as Python or as JSON spells it.
+std::size_t nulls_in(const std::string& text) {
+  std::size_t count = 0;
+  for (const char* spelling : {"None", "null"})
+    for (std::size_t at = text.find(spelling); at != text.npos; at = text.find(spelling, at + 1)) ++count;
+  return count;
+}
+
+// Renders the text of a list of parts, and not the list.
+bool reads_parts(const std::string& text) { return shows(text) && text.find("type") == std::string::npos; }
+
 Json user(Json content) { return {{"role", "user"}, {"content", std::move(content)}}; }
 
 Json assistant_calling(Json content, Json arguments) {
@@ -35,10 +46,10 @@ Json assistant_calling(Json content, Json arguments) {
 ChatTemplate::Takes probe(const jinja::Template& compiled) {
   ChatTemplate::Takes takes;
   const Json parts = Json::array({{{"type", "text"}, {"text", kNeedle}}});
-  takes.content_parts = !shows(rendered(compiled, Json::array({user(kNeedle)}))) &&
-                        shows(rendered(compiled, Json::array({user(parts)})));
+  takes.content_parts = reads_parts(rendered(compiled, Json::array({user(parts)})));
+  takes.content_text = !takes.content_parts || shows(rendered(compiled, Json::array({user(kNeedle)})));
   auto content = [&](const char* text) -> Json {
-    return takes.content_parts ? Json::array({{{"type", "text"}, {"text", text}}}) : Json(text);
+    return takes.content_text ? Json(text) : Json::array({{{"type", "text"}, {"text", text}}});
   };
   const Json question = user(content(kNeedle)), object = {{"key", kNeedle}};
 
@@ -46,12 +57,23 @@ ChatTemplate::Takes probe(const jinja::Template& compiled) {
       shows(rendered(compiled, Json::array({assistant_calling(content("x"), object)}))) ||
       !shows(rendered(compiled, Json::array({assistant_calling(content("x"), object.dump())})));
   const Json arguments = takes.object_arguments ? object : Json(object.dump());
-  const std::string with_text =
-      rendered(compiled, Json::array({question, assistant_calling(content(""), arguments)}));
-  const std::string with_null =
-      rendered(compiled, Json::array({question, assistant_calling(nullptr, arguments)}));
-  takes.null_content =
-      with_text.empty() || (!with_null.empty() && with_null.find("None") == std::string::npos);
+  // A call, its result and a further question: what a template prints of a null, splits or measures, it does in some turn.
+  auto conversation = [&](Json silence) {
+    return Json::array(
+        {question,
+         assistant_calling(silence, arguments),
+         {{"role", "tool"}, {"tool_call_id", "call12345"}, {"name", "f"}, {"content", content("y")}},
+         assistant_calling(silence, arguments),
+         question});
+  };
+  auto takes_null = [&](const Json& with_text, const Json& with_null) {
+    const std::string text = rendered(compiled, with_text), null = rendered(compiled, with_null);
+    return text.empty() || (!null.empty() && nulls_in(null) <= nulls_in(text));
+  };
+  const Json text = content("");
+  takes.null_content = takes_null(Json::array({question, assistant_calling(text, arguments)}),
+                                  Json::array({question, assistant_calling(nullptr, arguments)})) &&
+                       takes_null(conversation(text), conversation(nullptr));
   return takes;
 }
 

@@ -20,18 +20,25 @@ bool Answer::is_stop(std::int32_t token) const {
 }
 
 void Answer::allowed_tokens(std::int64_t vocab, TokenBits& bits) const {
+  const bool too_short = tokens_ < request_.min_tokens;
+  const auto words = static_cast<std::size_t>(vocab + 63) / 64;
   bits.clear();
-  if (!constraint_) return;
-  bits = *constraint_->allowed();
-  bits.resize(static_cast<std::size_t>(vocab + 63) / 64);
+  if (constraint_) {
+    bits = *constraint_->allowed();
+    bits.resize(words);
+  } else if (too_short) {
+    bits.assign(words, ~std::uint64_t{0});
+  } else {
+    return;
+  }
   if (vocab % 64 != 0) bits.back() &= (std::uint64_t{1} << (vocab % 64)) - 1;
   auto stop = [&](std::int32_t token) {
     if (token < 0 || token >= vocab) return;
     const std::uint64_t bit = std::uint64_t{1} << (token % 64);
     std::uint64_t& word = bits[static_cast<std::size_t>(token) / 64];
-    word = may_end() ? word | bit : word & ~bit;
+    word = is_complete() && !too_short ? word | bit : word & ~bit;
   };
-  if (!request_.ignore_eos) std::ranges::for_each(tokenizer_->stop_ids(), stop);
+  if (tokenizer_ != nullptr && !request_.ignore_eos) std::ranges::for_each(tokenizer_->stop_ids(), stop);
   std::ranges::for_each(request_.stop_tokens, stop);
 }
 
@@ -44,7 +51,8 @@ std::string Answer::accept(std::int32_t token) {
     const bool advanced = constraint_->advance(tokenizer_->token_bytes(token));
     CHECK(advanced, "token {} was drawn and is not allowed by the constraint", token);
   }
-  return stops_.push(decoder_->push(token));
+  std::string text = decoder_->push(token);
+  return tokens_ > request_.min_tokens ? stops_.push(text) : text;
 }
 
 std::optional<Finish> Answer::ending() const {

@@ -24,11 +24,11 @@ class Answer {
   std::int64_t tokens() const { return tokens_; }
   const TokenCounts& counts() const { return counts_; }
 
-  // The tokens that may be drawn next, as spec::AllowedTokens has them. Without a constraint: no words.
-  // No bit set: the vocabulary has no way to go on.
+  // The tokens that may be drawn next, as spec::AllowedTokens has them. No words: every token, as it is without a constraint
+  // once min_tokens are there. No bit set: the vocabulary has no way to go on.
   void allowed_tokens(std::int64_t vocab, TokenBits& bits) const;
   // The constraint, if there is one, lets the text end here.
-  bool may_end() const { return !constraint_ || constraint_->may_end(); }
+  bool is_complete() const { return !constraint_ || constraint_->may_end(); }
 
   // Takes in a drawn token; gives the text that it makes certain. A stop token has no text.
   std::string accept(std::int32_t token);

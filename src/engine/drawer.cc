@@ -14,7 +14,7 @@ Drawer::Next failed(std::string message) {
 
 // The end of an answer that no token can continue.
 Drawer::Next without_tokens(const Answer& answer) {
-  if (!answer.may_end())
+  if (!answer.is_complete())
     return failed("no token of the vocabulary continues the text as its response format asks");
   Finish finish;
   finish.reason = FinishReason::stop;

@@ -61,6 +61,8 @@ Status Engine::check(const GenerateRequest& r) const {
     if (token < 0 || token >= vocab_)
       return fail("prompt holds token {} of a vocabulary of {}", token, vocab_);
   if (r.max_tokens < 0) return fail("max_tokens is {}, must be 0 or more", r.max_tokens);
+  if (r.min_tokens < 0 || r.min_tokens > r.max_tokens)
+    return fail("min_tokens is {}, must be in 0 .. max_tokens, which is {}", r.min_tokens, r.max_tokens);
   if (r.n < 1 || r.n > scheduler_.options().max_sequences)
     return fail("n is {}, must be in 1 .. {} (max_sequences)", r.n, scheduler_.options().max_sequences);
   for (auto [field, count] : {std::pair{"logprobs", r.logprobs}, {"prompt_logprobs", r.prompt_logprobs}})

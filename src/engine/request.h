@@ -21,6 +21,9 @@ struct GenerateRequest {
   std::int64_t n = 1;                // answers to this prompt; answer c draws from random stream c
   SamplingParams sampling;
 
+  // No stop token is drawn before an answer has so many, and stop strings are looked for in what comes after them; a
+  // constraint whose text is complete ends the answer all the same.
+  std::int64_t min_tokens = 0;
   std::vector<std::int32_t> stop_tokens;  // end an answer, besides the model's own
   // End an answer where its text first holds one; not part of the text.
   std::vector<std::string> stop_strings;

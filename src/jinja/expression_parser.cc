@@ -298,8 +298,8 @@ ExprPtr ExpressionParser::filter(ExprPtr input) {
   const int line = tokens_.line();
   const std::string name = tokens_.expect_identifier();
   const Builtin* filter = find_filter(name);
-  if (!filter) raise_at(line, "the filter '{}' is not supported", name);
-  return make(line, FilterExpr{std::move(input), filter, tokens_.is_op("(") ? arguments() : CallArguments()});
+  return make(line,
+              FilterExpr{std::move(input), filter, name, tokens_.is_op("(") ? arguments() : CallArguments()});
 }
 
 ExprPtr ExpressionParser::block_filters(bool first) {
@@ -316,7 +316,6 @@ ExprPtr ExpressionParser::test(ExprPtr input) {
   const bool negated = tokens_.take_name("not");
   const std::string name = tokens_.expect_identifier();
   const Builtin* test = find_test(name);
-  if (!test) raise_at(line, "the test '{}' is not supported", name);
   CallArguments call;
   const bool argument = tokens_.is(Type::name) || tokens_.is(Type::string) || tokens_.is(Type::literal) ||
                         tokens_.is_op("[") || tokens_.is_op("{");
@@ -326,7 +325,7 @@ ExprPtr ExpressionParser::test(ExprPtr input) {
     if (tokens_.is_name("is")) raise_at(line, "you cannot chain multiple tests with 'is'");
     call.positional.push_back(postfix(primary()));
   }
-  ExprPtr expr = make(line, TestExpr{std::move(input), test, std::move(call)});
+  ExprPtr expr = make(line, TestExpr{std::move(input), test, name, std::move(call)});
   return negated ? make(line, UnaryExpr{UnaryOp::logical_not, std::move(expr)}) : std::move(expr);
 }
 

@@ -133,11 +133,13 @@ Value Interpreter::eval_node(const CallExpr& e) {
 }
 
 Value Interpreter::eval_node(const FilterExpr& e) {
+  if (e.filter == nullptr) raise("the filter '{}' is not supported", e.name);
   const Value input = e.input ? eval(e.input) : *piped_;
   return invoke(runtime_, *e.filter, input, eval_arguments(e.arguments));
 }
 
 Value Interpreter::eval_node(const TestExpr& e) {
+  if (e.test == nullptr) raise("the test '{}' is not supported", e.name);
   const Value input = eval(e.input);
   return truth(invoke(runtime_, *e.test, input, eval_arguments(e.arguments)));
 }

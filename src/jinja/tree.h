@@ -80,13 +80,15 @@ struct CallExpr {
   CallArguments arguments;
 };
 struct FilterExpr {
-  ExprPtr input;
-  const Builtin* filter;
+  ExprPtr input;          // none: a block's text
+  const Builtin* filter;  // none: there is no filter of this name, which is an error where it is evaluated
+  std::string name;
   CallArguments arguments;
-};  // no input: a block's text
+};
 struct TestExpr {
   ExprPtr input;
-  const Builtin* test;
+  const Builtin* test;  // likewise
+  std::string name;
   CallArguments arguments;
 };
 

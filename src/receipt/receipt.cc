@@ -38,6 +38,7 @@ void visit_request(SomeReceipt& r, Visit visit) {
   visit("presence_penalty", sampling.presence_penalty);
   visit("logit_bias", sampling.logit_bias);
   visit("seed", sampling.seed);
+  visit("min_tokens", request.min_tokens);
   visit("stop_tokens", request.stop_tokens);
   visit("stop", request.stop_strings);
   visit("ignore_eos", request.ignore_eos);

@@ -74,6 +74,9 @@ Status check_request(const Receipt& r, const ModelConfig& config) {
   if (request.max_tokens > config.context_length - prompt)
     return fail("request.max_tokens is {}, with a prompt of {} tokens more than the model's context of {}",
                 request.max_tokens, prompt, config.context_length);
+  if (request.min_tokens > request.max_tokens)
+    return fail("request.min_tokens is {}, more than request.max_tokens, which is {}", request.min_tokens,
+                request.max_tokens);
   if (static_cast<std::int64_t>(r.tokens.size()) > request.max_tokens)
     return fail("answer.tokens holds {} tokens, more than request.max_tokens", r.tokens.size());
   for (const std::optional<std::int64_t>& count : {request.logprobs, request.prompt_logprobs})

@@ -60,7 +60,7 @@ Status check_sampling(const SamplingParams& params, std::int64_t vocab) {
   if (!at_least(params.temperature, 0))
     return fail("temperature is {}, must be 0 or more", params.temperature);
   if (params.top_k < 0) return fail("top_k is {}, must be 0 (off) or more", params.top_k);
-  if (!(params.top_p > 0 && params.top_p <= 1)) return fail("top_p is {}, must be in (0, 1]", params.top_p);
+  if (!(params.top_p >= 0 && params.top_p <= 1)) return fail("top_p is {}, must be in [0, 1]", params.top_p);
   if (!(params.min_p >= 0 && params.min_p <= 1)) return fail("min_p is {}, must be in [0, 1]", params.min_p);
   if (!(at_least(params.repetition_penalty, 0) && params.repetition_penalty > 0))
     return fail("repetition_penalty is {}, must be more than 0", params.repetition_penalty);

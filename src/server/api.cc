@@ -35,7 +35,9 @@ struct Routes {
     responder->respond(make(api.model_));
   }
   static void model(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
-    responder->respond(show_model(request.path.substr(std::string_view("/v1/models/").size()), api.model_));
+    responder->respond(
+        show_model(request.path.substr(request.path.find("/models/") + std::string_view("/models/").size()),
+                   api.model_));
   }
   static void health(Api&, const HttpRequest&, const std::shared_ptr<Responder>& responder) {
     responder->respond(json_response(R"({"status":"ok"})"));
@@ -84,8 +86,12 @@ ApiError queue_full(std::chrono::seconds retry_after) {
       429, fmt::format("the queue is full; try again in {} s", seconds), {}, {}, {{"Retry-After", seconds}}};
 }
 
+// Clients are given a base URL with /v1 or without: both lead here.
 bool matches(const Routes::Route& route, const std::string& path) {
-  return route.prefix ? path.starts_with(route.path) && path.size() > route.path.size() : path == route.path;
+  constexpr std::string_view kVersion = "/v1";
+  std::string_view known = route.path;
+  if (known.starts_with(kVersion) && !path.starts_with(kVersion)) known.remove_prefix(kVersion.size());
+  return route.prefix ? path.starts_with(known) && path.size() > known.size() : path == known;
 }
 
 bool is_json(const HttpRequest& request) {

@@ -37,9 +37,11 @@ struct Show {
   bool token_ids = false;
   bool tokens_as_ids = false;  // "token_id:15043" in place of a token's text
   bool token_strs = false;
-  bool receipt = false;  // of each answer
+  bool receipt = false;                       // of each answer
+  std::string format = R"({"type":"text"})";  // text.format of /v1/responses, as it was asked for
   bool stream = false;
   bool usage_event = false;
+  bool usage_in_events = false;  // of the choice so far, in every event
 };
 
 struct Asked {
@@ -56,13 +58,16 @@ struct Asked {
   const OrderedJson* tool_choice = nullptr;
   const OrderedJson* response_format = nullptr;
   const OrderedJson* prediction = nullptr;
-  std::optional<bool> add_special_tokens;  // default: of the endpoint
-  bool add_generation_prompt = true;
+  std::optional<bool> add_special_tokens;     // default: of the endpoint
+  std::optional<bool> add_generation_prompt;  // unless continue_final_message: true
+  bool continue_final_message = false;
+  std::string reasoning_effort;  // empty: not given
   bool parse_special = true;
 
   SamplingParams sampling;  // the server's defaults where the body gives none
   std::int64_t n = 1;
-  std::optional<std::int64_t> max_tokens;
+  std::int64_t min_tokens = 0;
+  std::optional<std::int64_t> max_tokens;  // -1: to the end of the context
   std::vector<std::string> stop;
   std::vector<std::int32_t> stop_token_ids;
   bool ignore_eos = false;

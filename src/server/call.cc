@@ -66,14 +66,18 @@ Result<std::int64_t, ApiError> room_for_answer(const Prompt& prompt, const Asked
                                                const ServedModel& model) {
   auto size = static_cast<std::int64_t>(prompt.tokens.size());
   std::int64_t room = model.context - size;
-  std::int64_t usual = endpoint == kCompletions ? kDefaultCompletionTokens : room;
-  std::int64_t wanted = asked.max_tokens.value_or(std::max<std::int64_t>(std::min(usual, room), 1));
+  std::int64_t usual = endpoint == kCompletions && asked.max_tokens != -1 ? kDefaultCompletionTokens : room;
+  std::int64_t wanted = std::max<std::int64_t>(std::min(usual, room), 1);
+  if (asked.max_tokens && *asked.max_tokens >= 0) wanted = *asked.max_tokens;
   if (endpoint == kScore) wanted = 0;
   if (wanted <= room) return wanted;
-  ApiError error = refuse(prompt_parameter(endpoint),
-                          "the prompt has {} tokens and {} are asked for, together more than the context of "
-                          "{}; shorten the prompt or ask for fewer",
-                          size, wanted, model.context);
+  // Clients look for OpenAI's words, to tell this error from others.
+  std::string_view prompt_name = prompt_parameter(endpoint);
+  ApiError error =
+      refuse(prompt_name,
+             "This model's maximum context length is {} tokens. However, you requested {} tokens ({} in the "
+             "{}, {} in the completion). Please reduce the length of the {} or completion.",
+             model.context, size + wanted, size, prompt_name, wanted, prompt_name);
   error.code = "context_length_exceeded";
   return error;
 }
@@ -96,6 +100,7 @@ GenerateRequest request_of(const Prompt& prompt, const Asked& asked, std::int64_
   GenerateRequest request;
   request.prompt = prompt.tokens;
   request.max_tokens = max_tokens;
+  request.min_tokens = asked.min_tokens;
   request.n = asked.n;
   request.sampling = asked.sampling;
   request.stop_tokens = asked.stop_token_ids;

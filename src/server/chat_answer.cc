@@ -93,8 +93,7 @@ class ChatStream final : public StreamPresenter {
  public:
   ChatStream(const AnswerContext& context, EventStream events)
       : StreamPresenter(context, std::move(events)),
-        head_(context.head(kChatIdPrefix, "chat.completion.chunk") + R"(,"choices":[)"),
-        tail_(context.call.show.usage_event ? R"(,"usage":null})" : "}") {
+        head_(context.head(kChatIdPrefix, "chat.completion.chunk") + R"(,"choices":[)") {
     for (std::size_t i = 0; i < context.call.choices(); ++i) lanes_.push_back({ChatText(context), 0});
   }
 
@@ -107,11 +106,12 @@ class ChatStream final : public StreamPresenter {
         out += R"(,"prompt_token_ids":)";
         append_json_ids(out, context_.prompt_of(0).tokens);
       }
-      close(out);
+      close(out, choice);
     }
   }
 
   void token(std::size_t choice, const TokenEvent& event) override {
+    ++drawn_[choice];
     std::vector<AnswerPiece> pieces = lanes_[choice].text.push(event.text);
     if (pieces.empty() && shows_every_token()) pieces.emplace_back("");
     for (const AnswerPiece& piece : pieces) send(choice, piece, &piece == &pieces.front() ? &event : nullptr);
@@ -119,13 +119,14 @@ class ChatStream final : public StreamPresenter {
 
   void finish(std::size_t choice, const Finish& finish) override {
     ChatText& text = lanes_[choice].text;
+    drawn_[choice] = finish.tokens;
     for (const AnswerPiece& piece : text.push(finish.text)) send(choice, piece, nullptr);
     for (const AnswerPiece& piece : text.finish()) send(choice, piece, nullptr);
     std::string& out = open(choice);
     out += fmt::format(R"(}},"logprobs":null,"finish_reason":"{}","stop_reason":{})", finish_of(finish, text),
                        stop_reason_json(finish, context_.call.requests.front()));
     out += context_.receipt_field(choice) + "}]";
-    close(out);
+    close(out, choice);
   }
 
   void end(const Usage& usage) override {
@@ -153,7 +154,7 @@ class ChatStream final : public StreamPresenter {
       append_json_ids(out, std::span(&token->token, 1));
     }
     out += "}]";
-    close(out);
+    close(out, choice);
   }
 
   void append_delta(std::string& out, std::size_t choice, const AnswerPiece& piece) {
@@ -176,12 +177,12 @@ class ChatStream final : public StreamPresenter {
     return out += R"(,"delta":{)";
   }
   // From behind the choices.
-  void close(std::string& out) {
-    out += tail_;
+  void close(std::string& out, std::size_t choice) {
+    out += usage_field(choice) + '}';
     events_.close();
   }
 
-  std::string head_, tail_;
+  std::string head_;
   std::vector<Lane> lanes_;  // of each choice
 };
 

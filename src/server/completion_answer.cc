@@ -1,7 +1,9 @@
 // /v1/completions: its body and its stream. With echo, the prompt is the beginning of the text.
+#include <algorithm>
 #include <optional>
 #include <span>
 
+#include "server/text_offsets.h"
 #include "server/whole_answer.h"
 
 namespace verbatim::server {
@@ -13,20 +15,52 @@ constexpr std::string_view kCompletionIdPrefix = "cmpl-", kObject = "text_comple
 CompletionLogprobs logprobs_of_prompt(const AnswerContext& context, std::size_t choice) {
   CompletionLogprobs logprobs(context.names());
   if (!context.call.show.echo) return logprobs;
-  logprobs.add_first(context.prompt_of(choice).tokens.front());
-  for (const Logprobs& score : context.scores_of(choice)) logprobs.add(score, *context.call.show.logprobs);
+  const Prompt& prompt = context.prompt_of(choice);
+  const std::vector<std::int64_t> offsets =
+      prompt_offsets(prompt.tokens, prompt.text, context.model->tokenizer());
+  logprobs.add_first(prompt.tokens.front(), offsets.front());
+  const std::int64_t* offset = &offsets.front();
+  for (const Logprobs& score : context.scores_of(choice))
+    logprobs.add(score, *context.call.show.logprobs, *++offset);
   return logprobs;
 }
+
+// Where drawn tokens stand in the text. What ends a text is seen too late for its tokens: those of a stop string stand
+// where they would.
+class AnswerOffsets {
+ public:
+  AnswerOffsets(const AnswerContext& context, std::size_t choice)
+      : tokenizer_(context.model->tokenizer()),
+        skip_special_(context.call.requests.front().skip_special),
+        counter_(context.call.show.echo ? characters_in(context.prompt_of(choice).text) : 0) {}
+
+  // The offset of the next token.
+  std::int64_t pass(std::int32_t token) {
+    const std::int64_t offset = counter_.index();
+    bool at_start = false;  // it continues a text
+    counter_.pass(tokenizer_.decode_step(token, skip_special_, at_start));
+    return offset;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_;
+  CharacterCounter counter_;
+};
 
 std::string text_choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
   const Show& show = context.call.show;
   const GenerateRequest& request = context.call.requests.front();
+  const std::string text = show.echo ? context.prompt_of(index).text + answer.text : answer.text;
   std::string out = fmt::format(R"({{"index":{},"text":)", index);
-  append_json_string(out, show.echo ? context.prompt_of(index).text + answer.text : answer.text);
+  append_json_string(out, text);
   out += R"(,"logprobs":)";
   if (show.logprobs) {
     CompletionLogprobs logprobs = logprobs_of_prompt(context, index);
-    for (const Logprobs& token : answer.logprobs) logprobs.add(token, *show.logprobs);
+    AnswerOffsets offsets(context, index);
+    const std::int64_t end = characters_in(text);
+    for (const Logprobs& token : answer.logprobs)
+      logprobs.add(token, *show.logprobs, std::min(offsets.pass(token.chosen.token), end));
     out += logprobs.json();
   } else {
     out += "null";
@@ -49,9 +83,10 @@ class CompletionStream final : public StreamPresenter {
  public:
   CompletionStream(const AnswerContext& context, EventStream events)
       : StreamPresenter(context, std::move(events)),
-        head_(context.head(kCompletionIdPrefix, kObject) + R"(,"choices":[)"),
-        tail_(context.call.show.usage_event ? R"(],"usage":null})" : "]}"),
-        offsets_(context.call.choices()) {}
+        head_(context.head(kCompletionIdPrefix, kObject) + R"(,"choices":[)") {
+    for (std::size_t choice = 0; choice < context.call.choices(); ++choice)
+      offsets_.emplace_back(context, choice);
+  }
 
   void start() override { events_.begin(context_.headers); }
 
@@ -64,21 +99,23 @@ class CompletionStream final : public StreamPresenter {
   }
 
   void token(std::size_t choice, const TokenEvent& event) override {
+    ++drawn_[choice];
     if (event.text.empty() && !shows_every_token()) return;
     std::optional<CompletionLogprobs> logprobs;
     if (event.logprobs) {
-      logprobs.emplace(context_.names(), offsets_[choice]);
-      logprobs->add(*event.logprobs, *show().logprobs);
+      logprobs.emplace(context_.names());
+      logprobs->add(*event.logprobs, *show().logprobs, offsets_[choice].pass(event.token));
     }
     send(choice, event.text, logprobs, "token_ids", std::span(&event.token, 1));
   }
 
   void finish(std::size_t choice, const Finish& finish) override {
+    drawn_[choice] = finish.tokens;
     std::string& out = open(choice, finish.text);
     out += fmt::format(R"(null,"finish_reason":"{}","stop_reason":{})", finish_name(finish.reason),
                        stop_reason_json(finish, context_.call.requests.front()));
     out += context_.receipt_field(choice);
-    close(out);
+    close(out, choice);
   }
 
   void end(const Usage& usage) override {
@@ -93,13 +130,12 @@ class CompletionStream final : public StreamPresenter {
             std::string_view ids_name, std::span<const std::int32_t> ids) {
     std::string& out = open(choice, text);
     out += logprobs ? logprobs->json() : "null";
-    if (logprobs) offsets_[choice] = logprobs->offset();
     out += R"(,"finish_reason":null)";
     if (show().token_ids) {
       out += fmt::format(R"(,"{}":)", ids_name);
       append_json_ids(out, ids);
     }
-    close(out);
+    close(out, choice);
   }
   // Up to the value of "logprobs".
   std::string& open(std::size_t choice, std::string_view text) {
@@ -111,14 +147,13 @@ class CompletionStream final : public StreamPresenter {
     append_json_string(out, text);
     return out += R"(,"logprobs":)";
   }
-  void close(std::string& out) {
-    out += '}';
-    out += tail_;
+  void close(std::string& out, std::size_t choice) {
+    out += "}]" + usage_field(choice) + '}';
     events_.close();
   }
 
-  std::string head_, tail_;
-  std::vector<std::int64_t> offsets_;  // of each choice: where its next token's text begins, in characters
+  std::string head_;
+  std::vector<AnswerOffsets> offsets_;  // of each choice
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <utility>
 
 #include "base/utf8.h"
 #include "load/json_file.h"
@@ -61,6 +63,23 @@ void append_list(std::string& out, const Numbers& numbers) {
 }
 
 }  // namespace
+
+bool is_whole(const OrderedJson& value) {
+  if (value.is_number_integer()) return true;
+  return value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>();
+}
+
+std::optional<std::int64_t> whole_number(const OrderedJson& value) {
+  if (!is_whole(value)) return {};
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<std::uint64_t>();
+    return std::in_range<std::int64_t>(number) ? std::optional(static_cast<std::int64_t>(number))
+                                               : std::nullopt;
+  }
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  const auto number = value.get<double>();
+  return std::abs(number) < 0x1p63 ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
+}
 
 Result<OrderedJson> parse_body(std::string_view body) {
   try {

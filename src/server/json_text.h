@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,11 @@ Result<OrderedJson> parse_body(std::string_view body);
 
 // The value in a sentence: short, on one line.
 std::string shown(const OrderedJson& value);
+
+// An integer, or a real number without a fraction: clients write 5.0 for 5.
+bool is_whole(const OrderedJson& value);
+// nullopt: not whole, or beyond 64 bits
+std::optional<std::int64_t> whole_number(const OrderedJson& value);
 
 // Quoted and escaped; ill-formed UTF-8 becomes U+FFFD.
 void append_json_string(std::string& out, std::string_view text);

@@ -26,10 +26,6 @@ std::span<const TokenLogprob> first_of(const Logprobs& logprobs, std::int64_t to
   return std::span(logprobs.top).first(std::min(logprobs.top.size(), static_cast<std::size_t>(top)));
 }
 
-std::int64_t characters(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
 }  // namespace
 
 std::string TokenNames::name(std::int32_t token) const {
@@ -52,24 +48,23 @@ void append_chat_logprob(std::string& out, const Logprobs& logprobs, const Token
   out += "]}";
 }
 
-void CompletionLogprobs::add_token(std::int32_t token) {
+void CompletionLogprobs::add_token(std::int32_t token, std::int64_t offset) {
   separate(tokens_);
   append_json_string(tokens_, names_.name(token));
   separate(text_offset_);
-  append_json_number(text_offset_, offset_);
-  offset_ += characters(names_.tokenizer->token_bytes(token));
+  append_json_number(text_offset_, offset);
 }
 
-void CompletionLogprobs::add_first(std::int32_t token) {
-  add_token(token);
+void CompletionLogprobs::add_first(std::int32_t token, std::int64_t offset) {
+  add_token(token, offset);
   separate(token_logprobs_);
   token_logprobs_ += "null";
   separate(top_logprobs_);
   top_logprobs_ += "null";
 }
 
-void CompletionLogprobs::add(const Logprobs& logprobs, std::int64_t top) {
-  add_token(logprobs.chosen.token);
+void CompletionLogprobs::add(const Logprobs& logprobs, std::int64_t top, std::int64_t offset) {
+  add_token(logprobs.chosen.token, offset);
   separate(token_logprobs_);
   append_json_number(token_logprobs_, logprobs.chosen.logprob);
   separate(top_logprobs_);

@@ -25,20 +25,18 @@ void append_chat_logprob(std::string& out, const Logprobs& logprobs, const Token
 // {"tokens":[..],"token_logprobs":[..],"top_logprobs":[{..}, ..],"text_offset":[..]}
 class CompletionLogprobs {
  public:
-  // offset: of the first token's text, in characters
-  CompletionLogprobs(const TokenNames& names, std::int64_t offset = 0) : names_(names), offset_(offset) {}
+  explicit CompletionLogprobs(const TokenNames& names) : names_(names) {}
 
-  void add_first(std::int32_t token);  // of a prompt: nothing predicts it
+  // offset: where the token stands in the text (text_offsets.h)
+  void add_first(std::int32_t token, std::int64_t offset);  // of a prompt: nothing predicts it
   // top: at most this many alternatives
-  void add(const Logprobs& logprobs, std::int64_t top);
-  std::int64_t offset() const { return offset_; }  // of the next token
+  void add(const Logprobs& logprobs, std::int64_t top, std::int64_t offset);
   std::string json() const;
 
  private:
-  void add_token(std::int32_t token);
+  void add_token(std::int32_t token, std::int64_t offset);
 
   TokenNames names_;
-  std::int64_t offset_;
   std::string tokens_, token_logprobs_, top_logprobs_, text_offset_;  // lists without brackets
 };
 

@@ -63,12 +63,12 @@ Refusal number(const OrderedJson& value, const Parameter& parameter, Reading& re
   return check_range(parameter, value.get<double>(), value);
 }
 
-// An integer that int64 holds.
+// An integer that int64 holds, also where it is written 5.0.
 Refusal read_integer(const OrderedJson& value, const Parameter& parameter, std::int64_t& out) {
-  if (!value.is_number_integer()) return wrong_type(parameter, value, "an integer");
-  if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
-    return refuse(parameter.name, "{} is {}, which is too large", parameter.name, shown(value));
-  out = value.get<std::int64_t>();
+  if (!is_whole(value)) return wrong_type(parameter, value, "an integer");
+  auto whole = whole_number(value);
+  if (!whole) return refuse(parameter.name, "{} is {}, which is too large", parameter.name, shown(value));
+  out = *whole;
   return check_range(parameter, static_cast<double>(out), value);
 }
 
@@ -128,10 +128,9 @@ Refusal read_top_k(const OrderedJson& value, const Parameter& parameter, Reading
 
 // Any 64 bits; negative numbers are taken modulo 2^64.
 Refusal read_seed(const OrderedJson& value, const Parameter& parameter, Reading& reading) {
-  if (!value.is_number_integer()) return wrong_type(parameter, value, "an integer of 64 bits");
-  reading.asked.sampling.seed = value.is_number_unsigned()
-                                    ? value.get<std::uint64_t>()
-                                    : static_cast<std::uint64_t>(value.get<std::int64_t>());
+  auto whole = whole_number(value);
+  if (!whole && !value.is_number_unsigned()) return wrong_type(parameter, value, "an integer of 64 bits");
+  reading.asked.sampling.seed = whole ? static_cast<std::uint64_t>(*whole) : value.get<std::uint64_t>();
   return {};
 }
 
@@ -155,11 +154,11 @@ Refusal read_stop_token_ids(const OrderedJson& value, const Parameter& parameter
   const char* wanted = "an array of at most 64 token ids";
   if (!value.is_array() || value.size() > kMostStops) return wrong_type(parameter, value, wanted);
   for (const OrderedJson& one : value) {
-    if (!one.is_number_integer()) return wrong_type(parameter, value, wanted);
-    auto id = one.get<std::int64_t>();
-    if (id < 0 || id > std::numeric_limits<std::int32_t>::max())
+    if (!is_whole(one)) return wrong_type(parameter, value, wanted);
+    auto id = whole_number(one);
+    if (!id || *id < 0 || *id > std::numeric_limits<std::int32_t>::max())
       return refuse("stop_token_ids", "stop_token_ids holds {}, which is no token id", shown(one));
-    reading.asked.stop_token_ids.push_back(static_cast<std::int32_t>(id));
+    reading.asked.stop_token_ids.push_back(static_cast<std::int32_t>(*id));
   }
   return {};
 }
@@ -192,14 +191,42 @@ Refusal read_logprobs(const OrderedJson& value, const Parameter& parameter, Read
 Refusal read_stream_options(const OrderedJson& value, const Parameter& parameter, Reading& reading) {
   if (!value.is_object()) return wrong_type(parameter, value, "an object");
   reading.stream_options = true;
+  Show& show = reading.asked.show;
   for (const auto& [key, option] : value.items()) {
-    if (option.is_null() || (option.is_boolean() && key != "include_usage" && !option.get<bool>())) continue;
-    if (key != "include_usage")
-      return refuse("stream_options", "stream_options.{} is not supported; only include_usage is", key);
+    bool* wanted = key == "include_usage"            ? &show.usage_event
+                   : key == "continuous_usage_stats" ? &show.usage_in_events
+                                                     : nullptr;
+    if (option.is_null() || (wanted == nullptr && option == false)) continue;
+    if (wanted == nullptr)
+      return refuse("stream_options",
+                    "stream_options.{} is not supported; include_usage and continuous_usage_stats are", key);
     if (!option.is_boolean())
-      return refuse("stream_options", "stream_options.include_usage is {}, must be true or false",
-                    shown(option));
-    reading.asked.show.usage_event = option.get<bool>();
+      return refuse("stream_options", "stream_options.{} is {}, must be true or false", key, shown(option));
+    *wanted = option.get<bool>();
+  }
+  show.usage_in_events = show.usage_in_events && show.usage_event;  // as vLLM has it
+  return {};
+}
+
+constexpr std::string_view kEfforts[] = {"none", "minimal", "low", "medium", "high", "xhigh", "max"};
+
+// For the chat template, which makes of it what it knows.
+Refusal read_reasoning_effort(const OrderedJson& value, const Parameter& parameter, Reading& reading) {
+  const bool known = value.is_string() &&
+                     std::ranges::find(kEfforts, value.get_ref<const std::string&>()) != std::end(kEfforts);
+  if (!known) return wrong_type(parameter, value, fmt::format("one of {}", fmt::join(kEfforts, ", ")));
+  reading.asked.reasoning_effort = value.get<std::string>();
+  return {};
+}
+
+// The Responses API keeps it in {"effort": ...}.
+Refusal read_reasoning(const OrderedJson& value, const Parameter& parameter, Reading& reading) {
+  if (!value.is_object()) return wrong_type(parameter, value, "an object such as {\"effort\": ...}");
+  for (const auto& [key, option] : value.items()) {
+    if (option.is_null()) continue;
+    if (key != "effort")
+      return refuse("reasoning", "reasoning.{} is not supported; only reasoning.effort is", key);
+    if (Refusal refusal = read_reasoning_effort(option, parameter, reading)) return refusal;
   }
   return {};
 }
@@ -212,6 +239,7 @@ Refusal read_text(const OrderedJson& value, const Parameter& parameter, Reading&
     if (key != "format") return refuse("text", "text.{} is not supported; only text.format is", key);
     if (!option.is_object()) return refuse("text", "text.format is {}, must be an object", shown(option));
     reading.asked.response_format = &option;
+    reading.asked.show.format = option.dump();
   }
   return {};
 }
@@ -240,9 +268,10 @@ const Parameter kParameters[] = {
     {"logit_bias", kTexts, read_logit_bias},
     {"seed", kAnswers, read_seed},
     {"n", kTexts, integer<&Asked::n>, 1, 128},
-    {"max_tokens", kTexts, integer<&Asked::max_tokens>, 0, kMostTokens},
-    {"max_completion_tokens", kChat, integer<&Reading::max_completion_tokens>, 0, kMostTokens},
+    {"max_tokens", kTexts, integer<&Asked::max_tokens>, -1, kMostTokens},
+    {"max_completion_tokens", kChat, integer<&Reading::max_completion_tokens>, -1, kMostTokens},
     {"max_output_tokens", kResponses, integer<&Asked::max_tokens>, 1, kMostTokens},
+    {"min_tokens", kAnswers, integer<&Asked::min_tokens>, 0, kMostTokens},
     {"stop", kAnswers, read_stop},
     {"stop_token_ids", kAnswers, read_stop_token_ids},
     {"ignore_eos", kAnswers, boolean<&Asked::ignore_eos>},
@@ -258,6 +287,9 @@ const Parameter kParameters[] = {
     {"tool_choice", kChat, as_it_is<&Asked::tool_choice>},
     {"chat_template_kwargs", kChat | kTokenize, object<&Asked::chat_template_kwargs>},
     {"add_generation_prompt", kChat | kTokenize, boolean<&Asked::add_generation_prompt>},
+    {"continue_final_message", kChat | kTokenize, boolean<&Asked::continue_final_message>},
+    {"reasoning_effort", kChat | kTokenize, read_reasoning_effort},
+    {"reasoning", kResponses, read_reasoning},
 
     {"logprobs", kChat, read_logprobs},
     {"logprobs", kCompletions, integer<&Show::logprobs>, 0, kMostLogprobs},
@@ -295,6 +327,11 @@ Refusal join(Reading& reading, Endpoint endpoint) {
   if (wanted || endpoint == kScore) asked.show.logprobs = reading.top_logprobs.value_or(0);
   if (reading.stream_options && !asked.show.stream)
     return refuse("stream_options", "stream_options needs stream to be true");
+  if (asked.continue_final_message && asked.add_generation_prompt.value_or(false))
+    return refuse("continue_final_message",
+                  "continue_final_message and add_generation_prompt cannot both be true: the answer "
+                  "continues the final "
+                  "message, or begins one");
   if (asked.show.stream && asked.show.prompt_logprobs)
     return refuse("prompt_logprobs", "prompt_logprobs are not given in a stream; set stream to false");
   return {};

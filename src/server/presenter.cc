@@ -29,6 +29,15 @@ std::unique_ptr<Presenter> make_presenter(const AnswerContext& context, std::sha
   CHECK(false, "endpoint {} has no stream", static_cast<unsigned>(context.call.endpoint));
 }
 
+std::string StreamPresenter::usage_field(std::size_t choice) const {
+  if (!show().usage_event) return {};
+  if (!show().usage_in_events) return R"(,"usage":null)";
+  Usage usage;
+  usage.prompt_tokens = static_cast<std::int64_t>(context_.prompt_of(choice).tokens.size());
+  usage.completion_tokens = drawn_[choice];
+  return R"(,"usage":)" + usage_json(usage, false);
+}
+
 void StreamPresenter::fail(const ApiError& error, bool own) {
   if (!own) return events_.fail(error);
   events_.send(error_body(error), context_.call.endpoint == kResponses ? "error" : "");

@@ -78,7 +78,7 @@ std::unique_ptr<Presenter> make_response_stream(const AnswerContext& context, Ev
 class StreamPresenter : public Presenter {
  public:
   StreamPresenter(const AnswerContext& context, EventStream events)
-      : context_(context), events_(std::move(events)) {}
+      : context_(context), events_(std::move(events)), drawn_(context.call.choices()) {}
 
   void keep_alive() override { events_.keep_alive(); }
   void fail(const ApiError& error, bool own) override;
@@ -88,8 +88,13 @@ class StreamPresenter : public Presenter {
   // Token events without text are shown too.
   bool shows_every_token() const { return show().logprobs || show().token_ids; }
 
+  // ,"usage":...  in an event of a choice: what it has used so far where that is wanted, null where only a last event says
+  // it, nothing where none does.
+  std::string usage_field(std::size_t choice) const;
+
   const AnswerContext& context_;
   EventStream events_;
+  std::vector<std::int64_t> drawn_;  // tokens of each choice so far
 };
 
 // "stop" or "length"

@@ -57,6 +57,17 @@ OrderedJson chat_content(OrderedJson content) {
   return content;
 }
 
+// chat_template_kwargs, and what other parameters say to the template. Templates that know no efforts know a switch.
+OrderedJson template_variables(const Asked& asked) {
+  OrderedJson variables =
+      asked.chat_template_kwargs != nullptr ? *asked.chat_template_kwargs : OrderedJson::object();
+  if (asked.reasoning_effort.empty()) return variables;
+  if (!variables.contains("reasoning_effort")) variables["reasoning_effort"] = asked.reasoning_effort;
+  if (asked.reasoning_effort == "none" && !variables.contains("enable_thinking"))
+    variables["enable_thinking"] = false;
+  return variables;
+}
+
 }  // namespace
 
 Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& value, std::string_view param,
@@ -65,11 +76,11 @@ Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& va
   std::int64_t vocab = model.loaded->model->config().vocab_size;
   std::vector<std::int32_t> tokens;
   for (const OrderedJson& id : value) {
-    if (!id.is_number_integer()) return refuse(param, "{} holds {} among token ids", param, shown(id));
-    auto token = id.get<std::int64_t>();
-    if (token < 0 || token >= vocab)
+    if (!is_whole(id)) return refuse(param, "{} holds {} among token ids", param, shown(id));
+    auto token = whole_number(id);
+    if (!token || *token < 0 || *token >= vocab)
       return refuse(param, "{} holds token {} of a vocabulary of {}", param, shown(id), vocab);
-    tokens.push_back(static_cast<std::int32_t>(token));
+    tokens.push_back(static_cast<std::int32_t>(*token));
   }
   return tokens;
 }
@@ -100,11 +111,11 @@ Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel
   }
   if (asked.messages == nullptr) return refuse("messages", "messages is missing");
   if (auto refusal = check_messages(*asked.messages)) return *refusal;
-  auto given = [](const OrderedJson* json) { return json != nullptr ? *json : OrderedJson(); };
   ChatOptions options = model.chat_options;
-  options.add_generation_prompt = asked.add_generation_prompt;
-  auto text =
-      model.chat->render(*asked.messages, given(asked.tools), given(asked.chat_template_kwargs), options);
+  options.continue_final_message = asked.continue_final_message;
+  options.add_generation_prompt = asked.add_generation_prompt.value_or(!asked.continue_final_message);
+  OrderedJson tools = asked.tools != nullptr ? *asked.tools : OrderedJson();
+  auto text = model.chat->render(*asked.messages, tools, template_variables(asked), options);
   if (!text) return refuse("messages", "{}", text.error().message);
   return prompt_of_text(*std::move(text), "messages", model, encoding);
 }

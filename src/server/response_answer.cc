@@ -21,11 +21,12 @@ std::string response_json(const AnswerContext& context, const ResponseState& sta
       R"({{"id":"resp_{}","object":"response","created_at":{},"status":"{}","error":null,)"
       R"("incomplete_details":{},"instructions":null,"max_output_tokens":{},"metadata":{{}},"model":{},)"
       R"("output":[{}],"parallel_tool_calls":false,"previous_response_id":null,"store":false,)"
-      R"("system_fingerprint":"{}","temperature":{},"text":{{"format":{{"type":"text"}}}},)"
+      R"("system_fingerprint":"{}","temperature":{},"text":{{"format":{}}},)"
       R"("tool_choice":"none","tools":[],"top_p":{},"truncation":"disabled","usage":{}{}}})",
       context.nonce, context.created, state.status, incomplete, request.max_tokens,
       json_string(context.call.model), state.output, context.model->short_fingerprint(),
-      request.sampling.temperature, request.sampling.top_p, state.usage, state.receipt);
+      request.sampling.temperature, context.call.show.format, request.sampling.top_p, state.usage,
+      state.receipt);
 }
 
 std::string part_json(std::string_view text) {

@@ -49,7 +49,7 @@ namespace verbatim::spec {
 struct SamplingParams {
   float temperature = 1;         // >= 0; 0: always the best token
   std::int64_t top_k = 0;        // >= 0; 0: off
-  float top_p = 1;               // in (0, 1]; 1: off
+  float top_p = 1;               // in [0, 1]; 1: off; 0: the most likely token
   float min_p = 0;               // in [0, 1]; 0: off
   float repetition_penalty = 1;  // > 0; 1: off
   float frequency_penalty = 0, presence_penalty = 0;

@@ -39,7 +39,10 @@ TEST(Content, TakesTheFormThatTheTemplateReads) {
   EXPECT_EQ(outcome(kText, user(Json::array())), "<user>");
   EXPECT_EQ(outcome(kParts, user("a")), "<user>[a]");
   EXPECT_EQ(outcome(kParts, user(parts({"a", "b"}))), "<user>[a][b]");
-  EXPECT_EQ(outcome(kBoth, user(parts({"a", "b"}))), "a\nb");
+  EXPECT_EQ(outcome(kBoth, user(parts({"a", "b"}))), "[a][b]");
+  EXPECT_EQ(outcome(kBoth, user("a")), "a");
+  // A template that would print the list itself does not read it.
+  EXPECT_EQ(outcome("{% for m in messages %}{{ m.content }}{% endfor %}", user(parts({"a", "b"}))), "a\nb");
 }
 
 TEST(Content, OfOtherKindsIsRefusedByName) {
@@ -63,6 +66,52 @@ TEST(Content, NullBecomesEmptyOnlyWhereItMust) {
   EXPECT_EQ(outcome("{% for m in messages %}{{ m.content is none }}{% endfor %}", messages), "True");
   EXPECT_EQ(outcome("{% for m in messages %}<{{ m.content + '' }}>{% endfor %}", messages), "<>");
   EXPECT_EQ(outcome("{% for m in messages %}<{{ m.content }}>{% endfor %}", messages), "<>");
+}
+
+// Also where it is seen in one kind of turn only: before a tool's, or before another question.
+TEST(Content, NullBecomesEmptyWhereAFurtherTurnShowsIt) {
+  const Json messages = Json::parse(R"([{"role": "user", "content": "a"},
+      {"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+      {"role": "tool", "content": "b"}, {"role": "user", "content": "c"}])");
+  for (const char* source : {"{% for m in messages %}{% if not loop.last and loop.nextitem.role == 'tool' "
+                             "%}{{ m.content }}{% else %}-{% endif %}"
+                             "{% endfor %}",
+                             "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}{{ "
+                             "m.content.split('</think>')[-1] }}{% else "
+                             "%}-{% endif %}{% endfor %}",
+                             "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}{{ "
+                             "m.content | tojson | replace('\"', '') }}{% "
+                             "else %}-{% endif %}{% endfor %}"})
+    EXPECT_EQ(outcome(source, messages), "---") << source;
+}
+
+// ---- continuing the final message -----------------------------------------------------------------
+
+TEST(Continuation, EndsWhereTheTextOfTheFinalMessageDoes) {
+  const ChatOptions options{.add_generation_prompt = false, .continue_final_message = true};
+  const Json messages = Json::array({{{"role", "user"}, {"content", "Say hello"}},
+                                     {{"role", "assistant"}, {"content", "Hello, my dear "}}});
+  auto continued = [&](const char* source, const Json& conversation) {
+    return outcome(source, conversation, nullptr, nullptr, options);
+  };
+  constexpr const char* kPlain = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}";
+  constexpr const char* kTrimming =
+      "{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}</>{% endfor %}";
+  EXPECT_EQ(continued(kPlain, messages), "<user>Say hello</><assistant>Hello, my dear ");
+  EXPECT_EQ(continued(kTrimming, messages), "<user>Say hello</><assistant>Hello, my dear");
+  Json listed = user(parts({"a", "b"}));
+  EXPECT_EQ(continued(kParts, listed), "<user>[a][b");
+  EXPECT_EQ(continued(kPlain, listed), "<user>a\nb");
+
+  EXPECT_EQ(
+      continued("{{ messages | length }}", messages),
+      "error: the chat template does not write the end of the final message, so it cannot be continued");
+  EXPECT_EQ(continued(kPlain, Json::array()),
+            "error: messages is empty: there is no final message to continue");
+  for (const Json& none : {Json(nullptr), Json::array()}) {
+    EXPECT_EQ(continued(kParts, Json::array({{{"role", "assistant"}, {"content", none}}})),
+              "error: messages[0].content holds no text to continue");
+  }
 }
 
 Json calling(Json arguments) {

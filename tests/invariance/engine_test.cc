@@ -316,7 +316,8 @@ TEST_F(EngineTest, RefusalsNameTheField) {
       {"exceed the model's context of 2048", [](GenerateRequest& r) { r.max_tokens = 2046; }},
       {"exceed the model's context of 2048", [](GenerateRequest& r) { r.max_tokens = INT64_MAX; }},
       {"exceed the KV cache of 256 tokens", [](GenerateRequest& r) { r.max_tokens = 255; }},
-      {"top_p is 0", [](GenerateRequest& r) { r.sampling.top_p = 0; }},
+      {"top_p is -1", [](GenerateRequest& r) { r.sampling.top_p = -1; }},
+      {"min_tokens is 9", [](GenerateRequest& r) { r.min_tokens = 9, r.max_tokens = 8; }},
   };
   EngineOptions options;
   options.kv_pages = 2;

@@ -27,8 +27,9 @@ TEST(Errors, NameLineAndConstruct) {
   for (const auto& [source, expected] : std::initializer_list<Case>{
            {"a\n{% include 'x' %}", "load: line 2: the tag 'include' is not supported"},
            {"{% do x %}", "load: line 1: unknown tag 'do'"},
-           {"\n\n{{ x|nope }}", "load: line 3: the filter 'nope' is not supported"},
-           {"{{ x is nope }}", "load: line 1: the test 'nope' is not supported"},
+           {"\n\n{{ x|nope }}", "render: line 3: the filter 'nope' is not supported"},
+           {"{% if false %}{{ x|nope }}{{ x is nope }}{% endif %}", ""},
+           {"{{ x is nope }}", "render: line 1: the test 'nope' is not supported"},
            {"{% for x in y recursive %}{% endfor %}", "load: line 1: 'for ... recursive' is not supported"},
            {"{% if x %}\n", "load: line 1: the block that begins here is not closed by 'endif'"},
            {"{# \n", "load: line 1: the comment is not closed"},

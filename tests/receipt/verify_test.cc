@@ -114,7 +114,8 @@ TEST(Verify, RequestsThatNoEngineTakesAreNamed) {
       {"answer.tokens", [](Receipt& r) { r.tokens.back() = 300; }},
       {"answer.tokens", [](Receipt& r) { r.request.max_tokens = 0; }},
       {"request.temperature", [](Receipt& r) { r.request.sampling.temperature = -1; }},
-      {"request.top_p", [](Receipt& r) { r.request.sampling.top_p = 0; }},
+      {"request.top_p", [](Receipt& r) { r.request.sampling.top_p = -1; }},
+      {"request.min_tokens", [](Receipt& r) { r.request.min_tokens = r.request.max_tokens + 1; }},
       {"request.repetition_penalty", [](Receipt& r) { r.request.sampling.repetition_penalty = 0; }},
       {"request.logit_bias",
        [](Receipt& r) {

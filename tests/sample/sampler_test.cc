@@ -31,7 +31,7 @@ SamplingParams random_params(std::mt19937& random, std::size_t vocab) {
   SamplingParams p;
   p.temperature = one_of(random, {0.0f, 1e-6f, 0.3f, 0.7f, 1.0f, 1.9f, 50.0f});
   p.top_k = one_of<std::int64_t>(random, {0, 0, 1, 2, 7, 40, static_cast<std::int64_t>(vocab), 1 << 20});
-  p.top_p = one_of(random, {1.0f, 1.0f, 1e-12f, 0.1f, 0.5f, 0.9f, 0.95f, 0.999999f});
+  p.top_p = one_of(random, {1.0f, 1.0f, 0.0f, 1e-12f, 0.1f, 0.5f, 0.9f, 0.95f, 0.999999f});
   p.min_p = one_of(random, {0.0f, 0.0f, 1e-4f, 0.05f, 0.5f, 1.0f});
   p.repetition_penalty = one_of(random, {1.0f, 1.0f, 1.1f, 0.8f, 2.0f});
   p.frequency_penalty = one_of(random, {0.0f, 0.0f, 0.3f, -0.5f});
@@ -270,7 +270,7 @@ TEST(CheckSampling, NamesTheField) {
       {"temperature", [](SamplingParams& p) { p.temperature = -1; }},
       {"temperature", [](SamplingParams& p) { p.temperature = NAN; }},
       {"top_k", [](SamplingParams& p) { p.top_k = -1; }},
-      {"top_p", [](SamplingParams& p) { p.top_p = 0; }},
+      {"top_p", [](SamplingParams& p) { p.top_p = -1e-9f; }},
       {"top_p", [](SamplingParams& p) { p.top_p = NAN; }},
       {"min_p", [](SamplingParams& p) { p.min_p = 1.5f; }},
       {"repetition_penalty", [](SamplingParams& p) { p.repetition_penalty = 0; }},

@@ -63,7 +63,7 @@ TEST_F(ApiCompletions, LengthsThatDoNotFit) {
   EXPECT_EQ(error["code"], "context_length_exceeded");
   error = server.refusal("/v1/completions", {{"prompt", "x"}, {"n", 100}});
   EXPECT_EQ(error["param"], "n");
-  error = server.refusal("/v1/completions", {{"prompt", "x"}, {"top_p", 0}});
+  error = server.refusal("/v1/completions", {{"prompt", "x"}, {"top_p", -0.1}});
   EXPECT_EQ(error["param"], "top_p");
   error = server.refusal("/v1/completions", {{"prompt", "x"}, {"logit_bias", {{"300", 1}}}});
   EXPECT_EQ(error["param"], "logit_bias");

@@ -20,7 +20,7 @@
 namespace verbatim {
 namespace {
 
-constexpr std::string_view kFingerprint = "0f17540ec6b411f8f718d39b2573c554eb1a9e4daee275fa32db10b11ec6531b";
+constexpr std::string_view kFingerprint = "8ecaec90740034d3844aafb6c2a70fd4e61d80a8486cf074fb8afaab27ff6e51";
 
 // "The Cobbler Turned Doctor" from Aesop's Fables, translated by V. S. Vernon Jones, 1912 (public domain); the model
 // was not trained on it. kText is its first two sentences.
