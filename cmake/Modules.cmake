@@ -20,6 +20,7 @@ function(verbatim_module name)
 endfunction()
 
 verbatim_module(base PkgConfig::CRYPTO verbatim_fmt)
+verbatim_module(json)
 verbatim_module(parallel Threads::Threads)
 verbatim_module(spec)
 verbatim_module(ops)

@@ -2,7 +2,8 @@
 
 #include <utility>
 
-#include "load/json_file.h"
+#include "json/json.h"
+#include "json/reader.h"
 
 namespace verbatim::audit {
 namespace {
@@ -107,7 +108,9 @@ ScoredToken token_of(const Json& json) {
 
 Result<bool> AnswerReader::put(const std::string& json) {
   try {
-    Json event = Json::parse(json);
+    auto read = parse_json(json, "an event");
+    if (!read) return read.error();
+    const Json& event = *read;
     if (const Json* error = find(event, "error")) {
       return fail("the server reports an error: {}",
                   error->dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 300));

@@ -8,7 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "load/json_file.h"
+#include "json/json.h"
+#include "json/reader.h"
 
 namespace verbatim::audit {
 namespace {
@@ -50,7 +51,9 @@ Neighbours neighbours_of(const std::string& name) {
 template <class Read>
 auto read_line(std::string_view line, Read read) -> Result<decltype(read(Json()))> {
   try {
-    return read(Json::parse(line));
+    auto json = parse_json(line, "not JSON");
+    if (!json) return json.error();
+    return read(*json);
   } catch (const std::exception& error) {  // nlohmann's, or ours
     return fail("{}", json_complaint(error));
   }

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "json/reader.h"
+
 namespace verbatim {
 namespace {
 
@@ -50,9 +52,11 @@ Status normalise_arguments(Json& call, const std::string& where, const ChatTempl
   Json& arguments = function["arguments"];
   if (arguments.is_string()) {
     const auto& text = arguments.get_ref<const std::string&>();
-    Json parsed = text.empty() ? Json::object() : Json::parse(text, nullptr, false);
-    if (!parsed.is_object()) return fail("{}.function.arguments is not the text of a JSON object", where);
-    if (takes.object_arguments) arguments = std::move(parsed);
+    const std::string complaint = where + ".function.arguments is not the text of a JSON object";
+    auto parsed = parse_ordered_json(text.empty() ? "{}" : text, complaint);
+    if (!parsed) return parsed.error();
+    if (!parsed->is_object()) return fail("{}", complaint);
+    if (takes.object_arguments) arguments = *std::move(parsed);
   } else if (!arguments.is_object()) {
     return fail("{}.function.arguments must be the text of a JSON object", where);
   } else if (!takes.object_arguments) {

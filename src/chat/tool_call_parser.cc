@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "chat/json_object_scanner.h"
+#include "json/reader.h"
 
 namespace verbatim {
 namespace {
@@ -19,8 +20,8 @@ bool all_spaces(std::string_view text) { return text.find_first_not_of(kSpaces) 
 
 // The string that a JSON text stands for; nullopt: it is no string that UTF-8 can hold.
 std::optional<std::string> unquoted(std::string_view json) {
-  const nlohmann::json value = nlohmann::json::parse(json, nullptr, false);
-  return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
+  const auto value = parse_json(json, "");
+  return value && value->is_string() ? std::optional(value->get<std::string>()) : std::nullopt;
 }
 
 // {"name": ..., "arguments": {...}}, the arguments also as "parameters"; of equal keys the last counts.

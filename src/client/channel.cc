@@ -10,7 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "load/json_file.h"
+#include "json/json.h"
+#include "json/reader.h"
 
 namespace verbatim::client {
 
@@ -151,7 +152,9 @@ net::awaitable<Result<std::string>> find_model(Channel& channel, const Peer& pee
       co_return fail("/v1/models answers {}: {}", channel.status(), body.substr(0, 300));
     }
     if (!wanted.empty()) co_return wanted;
-    co_return nlohmann::json::parse(body).at("data").at(0).at("id").get<std::string>();
+    auto models = parse_json(body, "not JSON");
+    if (!models) co_return fail("/v1/models answers what is {}", models.error().message);
+    co_return models->at("data").at(0).at("id").get<std::string>();
   } catch (const nlohmann::json::exception& error) {
     co_return fail("/v1/models names no model ({}): name one with --served-model-name",
                    json_complaint(error));

@@ -13,7 +13,8 @@
 
 #include "client/channel.h"
 #include "client/sse_reader.h"
-#include "load/json_file.h"
+#include "json/json.h"
+#include "json/reader.h"
 
 namespace verbatim::client {
 namespace {
@@ -132,7 +133,12 @@ class Load {
         if (data == "[DONE]") {
           done = true;
         } else {
-          note(Json::parse(data), outcome);
+          auto event = parse_json(data, "an event is not what the API promises");
+          if (!event) {
+            outcome.error = event.error().message;
+            co_return;
+          }
+          note(*event, outcome);
         }
       }
     }

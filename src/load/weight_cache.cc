@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
+#include "json/json.h"
+#include "json/reader.h"
 #include "load/config_text.h"
 #include "load/mapped_file.h"
 #include "load/new_file.h"
@@ -204,7 +206,9 @@ Result<PackedWeights> read_weight_cache(const std::string& path, const std::stri
   PackedWeights weights;
   std::vector<Part> parts;
   try {
-    Json index = Json::parse(text);
+    Result<Json> read = parse_json(text, path);
+    if (!read) return read.error();
+    const Json& index = *read;
     if (index.at("key").get<std::string>() != key) return fail("{}: made for another model or policy", path);
     weights.fingerprint = index.at("fingerprint");
     auto begin = round_up(static_cast<std::int64_t>(sizeof header + header.index_bytes), kPartAlignment);

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "load/json_file.h"
+#include "json/json.h"
 
 namespace verbatim {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "backend/list.h"
 #include "engine/engine.h"
-#include "load/json_file.h"
+#include "json/reader.h"
 #include "receipt/replay.h"
 #include "receipt/signing.h"
 
@@ -47,10 +47,10 @@ class Schemas {
 
   Result<std::shared_ptr<const Constraint>> constraint(const std::string& text) {
     if (auto found = made_.find(text); found != made_.end()) return found->second;
-    // The first look is for its limits: depth, keys that occur twice.
-    if (auto checked = parse_json(text, "request.schema"); !checked) return checked.error();
+    auto schema = parse_ordered_json(text, "request.schema");
+    if (!schema) return schema.error();
     if (vocabulary_ == nullptr) vocabulary_ = std::make_shared<const TokenTrie>(tokenizer_);
-    auto made = Constraint::json_schema(nlohmann::ordered_json::parse(text), vocabulary_);
+    auto made = Constraint::json_schema(*schema, vocabulary_);
     if (!made) return fail("request.schema: {}", made.error().message);
     return made_[text] = *made;
   }

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/utf8.h"
-#include "load/json_file.h"
+#include "json/reader.h"
 
 namespace verbatim::server {
 namespace {
@@ -82,14 +82,11 @@ std::optional<std::int64_t> whole_number(const OrderedJson& value) {
 }
 
 Result<OrderedJson> parse_body(std::string_view body) {
-  try {
-    auto tree = parse_strictly<OrderedJson>(body);
-    if (!tree.is_object())
-      return fail("the body is {}, not a JSON object such as {{\"model\": ...}}", shown(tree));
-    return tree;
-  } catch (const std::exception& error) {
-    return fail("the body is not valid JSON: {}", json_complaint(error));
-  }
+  constexpr std::size_t kMostValues = 1'000'000;
+  auto tree = parse_ordered_json(body, "the body is not valid JSON", {.values = kMostValues});
+  if (tree && !tree->is_object())
+    return fail("the body is {}, not a JSON object such as {{\"model\": ...}}", shown(*tree));
+  return tree;
 }
 
 std::string shown(const OrderedJson& value) {

@@ -17,8 +17,8 @@ namespace verbatim::server {
 // Keeps the order of keys: chat templates print objects as the client wrote them.
 using OrderedJson = nlohmann::ordered_json;
 
-// A body -> a tree. Refused, in one sentence: syntax errors, ill-formed UTF-8, nesting deeper than 64, a key
-// that occurs twice in an object, a body that is not an object.
+// A body -> a tree. Refused, in one sentence: what json/reader.h refuses, more than a million values, a body that is
+// not an object.
 Result<OrderedJson> parse_body(std::string_view body);
 
 // The value in a sentence: short, on one line.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "json/reader.h"
+
 namespace verbatim::server {
 namespace {
 
@@ -46,9 +48,9 @@ class ArgumentsOnly final : public WholeCall {
 // {"name": ..., "arguments": ...}; text, where max_tokens cut it off.
 class NameAndArguments final : public WholeCall {
   AnswerPiece read(const std::string& text) const override {
-    OrderedJson call = OrderedJson::parse(text, nullptr, false);
-    if (call.is_discarded()) return text;
-    return ToolCall{call.at("name").get<std::string>(), call.at("arguments").dump()};
+    auto call = parse_ordered_json(text, "the call");
+    if (!call) return text;
+    return ToolCall{call->at("name").get<std::string>(), call->at("arguments").dump()};
   }
 };
 

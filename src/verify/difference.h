@@ -7,7 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "load/json_file.h"
+#include "json/json.h"
+#include "json/reader.h"
 
 namespace verbatim {
 

@@ -134,8 +134,12 @@ TEST(ToolCalls, ArgumentsTakeTheFormThatTheTemplateReads) {
   EXPECT_EQ(outcome(kString, calling({{"a", 1}})), "f({\"a\":1})");
   EXPECT_EQ(outcome(kObject, calling("[1]")),
             "error: messages[0].tool_calls[0].function.arguments is not the text of a JSON object");
-  EXPECT_EQ(outcome(kObject, calling("{")),
-            "error: messages[0].tool_calls[0].function.arguments is not the text of a JSON object");
+  const std::string refused =
+      "error: messages[0].tool_calls[0].function.arguments is not the text of a JSON object: ";
+  EXPECT_TRUE(outcome(kObject, calling("{")).starts_with(refused + "parse error"));
+  // Read and copied without a limit, this overran the stack.
+  const std::string deep = "{\"a\":" + std::string(80'000, '[') + std::string(80'000, ']') + "}";
+  EXPECT_EQ(outcome(kObject, calling(deep)), refused + "nested deeper than 512");
 }
 
 TEST(Variables, AreThoseOfTransformers) {

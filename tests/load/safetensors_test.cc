@@ -77,7 +77,7 @@ TEST(Safetensors, RefusesByName) {
       {R"({"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"t":{}})",
        "x: the key \"t\" occurs twice in an object"},
       {"[]", "x: its header is not a JSON object"},
-      {std::string(100, '['), "x: nested deeper than 64"},
+      {std::string(1000, '['), "x: nested deeper than 512"},
   };
   for (const Case& c : cases) {
     Result<SafetensorsFile> file = read_whole_safetensors(file_of(c.header, std::string(8, '\0')));
