@@ -21,7 +21,8 @@ struct ServeFlags {
   std::string host = "127.0.0.1";
   int port = 8000, http_threads = 1;
   std::string tls_certificate, tls_key, access_log, receipt_key;
-  std::vector<std::string> api_keys, cors_origins;
+  std::vector<std::string> api_keys, cors_origins, allowed_hosts;
+  bool open_metrics = false;
   std::size_t max_connections = 4096;
   std::uint64_t max_body_bytes = server::HttpServerOptions().max_body_bytes;
   std::uint64_t max_total_body_bytes = server::HttpServerOptions().max_total_body_bytes;
@@ -86,12 +87,24 @@ server::HttpServerOptions http_options(const ServeFlags& options) {
   http.tls_key = options.tls_key;
   http.api_keys = options.api_keys;
   http.cors_origins = options.cors_origins;
+  http.allowed_hosts = options.allowed_hosts;
+  http.open_metrics = options.open_metrics;
   http.access_log = options.access_log;
   http.max_connections = options.max_connections;
   http.idle_timeout = std::chrono::seconds(options.keep_alive_seconds);
   http.max_body_bytes = options.max_body_bytes;
   http.max_total_body_bytes = options.max_total_body_bytes;
   return http;
+}
+
+void warn_of_open_keys(const ServeFlags& options) {
+  for (const std::string& file : {options.tls_key, options.receipt_key}) {
+    std::error_code absent;
+    const auto permissions = std::filesystem::status(file, absent).permissions();
+    if (!file.empty() && !absent &&
+        (permissions & std::filesystem::perms::others_read) != std::filesystem::perms::none)
+      fmt::print(stderr, "verbatim: {}: every user may read this key; chmod 600 it\n", file);
+  }
 }
 
 std::string url_of(const ServeFlags& options, int port) {
@@ -187,6 +200,7 @@ void serve_until_signal(const ServeFlags& options, SignalQueue& signals, server:
 }
 
 int serve(const ServeFlags& options) {
+  warn_of_open_keys(options);
   Door door;
   auto http = server::HttpServer::create(http_options(options), door.handler());
   if (!http) return complain(http.error());
@@ -221,6 +235,11 @@ void add_http_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--tls-key", options.tls_key, "PEM file of the certificate's key");
   flag(app, "--cors-origin", options.cors_origins,
        "Web page that may call from a browser; * is any; may be repeated");
+  flag(app, "--allowed-host", options.allowed_hosts,
+       "Name in Host, beside localhost, that a server on loopback may be asked by, such as a proxy's; may be "
+       "repeated");
+  boolean(app, "--open-metrics", options.open_metrics,
+          "Show /metrics without a key, as on loopback it always is");
   flag(app, "--access-log", options.access_log,
        "File for a line a request; - is stderr. SIGHUP opens it anew");
   flag(app, "--http-threads", options.http_threads, "Threads that serve connections")

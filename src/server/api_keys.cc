@@ -9,8 +9,8 @@
 namespace verbatim::server {
 namespace {
 
-// What probes and monitors read. It tells nothing about any request.
-constexpr std::array<std::string_view, 4> kOpenPaths = {"/health", "/ready", "/metrics", "/version"};
+// What probes read. It tells nothing about any request.
+constexpr std::array<std::string_view, 3> kOpenPaths = {"/health", "/ready", "/version"};
 
 Sha256Digest digest_of(std::string_view key) {
   Sha256 sha;
@@ -20,8 +20,9 @@ Sha256Digest digest_of(std::string_view key) {
 
 }  // namespace
 
-Result<ApiKeys> ApiKeys::create(const std::vector<std::string>& keys) {
+Result<ApiKeys> ApiKeys::create(const std::vector<std::string>& keys, bool open_metrics) {
   ApiKeys made;
+  made.open_metrics_ = open_metrics;
   for (const std::string& key : keys) {
     bool printable = std::ranges::all_of(key, [](char c) { return c > ' ' && c < 0x7f; });
     if (key.empty() || !printable) {
@@ -32,8 +33,12 @@ Result<ApiKeys> ApiKeys::create(const std::vector<std::string>& keys) {
   return made;
 }
 
+bool ApiKeys::is_open(std::string_view path) const {
+  return std::ranges::find(kOpenPaths, path) != kOpenPaths.end() || (open_metrics_ && path == "/metrics");
+}
+
 Status ApiKeys::admit(const HttpRequest& request) const {
-  if (digests_.empty() || std::ranges::find(kOpenPaths, request.path) != kOpenPaths.end()) return {};
+  if (digests_.empty() || is_open(request.path)) return {};
   constexpr std::string_view kScheme = "Bearer ";
   const std::string* header = request.header("Authorization");
   if (header == nullptr || !same_name(std::string_view(*header).substr(0, kScheme.size()), kScheme)) {

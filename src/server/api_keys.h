@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -16,12 +17,17 @@ namespace verbatim::server {
 class ApiKeys {
  public:
   // Without keys everyone may ask.  Errors: a key that is empty, or that no header can carry.
-  static Result<ApiKeys> create(const std::vector<std::string>& keys);
+  // open_metrics: /metrics is among what may be read without one.
+  static Result<ApiKeys> create(const std::vector<std::string>& keys, bool open_metrics);
+
+  // A path for probes, which takes no key and no body.
+  bool is_open(std::string_view path) const;
 
   // Errors: the sentence that tells the client what to send.
   Status admit(const HttpRequest& request) const;
 
  private:
+  bool open_metrics_ = false;
   std::vector<Sha256Digest> digests_;
 };
 

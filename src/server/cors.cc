@@ -25,6 +25,15 @@ bool Cors::allows(const std::string& origin) const {
   return any_ || std::ranges::find(origins_, origin) != origins_.end();
 }
 
+bool Cors::admits(const HttpRequest& request) const {
+  const std::string* origin = request.header("Origin");
+  if (origin == nullptr || allows(*origin)) return true;
+  // The scheme is left aside: a proxy may speak TLS for this server.
+  const std::size_t host = origin->find("://");
+  const std::string* own = request.header("Host");
+  return host != origin->npos && own != nullptr && same_name(origin->substr(host + 3), *own);
+}
+
 std::vector<Header> Cors::headers(const HttpRequest& request) const {
   if (origins_.empty()) return {};
   const std::string* origin = request.header("Origin");

@@ -16,6 +16,8 @@ class Cors {
   // origins: "https://chat.example.org", or "*" for any; none: no page may call.
   static Result<Cors> create(std::vector<std::string> origins);
 
+  // Whether a request may be answered: a browser did not send it, or a page of this server or of an origin that may call.
+  bool admits(const HttpRequest& request) const;
   // What to add to the answer of this request.
   std::vector<Header> headers(const HttpRequest& request) const;
   // The answer to OPTIONS: what a page may send, or that it may not.

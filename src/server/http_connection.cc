@@ -99,7 +99,7 @@ void Connection::on_read(ErrorCode error, std::size_t bytes) {
       advance();
     }
     read();
-  } catch (const std::bad_alloc&) {  // of a request as large as it may be: this client's end, not ours
+  } catch (const std::exception&) {  // such as no memory for what came: this client's end, not ours
     close();
   }
 }
@@ -142,7 +142,30 @@ bool Connection::admit() {
         with_header(error_response(503, fmt::format("{}: try again in a moment", why)), "Retry-After", "1"));
     return false;
   }
-  if (Status status = service_.keys.admit(head); !status && head.method != "OPTIONS") {
+  const bool options = head.method == "OPTIONS";
+  if (!service_.hosts.admits(head)) {
+    refuse(error_response(403,
+                          fmt::format("this server is not asked for as '{}': use localhost, or start it with "
+                                      "--allowed-host and that name",
+                                      *head.header("Host"))));
+    return false;
+  }
+  if (!options && !service_.cors.admits(head)) {  // OPTIONS is told so by Cors
+    refuse(error_response(
+        403, fmt::format("pages of '{}' may not call this server: start it with --cors-origin and "
+                         "their origin",
+                         *head.header("Origin"))));
+    return false;
+  }
+  // No key is asked for here, so nobody may make the server hold anything.
+  const std::string* length = head.header("Content-Length");
+  const bool announces = head.header("Transfer-Encoding") != nullptr ||
+                         (length != nullptr && length->find_first_not_of('0') != length->npos);
+  if (announces && (options || service_.keys.is_open(head.path))) {
+    refuse(error_response(413, fmt::format("{} {} takes no body: leave it out", head.method, head.path)));
+    return false;
+  }
+  if (Status status = service_.keys.admit(head); !status && !options) {
     refuse(with_header(error_response(401, status.error().message, "invalid_api_key"), "WWW-Authenticate",
                        "Bearer"));
     return false;

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "server/access_log.h"
+#include "server/allowed_hosts.h"
 #include "server/api_keys.h"
 #include "server/body_budget.h"
 #include "server/cors.h"
@@ -41,6 +42,7 @@ struct HttpService {
   HttpHandler handler;
   ApiKeys keys;
   Cors cors;
+  AllowedHosts hosts;
   std::unique_ptr<AccessLog> log;
   std::unique_ptr<boost::asio::ssl::context> tls;  // nullptr: plain TCP
 

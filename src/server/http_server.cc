@@ -9,7 +9,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
+#include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <optional>
 #include <thread>
@@ -101,6 +103,18 @@ Status provide_files(std::size_t connections) {
   return {};
 }
 
+// Until the context is stopped. What escapes a connection costs that connection.
+void serve_connections(net::io_context& context) {
+  for (;;) {
+    try {
+      context.run();
+      return;
+    } catch (const std::exception& error) {
+      fmt::print(stderr, "verbatim: a connection is lost: {}\n", error.what());
+    }
+  }
+}
+
 // Everything of the service but its handler.
 Status fill(HttpService& service) {
   const HttpServerOptions& options = service.options;
@@ -110,9 +124,10 @@ Status fill(HttpService& service) {
                 options.max_total_body_bytes, options.max_body_bytes);
   }
   service.bodies = std::make_shared<BodyBudget>(options.max_total_body_bytes);
-  auto keys = ApiKeys::create(options.api_keys);
+  auto keys = ApiKeys::create(options.api_keys, options.open_metrics || is_loopback(options.host));
   if (!keys) return keys.error();
   service.keys = *std::move(keys);
+  service.hosts = AllowedHosts(options.host, options.allowed_hosts);
   auto cors = Cors::create(options.cors_origins);
   if (!cors) return cors.error();
   service.cors = *std::move(cors);
@@ -162,7 +177,8 @@ class HttpServer::Impl {
       unix_path_ = service_.options.host.substr(kUnix.size());
     }
     accept();
-    for (auto& loop : loops_) loop->thread = std::thread([&loop = *loop] { loop.context.run(); });
+    for (auto& loop : loops_)
+      loop->thread = std::thread([&loop = *loop] { serve_connections(loop.context); });
     return {};
   }
 

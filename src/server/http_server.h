@@ -30,10 +30,12 @@ struct HttpServerOptions {
   int port = 8000;  // 0: a free one
   int threads = 1;  // that serve connections; a connection stays with one
 
-  std::string tls_certificate, tls_key;   // PEM files; the certificate with its chain. Both or none
-  std::vector<std::string> api_keys;      // empty: no key is asked for. See api_keys.h
-  std::vector<std::string> cors_origins;  // that browsers may call from; "*": any. See cors.h
-  std::string access_log;                 // file to append to; "-": stderr; empty: none. See access_log.h
+  std::string tls_certificate, tls_key;    // PEM files; the certificate with its chain. Both or none
+  std::vector<std::string> api_keys;       // empty: no key is asked for. See api_keys.h
+  std::vector<std::string> cors_origins;   // that browsers may call from; "*": any. See cors.h
+  std::vector<std::string> allowed_hosts;  // on loopback: names in Host beside its own. See allowed_hosts.h
+  bool open_metrics = false;               // /metrics takes no key; on loopback it never does
+  std::string access_log;                  // file to append to; "-": stderr; empty: none. See access_log.h
 
   std::size_t max_connections = 4096;       // one more is told 503
   std::size_t max_header_bytes = 32 << 10;  // 431

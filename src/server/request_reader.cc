@@ -108,6 +108,8 @@ bool RequestReader::read_head() {
     if (lf == 0 || input_[lf - 1] != '\r') {
       return refuse(400, "a line of the headers ends in LF alone: end each in CR LF");
     }
+    if (lf + 1 < input_.size() && (input_[lf + 1] == ' ' || input_[lf + 1] == '\t'))
+      return refuse(400, "a line of the headers begins with white space: write each header in one line");
   }
   // What has arrived without an end is part of a longer head.
   if ((end == input_.npos ? input_.size() : end + 4) > limits_.header_bytes) {
@@ -172,6 +174,7 @@ bool RequestReader::understand_head() {
 
   std::size_t hosts = count(request_.headers, "Host");
   if (hosts > 1 || (hosts == 0 && http_1_1_)) return refuse(400, "send exactly one Host header");
+  if (count(request_.headers, "Authorization") > 1) return refuse(400, "send one Authorization header");
   if (const std::string* length = request_.header("Content-Length")) {
     bool digits = length->find_first_not_of("0123456789") == length->npos;
     if (count(request_.headers, "Content-Length") > 1 || !digits) {

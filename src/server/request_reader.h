@@ -1,8 +1,8 @@
 // RequestReader: the bytes of one connection become requests, by the grammar of RFC 9112. Knows no socket.
 //
 // Bytes may arrive cut anywhere: the requests are the same. Stricter than the RFC asks where servers and
-// proxies have been known to read one message in two ways: exactly one Host, at most one Content-Length, no
-// Transfer-Encoding but "chunked" alone, no control character in a path.
+// proxies have been known to read one message in two ways: exactly one Host, at most one Content-Length
+// and one Authorization, no Transfer-Encoding but "chunked" alone, no header in several lines, no control character in a path.
 // Built on the parser of Boost.Beast.
 #pragma once
 

@@ -27,6 +27,7 @@ HttpServerOptions options() {
   options.max_body_bytes = 2048;
   options.api_keys = {"key"};
   options.cors_origins = {"http://page"};
+  options.allowed_hosts = {"x"};
   return options;
 }
 

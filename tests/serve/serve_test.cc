@@ -93,10 +93,22 @@ TEST(Serve, KeysAreAskedFor) {
   EXPECT_EQ(get(by_environment.port(), "/v1/models", "Authorization: Bearer second\r\n").status, 401);
 }
 
+TEST(Serve, SaysWhereEveryUserMayReadAKey) {
+  server::SelfSigned identity;
+  namespace fs = std::filesystem;
+  for (const bool readable : {true, false}) {
+    fs::permissions(identity.key_path(), readable ? fs::perms(0644) : fs::perms(0600));
+    Serve serve({"--tls-cert", identity.certificate_path(), "--tls-key", identity.key_path()});
+    EXPECT_TRUE(serve.prints("listening"));
+    EXPECT_EQ(serve.text().find(identity.key_path() + ": every user may read this key") != std::string::npos,
+              readable);
+  }
+}
+
 ClientResponse preflight(int port, const char* origin) {
   Client client(port);
   client.send(
-      fmt::format("OPTIONS /v1/completions HTTP/1.1\r\nHost: x\r\nOrigin: {}\r\n"
+      fmt::format("OPTIONS /v1/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: {}\r\n"
                   "Access-Control-Request-Method: POST\r\n"
                   "Access-Control-Request-Headers: authorization,content-type\r\n\r\n",
                   origin));

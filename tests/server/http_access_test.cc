@@ -60,6 +60,74 @@ TEST(ApiKeys, ARequestWithoutAKeyIsRefusedBeforeItsBody) {
   EXPECT_EQ(client.read().status, 401);
 }
 
+// Else clients without a key could fill the memory for bodies.
+TEST(ApiKeys, WhatTakesNoKeyTakesNoBody) {
+  HttpServerOptions options = on_free_port();
+  options.api_keys = {"key"};
+  Inbox inbox;
+  auto server = start(options, inbox.handler());
+  for (const char* line :
+       {"OPTIONS /v1/completions", "OPTIONS *", "GET /health", "POST /version", "GET /metrics"})
+    for (const char* body : {"Content-Length: 100000\r\n", "Transfer-Encoding: chunked\r\n"}) {
+      Client client(server->port());
+      client.send(fmt::format("{} HTTP/1.1\r\nHost: x\r\n{}\r\n", line, body));
+      const ClientResponse refused = client.read();
+      EXPECT_EQ(refused.status, 413) << line;
+      EXPECT_PRED2(contains, refused.body, "takes no body");
+    }
+  EXPECT_EQ(server->stats().body_bytes_held, 0);
+  EXPECT_EQ(ask(*server, "OPTIONS", "/", "Content-Length: 0\r\n").status, 204);
+  EXPECT_TRUE(inbox.empty());
+}
+
+TEST(ApiKeys, MetricsAreOpenOnLoopbackOrByFlag) {
+  for (const bool loopback : {true, false})
+    for (const bool open : {true, false}) {
+      HttpServerOptions options = on_free_port();
+      options.host = loopback ? "127.0.0.1" : "0.0.0.0";
+      options.open_metrics = open;
+      options.api_keys = {"key"};
+      auto server = start(options, echo);
+      EXPECT_EQ(ask(*server, "GET", "/metrics", "").status, loopback || open ? 200 : 401);
+      EXPECT_EQ(ask(*server, "GET", "/metrics", "Authorization: Bearer key\r\n").status, 200);
+    }
+}
+
+int status_of_host(HttpServer& server, std::string_view host, std::string_view origin = "") {
+  Client client(server.port());
+  std::string more = origin.empty() ? "" : fmt::format("Origin: {}\r\n", origin);
+  client.send(fmt::format("GET / HTTP/1.1\r\nHost: {}\r\n{}\r\n", host, more));
+  return client.read().status;
+}
+
+// A page's name that was made to mean 127.0.0.1.
+TEST(AllowedHosts, OnLoopbackOnlyKnownNamesAreServed) {
+  HttpServerOptions options = on_free_port();
+  options.allowed_hosts = {"llm.example"};
+  auto server = start(options, echo);
+  for (const char* own : {"localhost", "LocalHost:8000", "127.0.0.1:1", "[::1]", "[::1]:8000", "llm.example",
+                          "llm.example:443"})
+    EXPECT_EQ(status_of_host(*server, own), 200) << own;
+  for (const char* other :
+       {"evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example",
+        "a@localhost", "llm.example.evil", "localhost:80:90", "::1"})
+    EXPECT_EQ(status_of_host(*server, other), 403) << other;
+  options.host = "0.0.0.0";
+  EXPECT_EQ(status_of_host(*start(options, echo), "any.example"), 200);
+}
+
+TEST(Cors, PagesOfOtherOriginsAreRefusedAndOwnOnesAreNot) {
+  HttpServerOptions options = on_free_port();
+  options.cors_origins = {"https://a.example"};
+  auto server = start(options, echo);
+  EXPECT_EQ(status_of_host(*server, "localhost:8000", "http://localhost:8000"), 200);
+  EXPECT_EQ(status_of_host(*server, "localhost:8000", "https://localhost:8000"), 200) << "behind a proxy";
+  EXPECT_EQ(status_of_host(*server, "localhost", "https://a.example"), 200);
+  for (const char* foreign :
+       {"https://b.example", "http://localhost:3000", "null", "http://localhost.evil", "x"})
+    EXPECT_EQ(status_of_host(*server, "localhost:8000", foreign), 403) << foreign;
+}
+
 constexpr std::string_view kPreflight =
     "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization,x-stainless-os\r\n";
 

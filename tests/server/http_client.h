@@ -82,10 +82,10 @@ class Client {
     return true;
   }
   bool get(std::string_view path, std::string_view headers = "") {
-    return send(fmt::format("GET {} HTTP/1.1\r\nHost: test\r\n{}\r\n", path, headers));
+    return send(fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", path, headers));
   }
   bool post(std::string_view path, std::string_view body, std::string_view headers = "") {
-    return send(fmt::format("POST {} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n{}\r\n{}", path,
+    return send(fmt::format("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{}\r\n{}", path,
                             body.size(), headers, body));
   }
 

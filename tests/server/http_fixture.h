@@ -111,6 +111,7 @@ bool eventually(Condition condition) {
 inline HttpServerOptions on_free_port() {
   HttpServerOptions options;
   options.port = 0;
+  options.allowed_hosts = {"x", "test"};
   return options;
 }
 
