@@ -96,7 +96,7 @@ bool matches(const Routes::Route& route, const std::string& path) {
 
 bool is_json(const HttpRequest& request) {
   const std::string* type = request.header("Content-Type");
-  if (type == nullptr) return true;
+  if (type == nullptr) return false;  // so a page of another origin cannot send one without asking first
   std::string_view name = std::string_view(*type).substr(0, type->find(';'));
   while (name.ends_with(' ')) name.remove_suffix(1);
   std::string lower;
@@ -200,10 +200,12 @@ void Api::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
     return responder->respond(
         error_response({415, "the body must be JSON; send Content-Type: application/json", {}, {}, {}}));
   workers_.post([this, route, request = std::move(request), responder = std::move(responder)] {
+    if (responder->gone()) return;
     try {
       route->handler(*this, request, responder);
-    } catch (const std::bad_alloc&) {
-      // Of this request; when nobody holds the responder any more, it answers 500.
+    } catch (const std::exception& error) {
+      // Costs this request: its responder answers 500 when nobody holds it any more.
+      fmt::print(stderr, "verbatim: {}: {}\n", request.path, error.what());
     }
   });
 }

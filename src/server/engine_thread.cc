@@ -1,11 +1,27 @@
 #include "server/engine_thread.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <exception>
 #include <utility>
 
 namespace verbatim::server {
 
 using std::chrono::steady_clock;
+
+template <class Call>
+bool EngineThread::Entry::tell(Call call) {
+  try {
+    call(*task);
+    return true;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "verbatim: a request is lost: {}\n", error.what());
+    task->on_lost();
+    return false;
+  }
+}
 
 // Hands what the engine says of one request on to its task, and counts the answers that are still open.
 class EngineThread::Tap final : public TokenSink {
@@ -14,14 +30,16 @@ class EngineThread::Tap final : public TokenSink {
       : thread_(thread), entry_(entry), request_(request) {}
 
   void on_prompt_token(std::int64_t position, const Logprobs& logprobs) override {
-    entry_.task->on_prompt_token(request_, position, logprobs);
+    entry_.tell([&](EngineTask& task) { task.on_prompt_token(request_, position, logprobs); });
   }
   void on_hidden(std::int64_t choice, std::int64_t position, const Sha256Digest& digest) override {
-    entry_.task->on_hidden(request_, choice, position, digest);
+    entry_.tell([&](EngineTask& task) { task.on_hidden(request_, choice, position, digest); });
   }
-  void on_token(const TokenEvent& event) override { entry_.task->on_token(request_, event); }
+  void on_token(const TokenEvent& event) override {
+    entry_.tell([&](EngineTask& task) { task.on_token(request_, event); });
+  }
   void on_finish(const Finish& finish) override {
-    entry_.task->on_finish(request_, finish);
+    entry_.tell([&](EngineTask& task) { task.on_finish(request_, finish); });
     ++thread_.answers_ended_;
     if (--entry_.open_answers == 0) thread_.finished_.push_back(entry_.task.get());
   }
@@ -146,12 +164,15 @@ bool EngineThread::take_inbox() {
 void EngineThread::start(std::shared_ptr<EngineTask> task) {
   Entry& entry = entries_[task.get()];
   entry.task = task;
-  std::vector<GenerateRequest> requests = task->take_requests();
-  if (requests.empty()) {
+  std::vector<GenerateRequest> requests;
+  const bool told = entry.tell([&](EngineTask& each) {
+    requests = each.take_requests();
+    if (!requests.empty()) each.on_start();
+  });
+  if (!told || requests.empty()) {
     entries_.erase(task.get());
     return;
   }
-  task->on_start();
   for (GenerateRequest& request : requests) {
     entry.open_answers += static_cast<std::size_t>(request.n);
     entry.taps.push_back(std::make_unique<Tap>(*this, entry, entry.taps.size()));
@@ -175,7 +196,7 @@ void EngineThread::tell_waiting() {
   auto now = steady_clock::now();
   if (now < next_wait_) return;
   next_wait_ = now + std::chrono::seconds(1);
-  for (auto& [key, entry] : entries_) entry.task->on_wait();
+  for (auto& [key, entry] : entries_) entry.tell([](EngineTask& task) { task.on_wait(); });
 }
 
 void EngineThread::publish() {
@@ -194,7 +215,7 @@ void EngineThread::shut_down() {
   }
   for (const Submission& submission : never_started) submission.task->on_shutdown();
   for (auto& [key, entry] : entries_) {
-    entry.task->on_shutdown();
+    entry.tell([](EngineTask& task) { task.on_shutdown(); });
     cancel_now(key);
   }
   engine_->step();

@@ -44,6 +44,8 @@ class EngineTask {
   virtual void on_wait() = 0;
   // The server stops: what follows are finishes with FinishReason::cancelled, if it was started at all.
   virtual void on_shutdown() = 0;
+  // One of the calls above threw, so the answer cannot be completed. Others may follow, and must do nothing.
+  virtual void on_lost() = 0;
 };
 
 class EngineThread {
@@ -83,6 +85,10 @@ class EngineThread {
  private:
   class Tap;
   struct Entry {
+    // False: it threw, which costs this task alone.
+    template <class Call>
+    bool tell(Call call);
+
     std::shared_ptr<EngineTask> task;
     std::vector<std::unique_ptr<Tap>> taps;
     std::vector<RequestId> ids;

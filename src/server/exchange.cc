@@ -78,6 +78,11 @@ void Exchange::on_gone(std::function<void()> callback) {
   callback();
 }
 
+bool Exchange::gone() const {
+  std::lock_guard lock(mutex_);
+  return detached_;
+}
+
 void Exchange::abandon() {
   std::function<void()> let_go;
   std::lock_guard lock(mutex_);

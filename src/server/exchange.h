@@ -35,6 +35,7 @@ class Exchange final : public Responder {
   void write(std::string piece) override;
   void end() override;
   void on_gone(std::function<void()> callback) override;
+  bool gone() const override;
 
   // For the connection:
 

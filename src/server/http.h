@@ -60,6 +60,9 @@ class Responder {
   // complete; at once, on the caller's thread, when it is gone already. At most one callback; set before the
   // first byte is sent.
   virtual void on_gone(std::function<void()> callback) = 0;
+
+  // Whether the client is gone: nothing needs to be begun for it.
+  virtual bool gone() const { return false; }
 };
 
 // Takes a request and makes sure that `responder` is answered, now or later. Called on a thread of the

@@ -150,4 +150,12 @@ void Reply::on_shutdown() {
        false);
 }
 
+// The client learns it from the transport, as nobody holds the responder any more (http.h).
+void Reply::on_lost() {
+  closed_ = true;
+  presenter_.reset();
+  responder_.reset();
+  cancel();
+}
+
 }  // namespace verbatim::server

@@ -38,6 +38,7 @@ class Reply final : public EngineTask, public std::enable_shared_from_this<Reply
   void on_finish(std::size_t request, const Finish& finish) override;
   void on_wait() override;
   void on_shutdown() override;
+  void on_lost() override;
 
  private:
   struct PromptDone {};

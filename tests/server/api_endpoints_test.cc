@@ -48,6 +48,9 @@ TEST_F(ApiEndpoints, WrongPathMethodOrType) {
   auto form = server.send("POST", "/v1/completions", "prompt=x",
                           {{"Content-Type", "application/x-www-form-urlencoded"}});
   EXPECT_EQ(form->wait().status, 415);
+  auto untyped = server.send("POST", "/v1/completions", "{}", {{"Content-Type", ""}})->wait();
+  EXPECT_EQ(untyped.status, 415);
+  EXPECT_NE(untyped.body.find("send Content-Type: application/json"), std::string::npos);
   Json body = {{"prompt", "x"}, {"max_tokens", 1}};
   EXPECT_EQ(server.ask("/v1/completions", body, {{"content-type", "Application/JSON; charset=utf-8"}}).status,
             200);

@@ -106,8 +106,14 @@ class TestServer {
   std::shared_ptr<ApiClient> send(const std::string& method, const std::string& path, std::string body = {},
                                   std::vector<Header> headers = {}) {
     auto client = std::make_shared<ApiClient>();
-    api_->handle({method, path, {}, std::move(headers), std::move(body), "test"}, client);
+    send_for(client, method, path, std::move(body), std::move(headers));
     return client;
+  }
+  void send_for(std::shared_ptr<Responder> client, const std::string& method, const std::string& path,
+                std::string body, std::vector<Header> headers = {}) {
+    if (find_header(headers, "Content-Type") == nullptr)
+      headers.emplace_back("Content-Type", "application/json");
+    api_->handle({method, path, {}, std::move(headers), std::move(body), "test"}, std::move(client));
   }
   std::shared_ptr<ApiClient> post(const std::string& path, const Json& body,
                                   std::vector<Header> headers = {}) {

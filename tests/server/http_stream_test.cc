@@ -137,6 +137,7 @@ TEST(HttpStream, ACallbackSetAfterTheClientHasGoneIsCalledAtOnce) {
   int calls = 0;
   call.responder->on_gone([&] { ++calls; });
   EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(call.responder->gone());
 }
 
 TEST(HttpStream, NoCallbackAfterTheAnswerIsComplete) {
