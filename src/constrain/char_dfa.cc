@@ -77,7 +77,7 @@ Result<CharDfa> CharDfa::of_length(std::uint32_t at_least, std::uint32_t at_most
   return dfa;
 }
 
-CharDfa CharDfa::all_but(const std::vector<std::string>& words) {
+CharDfa CharDfa::of_words(const std::vector<std::string>& words) {
   struct Branch {
     bool word = false;
     std::map<char32_t, std::uint32_t> children;
@@ -94,25 +94,79 @@ CharDfa CharDfa::all_but(const std::vector<std::string>& words) {
     }
     tree[at].word = true;
   }
-
   CharDfa dfa;
-  const auto elsewhere = static_cast<std::uint32_t>(tree.size());
   for (const Branch& branch : tree) {
-    State state{.accepts = !branch.word, .edges = {}};
-    std::vector<CharRange> named;
-    for (auto [c, child] : branch.children) {
-      named.push_back({c, c});
-      state.edges.push_back({{c, c}, child});
-    }
-    const CharSet unnamed = CharSet(std::move(named)).complement();
-    for (CharRange range : unnamed.ranges()) state.edges.push_back({range, elsewhere});
-    std::ranges::sort(state.edges, {}, [](const Edge& edge) { return edge.range.first; });
+    State state{.accepts = branch.word, .edges = {}};
+    for (auto [c, child] : branch.children) state.edges.push_back({{c, c}, child});
     dfa.states.push_back(std::move(state));
   }
-  State anything{.accepts = true, .edges = {}};
-  for (CharRange range : CharSet::all().ranges()) anything.edges.push_back({range, elsewhere});
-  dfa.states.push_back(std::move(anything));
   return dfa;
+}
+
+CharDfa CharDfa::complement() const {
+  CharDfa dfa = *this;
+  const auto elsewhere = static_cast<std::uint32_t>(states.size());
+  dfa.states.emplace_back();
+  for (State& state : dfa.states) {
+    state.accepts = !state.accepts;
+    std::vector<CharRange> read;
+    for (const Edge& edge : state.edges) read.push_back(edge.range);
+    const CharSet unread = CharSet(std::move(read)).complement();
+    for (CharRange range : unread.ranges()) state.edges.push_back({range, elsewhere});
+    std::ranges::sort(state.edges, {}, [](const Edge& edge) { return edge.range.first; });
+  }
+  return dfa;
+}
+
+bool CharDfa::accepts(std::string_view text) const {
+  std::uint32_t at = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const Utf8Char c = read_utf8(text, i);
+    const auto edge = std::ranges::find_if(states[at].edges, [&](const Edge& e) {
+      return e.range.first <= c.code_point && c.code_point <= e.range.last;
+    });
+    if (edge == states[at].edges.end()) return false;
+    at = edge->to;
+    i += c.bytes;
+  }
+  return states[at].accepts;
+}
+
+bool CharDfa::empty() const { return std::ranges::none_of(states, &State::accepts); }
+
+// From the accepting states backwards: the states from which n characters lead to an end, for n = 0, 1, ...
+std::optional<std::vector<CharDfa::Lengths>> CharDfa::lengths(std::uint32_t at_most,
+                                                              std::size_t& steps) const {
+  std::vector<std::vector<std::uint32_t>> before(states.size());
+  std::vector<std::uint32_t> ending, earlier;
+  std::size_t edges = 0;
+  for (std::uint32_t i = 0; i < states.size(); ++i) {
+    if (states[i].accepts) ending.push_back(i);
+    for (const Edge& edge : states[i].edges) before[edge.to].push_back(i);
+    edges += states[i].edges.size() + 1;
+  }
+  std::vector<Lengths> all(states.size());
+  for (std::uint32_t n = 0; !ending.empty(); ++n) {
+    if (!take(edges, steps)) return std::nullopt;
+    for (std::uint32_t state : ending) {
+      Lengths& of = all[state];
+      if (of.least == UINT32_MAX) of.least = n;
+      if (of.least < n && of.most + 1 != n) return std::nullopt;
+      of.most = n;
+    }
+    if (n == at_most) break;
+    earlier.clear();
+    for (std::uint32_t state : ending)
+      earlier.insert(earlier.end(), before[state].begin(), before[state].end());
+    std::ranges::sort(earlier);
+    earlier.erase(std::unique(earlier.begin(), earlier.end()), earlier.end());
+    if (earlier == ending) {  // and so on for ever
+      for (std::uint32_t state : ending) all[state].most = Grammar::kUnbounded;
+      break;
+    }
+    ending.swap(earlier);
+  }
+  return all;
 }
 
 std::uint32_t CharNfa::add() {

@@ -7,7 +7,9 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -32,8 +34,25 @@ struct CharDfa {
   static Result<CharDfa> intersection(const CharDfa& a, const CharDfa& b, std::size_t& steps);
   // Strings of at_least to at_most characters; at_most may be Grammar::kUnbounded.
   static Result<CharDfa> of_length(std::uint32_t at_least, std::uint32_t at_most);
-  // Every string but these, which are well-formed UTF-8.
-  static CharDfa all_but(const std::vector<std::string>& words);
+  // These strings, which are well-formed UTF-8.
+  static CharDfa of_words(const std::vector<std::string>& words);
+  // The strings that are not in it.
+  CharDfa complement() const;
+
+  bool accepts(std::string_view text) const;  // which is well-formed UTF-8
+  bool empty() const;                         // REQUIRES: every state can be reached
+
+  // How many characters may follow in a state: every number from the least to the most; kUnbounded, 0: none.
+  struct Lengths {
+    std::uint32_t least = UINT32_MAX, most = 0;
+  };
+  // Of each state, for strings of at most at_most characters. nullopt: some state has gaps between its lengths,
+  // or the steps are used up.
+  std::optional<std::vector<Lengths>> lengths(std::uint32_t at_most, std::size_t& steps) const;
+  // Of each state, where nobody asks for the lengths.
+  static std::vector<Lengths> any_length(const CharDfa& dfa) {
+    return std::vector<Lengths>(dfa.states.size(), {0, UINT32_MAX});
+  }
 };
 
 // A nondeterministic automaton, made state by state.

@@ -2,7 +2,8 @@
 // inside. A value: texts that can be continued in the same ways from the same rules have equal values.
 //
 // Laid out flat, as 32-bit words: for each configuration its node, the number of its frames, and the frames,
-// outermost first, each a node to return to and a count of repetitions. Configurations are sorted and differ.
+// outermost first, each a node to return to and a count of repetitions. Before the frame of a set or member rule
+// stand texts (text_set.h), and its count is that of their pairs of words, and one. Configurations are sorted and differ.
 // No words: no text of the grammar begins so.
 //
 // Both limits below refuse a text, never part of a step: a byte that would exceed them is not allowed.

@@ -29,7 +29,8 @@ class Constraint {
  public:
   // Any JSON object. vocabulary: never nullptr, here and below
   static std::shared_ptr<const Constraint> json_object(std::shared_ptr<const TokenTrie> vocabulary);
-  // The error names the keyword by its JSON pointer, and what to change.
+  // schema: or a list of forms, each with a schema of its own: json_grammar.h. The error names the keyword by
+  // its JSON pointer, and what to change.
   static Result<std::shared_ptr<const Constraint>> json_schema(const nlohmann::ordered_json& schema,
                                                                std::shared_ptr<const TokenTrie> vocabulary);
 

@@ -1,9 +1,23 @@
 #include "constrain/formats.h"
 
+#include <fmt/format.h>
+
 #include <map>
 
 namespace verbatim {
 namespace {
+
+// `h` are sixteen bits; `::` stands for one or more groups of zeros; the last two may be an IPv4 address.
+std::string ipv6(const std::string& h, const std::string& ipv4) {
+  std::string all = "^((" + h + ":){7}" + h + "|(" + h + ":){6}" + ipv4;
+  for (int before = 0; before <= 7; ++before) {  // groups before `::`
+    const std::string begin = before == 0 ? "|:" : fmt::format("|({}:){{{}}}", h, before);
+    const std::string most = std::to_string(7 - before);
+    all += begin + (before == 7 ? ":" : "(:|(:" + h + "){1," + most + "})");
+    if (before <= 5) all += begin + ":(" + h + ":){0," + std::to_string(5 - before) + "}" + ipv4;
+  }
+  return all + ")$";
+}
 
 // Dates know no lengths of months, and times no leap seconds; addresses are unquoted, names of hosts of any
 // length.
@@ -17,6 +31,10 @@ std::map<std::string, std::string, std::less<>> make_formats() {
   const std::string atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
   const std::string octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
   const std::string hex = "[0-9a-fA-F]";
+  const std::string ipv4 = "(" + octet + "\\.){3}" + octet;
+  auto uuid = [&](const std::string& version) {  // RFC 9562, section 4
+    return "^" + hex + "{8}-" + hex + "{4}-" + version + hex + "{3}-[89abAB]" + hex + "{3}-" + hex + "{12}$";
+  };
   return {
       {"date", "^" + date + "$"},                                                      // RFC 3339
       {"time", "^" + time + "$"},                                                      // RFC 3339
@@ -24,8 +42,16 @@ std::map<std::string, std::string, std::less<>> make_formats() {
       {"duration", "^P([0-9]+W|" + days + "(" + clock + ")?|" + clock + ")$"},         // RFC 3339, appendix A
       {"email", "^" + atom + "(\\." + atom + ")*@" + label + "(\\." + label + ")+$"},  // RFC 5321, 4.1.2
       {"hostname", "^" + label + "(\\." + label + ")*$"},                              // RFC 1123, 2.1
-      {"ipv4", "^(" + octet + "\\.){3}" + octet + "$"},                                // RFC 2673, 3.2
+      {"ipv4", "^" + ipv4 + "$"},                                                      // RFC 2673, 3.2
+      {"ipv6", ipv6(hex + "{1,4}", ipv4)},                                             // RFC 4291, 2.2
       {"uuid", "^" + hex + "{8}(-" + hex + "{4}){3}-" + hex + "{12}$"},                // RFC 4122
+      {"uuid1", uuid("1")},  // these as Pydantic names them
+      {"uuid3", uuid("3")},
+      {"uuid4", uuid("4")},
+      {"uuid5", uuid("5")},
+      {"uuid6", uuid("6")},
+      {"uuid7", uuid("7")},
+      {"uuid8", uuid("8")},
       {"uri",
        "^[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9._~:/?#@!$&'()*+,;=\\[\\]-]|%" + hex + "{2})+$"},  // RFC 3986
   };
@@ -41,12 +67,6 @@ const std::map<std::string, std::string, std::less<>>& formats() {
 const std::string* pattern_of_format(std::string_view format) {
   auto it = formats().find(format);
   return it == formats().end() ? nullptr : &it->second;
-}
-
-std::string supported_formats() {
-  std::string names;
-  for (const auto& [name, pattern] : formats()) names += (names.empty() ? "" : ", ") + name;
-  return names;
 }
 
 }  // namespace verbatim

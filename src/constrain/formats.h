@@ -1,4 +1,4 @@
-// The values of `format` that are enforced, as regular expressions.
+// The values of `format` that are enforced, as regular expressions. Others are annotations.
 #pragma once
 
 #include <string>
@@ -6,10 +6,7 @@
 
 namespace verbatim {
 
-// nullptr: the format is not supported.
+// nullptr: the format is an annotation.
 const std::string* pattern_of_format(std::string_view format);
-
-// "date, date-time, ..."
-std::string supported_formats();
 
 }  // namespace verbatim

@@ -1,6 +1,7 @@
 #include "constrain/grammar.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/check.h"
@@ -22,23 +23,49 @@ bool can_finish(const Node& node, const std::vector<char>& known) {
     case Kind::split:
       return std::ranges::any_of(node.choices, finishes);
     case Kind::call:
+    case Kind::count:
+    case Kind::set:
+    case Kind::member:
+    case Kind::room:
       return finishes(node.body) && finishes(node.next);
+    case Kind::tick:
+      return finishes(node.next);
     case Kind::repeat:
       return finishes(node.next) && (node.at_least == 0 || finishes(node.body));
   }
   return false;
 }
 
-// The least fixed point. Fragments are made from their end, so one pass by increasing id settles all but
-// recursive rules.
+// What the node looks at in can_finish(), each as often as it stands there.
+template <class Visit>
+void each_successor(const Node& node, Visit visit) {
+  for (const Grammar::Edge& edge : node.edges) visit(edge.to);
+  for (NodeId choice : node.choices) visit(choice);
+  if (node.kind == Kind::bytes || node.kind == Kind::split || node.kind == Kind::end) return;
+  visit(node.next);
+  if (node.kind != Kind::tick) visit(node.body);
+}
+
+// The least fixed point, in time linear in the grammar: from the end backwards, a node is looked at again when
+// one that it leads to is known to finish.
 std::vector<char> nodes_that_finish(const std::vector<Node>& nodes) {
+  std::vector<std::size_t> begin(nodes.size() + 1, 0);  // of its predecessors in `from`
+  for (const Node& node : nodes) each_successor(node, [&](NodeId to) { ++begin[to]; });
+  std::partial_sum(begin.begin(), begin.end(), begin.begin());
+  std::vector<NodeId> from(begin.back());
+  for (NodeId id = 0; id < nodes.size(); ++id)
+    each_successor(nodes[id], [&](NodeId to) { from[--begin[to]] = id; });
+
   std::vector<char> known(nodes.size(), 0);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (std::size_t id = 0; id < nodes.size(); ++id) {
-      if (known[id] != 0 || !can_finish(nodes[id], known)) continue;
-      known[id] = 1;
-      changed = true;
+  std::vector<NodeId> todo = {Grammar::kEnd};
+  known[Grammar::kEnd] = 1;
+  while (!todo.empty()) {
+    const NodeId id = todo.back();
+    todo.pop_back();
+    for (std::size_t i = begin[id]; i < begin[id + 1]; ++i) {
+      if (known[from[i]] != 0 || !can_finish(nodes[from[i]], known)) continue;
+      known[from[i]] = 1;
+      todo.push_back(from[i]);
     }
   }
   return known;
@@ -78,11 +105,16 @@ NodeId GrammarBuilder::split(std::vector<NodeId> choices) {
   return last();
 }
 
-NodeId GrammarBuilder::call(NodeId body, NodeId next) {
-  Node& node = add(Kind::call);
+NodeId GrammarBuilder::around(Kind kind, NodeId body, NodeId next) {
+  Node& node = add(kind);
   node.body = body, node.next = next;
   return last();
 }
+
+NodeId GrammarBuilder::call(NodeId body, NodeId next) { return around(Kind::call, body, next); }
+NodeId GrammarBuilder::set(NodeId body, NodeId next) { return around(Kind::set, body, next); }
+NodeId GrammarBuilder::member(NodeId body, NodeId next) { return around(Kind::member, body, next); }
+NodeId GrammarBuilder::room(NodeId body, NodeId next) { return around(Kind::room, body, next); }
 
 NodeId GrammarBuilder::nested(NodeId body) {
   Node& node = add(Kind::call);
@@ -94,6 +126,18 @@ NodeId GrammarBuilder::repeat(NodeId body, std::uint32_t at_least, std::uint32_t
   CHECK(at_least <= at_most, "a repetition of {} to {} times", at_least, at_most);
   Node& node = add(Kind::repeat);
   node.body = body, node.next = next, node.at_least = at_least, node.at_most = at_most;
+  return last();
+}
+
+NodeId GrammarBuilder::count(NodeId body, std::uint32_t at_least, std::uint32_t at_most, NodeId next) {
+  Node& node = add(Kind::count);
+  node.body = body, node.next = next, node.at_least = at_least, node.at_most = at_most;
+  return last();
+}
+
+NodeId GrammarBuilder::tick(std::uint32_t step, std::uint32_t at_least, std::uint32_t at_most, NodeId next) {
+  Node& node = add(Kind::tick);
+  node.step = step, node.at_least = at_least, node.at_most = at_most, node.next = next;
   return last();
 }
 

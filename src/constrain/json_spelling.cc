@@ -21,30 +21,6 @@ const CharSet& plain_characters() {
   return plain;
 }
 
-// Adds the UTF-8 of plain characters to a node; continuation bytes that lead the same way share their nodes.
-class PlainEdges {
- public:
-  explicit PlainEdges(GrammarBuilder& grammar) : grammar_(grammar) {}
-
-  void add(NodeId from, CharRange range, NodeId to) {
-    for (const ByteRanges& bytes : utf8_ranges(range)) {
-      NodeId next = to;
-      for (int i = bytes.bytes; i-- > 1;) next = continuation(bytes.at[static_cast<std::size_t>(i)], next);
-      grammar_.add_edge(from, {bytes.at[0].first, bytes.at[0].last, next});
-    }
-  }
-
- private:
-  NodeId continuation(ByteRanges::Range range, NodeId next) {
-    auto [it, added] = made_.emplace(std::tuple(range.first, range.last, next), 0);
-    if (added) it->second = grammar_.bytes({{range.first, range.last, next}});
-    return it->second;
-  }
-
-  GrammarBuilder& grammar_;
-  std::map<std::tuple<std::uint8_t, std::uint8_t, NodeId>, NodeId> made_;
-};
-
 // Whether anything may follow, also nothing.
 bool is_free(const CharDfa::State& state, std::uint32_t own_number) {
   std::vector<CharRange> ranges;
@@ -68,6 +44,30 @@ NodeId hex_digits(GrammarBuilder& grammar, int count, NodeId next) {
 }
 
 }  // namespace
+
+// Adds the UTF-8 of plain characters to a node; continuation bytes that lead the same way share their nodes.
+class JsonSpelling::PlainEdges {
+ public:
+  explicit PlainEdges(GrammarBuilder& grammar) : grammar_(grammar) {}
+
+  void add(NodeId from, CharRange range, NodeId to) {
+    for (const ByteRanges& bytes : utf8_ranges(range)) {
+      NodeId next = to;
+      for (int i = bytes.bytes; i-- > 1;) next = continuation(bytes.at[static_cast<std::size_t>(i)], next);
+      grammar_.add_edge(from, {bytes.at[0].first, bytes.at[0].last, next});
+    }
+  }
+
+ private:
+  NodeId continuation(ByteRanges::Range range, NodeId next) {
+    auto [it, added] = made_.emplace(std::tuple(range.first, range.last, next), 0);
+    if (added) it->second = grammar_.bytes({{range.first, range.last, next}});
+    return it->second;
+  }
+
+  GrammarBuilder& grammar_;
+  std::map<std::tuple<std::uint8_t, std::uint8_t, NodeId>, NodeId> made_;
+};
 
 JsonSpelling::JsonSpelling(GrammarBuilder& grammar)
     : grammar_(grammar), any_character_(make_any_character()), space_(make_space()) {}
@@ -117,39 +117,66 @@ NodeId JsonSpelling::string_in(const CharDfa& characters, NodeId next) {
   for (std::uint32_t i = 0; i < characters.states.size(); ++i) {
     const CharDfa::State& state = characters.states[i];
     if (is_free(state, i)) continue;
-    for (const CharDfa::Edge& edge : state.edges)
-      for (CharRange range : plain_characters().ranges()) {
-        const CharRange both{std::max(edge.range.first, range.first), std::min(edge.range.last, range.last)};
-        if (both.first <= both.last) plain.add(node_of[i], both, node_of[edge.to]);
-      }
-    std::vector<Grammar::Edge> escapes = escapes_of(state, node_of);
-    if (!escapes.empty()) grammar_.add_edge(node_of[i], {'\\', '\\', grammar_.bytes(std::move(escapes))});
+    read_character(node_of[i], state, node_of, plain);
     if (state.accepts) grammar_.add_edge(node_of[i], {'"', '"', next});
   }
   return grammar_.byte('"', node_of[0]);
 }
 
+NodeId JsonSpelling::string_in(const CharDfa& characters, const std::vector<CharDfa::Lengths>& lengths,
+                               std::uint32_t at_least, std::uint32_t at_most, NodeId next) {
+  if (lengths[0].least > at_most || lengths[0].most < at_least) return grammar_.reserve();  // there is none
+  std::vector<NodeId> node_of;
+  for (std::size_t i = 0; i < lengths.size(); ++i) node_of.push_back(grammar_.reserve());
+  const NodeId end = grammar_.tick(0, 0, 0, grammar_.byte('"', Grammar::kEnd));
+  PlainEdges plain(grammar_);
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    // A character is counted before its first byte: which one may come depends on where it leads.
+    std::map<std::uint32_t, CharDfa::State> by_target;
+    for (const CharDfa::Edge& edge : characters.states[i].edges) by_target[edge.to].edges.push_back(edge);
+    std::vector<NodeId> choices;
+    for (const auto& [to, part] : by_target) {
+      const NodeId character = grammar_.bytes({});
+      read_character(character, part, node_of, plain);
+      choices.push_back(grammar_.tick(1, lengths[to].least, lengths[to].most, character));
+    }
+    if (characters.states[i].accepts) choices.push_back(end);
+    grammar_.define(node_of[i], grammar_.split(std::move(choices)));
+  }
+  return grammar_.byte('"', grammar_.count(node_of[0], at_least, at_most, next));
+}
+
+void JsonSpelling::read_character(NodeId node, const CharDfa::State& state,
+                                  const std::vector<NodeId>& targets, PlainEdges& plain) {
+  for (const CharDfa::Edge& edge : state.edges)
+    for (CharRange range : plain_characters().ranges()) {
+      const CharRange both{std::max(edge.range.first, range.first), std::min(edge.range.last, range.last)};
+      if (both.first <= both.last) plain.add(node, both, targets[edge.to]);
+    }
+  std::vector<Grammar::Edge> escapes = escapes_of(state, targets);
+  if (!escapes.empty()) grammar_.add_edge(node, {'\\', '\\', grammar_.bytes(std::move(escapes))});
+}
+
 // What may follow a backslash in this state.
 std::vector<Grammar::Edge> JsonSpelling::escapes_of(const CharDfa::State& state,
-                                                    const std::vector<NodeId>& node_of) {
+                                                    const std::vector<NodeId>& targets) {
   std::vector<Grammar::Edge> escapes;
   std::map<char, std::vector<Grammar::Edge>> last_digits;  // of \u00HH, by the digit before
   auto add = [&](std::vector<Grammar::Edge>& edges, std::string_view spellings, char32_t meant) {
     for (const CharDfa::Edge& edge : state.edges)
       if (edge.range.first <= meant && meant <= edge.range.last)
-        for (const Grammar::Edge& spelled : edges_for(spellings, node_of[edge.to])) edges.push_back(spelled);
+        for (const Grammar::Edge& spelled : edges_for(spellings, targets[edge.to])) edges.push_back(spelled);
   };
   std::set<char32_t> named;
   for (auto [written, meant] : kEscapes) {
     add(escapes, {&written, 1}, static_cast<unsigned char>(meant));
     named.insert(static_cast<unsigned char>(meant));
   }
-  constexpr std::string_view kLower = "0123456789abcdef", kUpper = "0123456789ABCDEF";
+  constexpr std::string_view kDigits = "0123456789abcdef";
   for (char32_t c = 0; c < 0x20; ++c) {
     if (named.contains(c)) continue;
-    std::vector<Grammar::Edge>& edges = last_digits[kLower[c / 16]];
-    add(edges, kLower.substr(c % 16, 1), c);
-    if (c % 16 >= 10) add(edges, kUpper.substr(c % 16, 1), c);
+    std::vector<Grammar::Edge>& edges = last_digits[kDigits[c / 16]];
+    add(edges, kDigits.substr(c % 16, 1), c);
   }
   std::vector<Grammar::Edge> digits;
   for (auto& [digit, edges] : last_digits)

@@ -2,7 +2,7 @@
 //
 // Free strings may spell their characters in every way that JSON has. Strings that must be in a CharDfa, and
 // the names of properties, have one way: characters stand for themselves, `"`, `\` and control characters are
-// written with their two-character escape, and \u00HH where there is none; but what follows a place from which
+// written with their two-character escape, and \u00hh where there is none; but what follows a place from which
 // anything is in the CharDfa is free.
 #pragma once
 
@@ -30,6 +30,9 @@ class JsonSpelling {
 
   NodeId free_string(std::uint32_t at_least, std::uint32_t at_most, NodeId next);
   NodeId string_in(const CharDfa& characters, NodeId next);
+  // Those of at_least to at_most characters, which are counted. lengths: of each state
+  NodeId string_in(const CharDfa& characters, const std::vector<CharDfa::Lengths>& lengths,
+                   std::uint32_t at_least, std::uint32_t at_most, NodeId next);
   // The text of a scalar.
   static std::string scalar(const nlohmann::ordered_json& value);
   // A text, and what follows it.
@@ -44,10 +47,15 @@ class JsonSpelling {
   NodeId constant(const nlohmann::ordered_json& value, NodeId next);
 
  private:
+  class PlainEdges;
+
   NodeId free_rest(std::uint32_t at_least, std::uint32_t at_most, NodeId next);
   NodeId make_any_character();
   NodeId make_space();
-  std::vector<Grammar::Edge> escapes_of(const CharDfa::State& state, const std::vector<NodeId>& node_of);
+  // A bytes node and where its characters lead: `targets`, by the number of the state.
+  void read_character(NodeId node, const CharDfa::State& state, const std::vector<NodeId>& targets,
+                      PlainEdges& plain);
+  std::vector<Grammar::Edge> escapes_of(const CharDfa::State& state, const std::vector<NodeId>& targets);
   NodeId one_of(std::span<const Beginning> sorted, std::size_t depth);
 
   GrammarBuilder& grammar_;

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <compare>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <tuple>
+#include <numeric>
 #include <vector>
 
 namespace verbatim {
@@ -22,78 +23,138 @@ int compare_magnitudes(const Decimal& a, const Decimal& b) {
 
 bool is_zero(const Decimal& d) { return d.whole == "0" && d.fraction.empty(); }
 
-// The texts of numbers without sign between two bounds. A state is a place in the text, and whether the digits
-// so far are those of the lower and of the upper bound ("tight"): only then do the bound's next digits count.
+constexpr std::uint64_t kMostUnits = 1'000'000'000;  // products of two remainders fit in 64 bits
+constexpr std::size_t kMostPlaces = 20'000;          // of Magnitudes
+
+// 10^n modulo m, m at most kMostUnits
+std::uint64_t power_of_ten(std::size_t n, std::uint64_t m) {
+  std::uint64_t power = 1 % m;
+  for (; n > 0; --n) power = power * 10 % m;
+  return power;
+}
+
+std::uint64_t common_divisor_with_ten_to(std::size_t n, std::uint64_t m) {
+  std::uint64_t divisor = 1;
+  for (std::uint64_t prime : {2u, 5u})
+    for (std::size_t i = 0; i < n && m % prime == 0; ++i) m /= prime, divisor *= prime;
+  return divisor;
+}
+
+// The texts of numbers without sign between two bounds. A place in the text is known by the digits that are done
+// and left, by whether those done are the ones of the lower and of the upper bound ("tight": only then do the
+// bound's next digits count), and by their remainder. Where no bound is tight, only what is left counts, and of
+// the remainder only what it leaves of that.
 class Magnitudes {
  public:
-  Magnitudes(GrammarBuilder& grammar, Bound low, Bound high, bool fractions, NodeId next)
-      : grammar_(grammar), low_(std::move(low)), high_(std::move(high)), fractions_(fractions), next_(next) {}
+  Magnitudes(GrammarBuilder& grammar, const NumberRange& range, Bound low, Bound high, NodeId next)
+      : grammar_(grammar), range_(range), low_(std::move(low)), high_(std::move(high)), next_(next) {}
 
-  NodeId make() {
+  // nullopt: too many places
+  std::optional<NodeId> make() {
     std::vector<NodeId> lengths;
     const std::size_t most = std::min(high_.value.whole.size(), kMostWhole);
-    for (std::size_t n = low_.value.whole.size(); n <= most; ++n)
-      lengths.push_back(whole(n, 0, n == low_.value.whole.size(), n == high_.value.whole.size()));
-    return grammar_.split(std::move(lengths));
+    for (std::size_t n = low_.value.whole.size(); n <= most; ++n) {
+      const std::size_t written = range_.units == 0 ? kMostDigits : range_.places;
+      const std::size_t room = !range_.fractions || n >= kMostDigits ? 0 : kMostDigits - n;
+      Place start{.whole = n, .fraction = std::min(room, written)};
+      start.tight_low = n == low_.value.whole.size(), start.tight_high = n == high_.value.whole.size();
+      if (range_.units != 0) {  // of the number without its point
+        const std::size_t missing = range_.places - start.fraction;
+        start.modulus = range_.units / common_divisor_with_ten_to(missing, range_.units);
+      }
+      lengths.push_back(at(start));
+    }
+    return made_.size() > kMostPlaces ? std::nullopt : std::optional(grammar_.split(std::move(lengths)));
   }
 
  private:
+  struct Place {
+    std::size_t whole = 0, fraction = 0;            // digits before the point, and after it at most
+    std::size_t whole_done = 0, fraction_done = 0;  // of them
+    bool tight_low = false, tight_high = false;
+    std::uint64_t modulus = 1, remainder = 0;
+    bool needless_zero = false;  // the last digit of a fraction, where a number has one spelling
+
+    std::size_t left() const { return whole - whole_done + fraction - fraction_done; }
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+
   static char digit_of(const std::string& digits, std::size_t i) {
     return i < digits.size() ? digits[i] : '0';
   }
 
-  // One more digit, from `first` on: to(low still tight, high still tight).
-  template <class To>
-  NodeId digit(char first, char low, char high, bool tight_low, bool tight_high, To to) {
+  NodeId at(Place p) {
+    if (!p.tight_low && !p.tight_high) {
+      p.remainder %= p.modulus / common_divisor_with_ten_to(p.left(), p.modulus);
+      if (p.whole_done > 0 && !leads_to_a_multiple(p)) return nothing();
+      if (p.whole_done > 0) p.whole -= p.whole_done - 1, p.whole_done = 1;
+    }
+    if (auto it = made_.find(p); it != made_.end()) return it->second;
+    if (made_.size() > kMostPlaces) return nothing();
+    const NodeId node = p.whole_done < p.whole ? before_the_point(p) : after_the_point(p);
+    return made_[p] = node;
+  }
+
+  NodeId nothing() { return nothing_ ? *nothing_ : *(nothing_ = grammar_.bytes({})); }
+
+  // Whether what is left can be digits that make the whole a multiple.
+  static bool leads_to_a_multiple(const Place& p) {
+    const std::uint64_t left = p.remainder * power_of_ten(p.left(), p.modulus) % p.modulus;
+    std::uint64_t most = 1;  // what the digits that are left stay below
+    for (std::size_t i = 0; i < p.left() && most <= kMostUnits; ++i) most *= 10;
+    return left == 0 || p.modulus - left < most;
+  }
+
+  // One more digit, from `first` on.
+  NodeId digit(char first, char low, char high, const Place& p) {
     std::vector<Grammar::Edge> edges;
-    for (char d = std::max(first, tight_low ? low : '0'); d <= (tight_high ? high : '9'); ++d) {
+    for (char d = std::max(first, p.tight_low ? low : '0'); d <= (p.tight_high ? high : '9'); ++d) {
+      Place next = p;
+      ++(p.whole_done < p.whole ? next.whole_done : next.fraction_done);
+      next.tight_low = p.tight_low && d == low, next.tight_high = p.tight_high && d == high;
+      next.needless_zero = range_.one_spelling && next.fraction_done > 0 && d == '0';
+      next.remainder = (p.remainder * 10 + static_cast<std::uint64_t>(d - '0')) % p.modulus;
       const auto byte = static_cast<std::uint8_t>(d);
-      edges.push_back({byte, byte, to(tight_low && d == low, tight_high && d == high)});
+      const NodeId to = at(next);
+      if (!edges.empty() && edges.back().to == to) {
+        edges.back().last = byte;
+      } else {
+        edges.push_back({byte, byte, to});
+      }
     }
     return grammar_.bytes(std::move(edges));
   }
 
-  // Digit i of n before the point.
-  NodeId whole(std::size_t n, std::size_t i, bool tight_low, bool tight_high) {
-    if (i == n) return after_digits(n, 0, tight_low, tight_high);
-    return once({n, i, tight_low, tight_high}, [&] {
-      return digit(i == 0 && n > 1 ? '1' : '0', digit_of(low_.value.whole, i), digit_of(high_.value.whole, i),
-                   tight_low, tight_high, [&](bool low, bool high) { return whole(n, i + 1, low, high); });
-    });
+  NodeId before_the_point(const Place& p) {
+    const std::size_t i = p.whole_done;
+    return digit(i == 0 && p.whole > 1 ? '1' : '0', digit_of(low_.value.whole, i),
+                 digit_of(high_.value.whole, i), p);
   }
 
-  // After n digits before the point and j behind it.
-  NodeId after_digits(std::size_t n, std::size_t j, bool tight_low, bool tight_high) {
-    return once({n, kMostWhole + 1 + j, tight_low, tight_high}, [&] {
-      std::vector<NodeId> choices;
-      if (may_stop(j, tight_low, tight_high)) choices.push_back(next_);
-      if (fractions_ && n + j < kMostDigits) {
-        const NodeId more =
-            digit('0', digit_of(low_.value.fraction, j), digit_of(high_.value.fraction, j), tight_low,
-                  tight_high, [&](bool low, bool high) { return after_digits(n, j + 1, low, high); });
-        choices.push_back(j == 0 ? grammar_.byte('.', more) : more);
-      }
-      return grammar_.split(std::move(choices));
-    });
+  NodeId after_the_point(const Place& p) {
+    std::vector<NodeId> choices;
+    const std::size_t j = p.fraction_done;
+    if (may_stop(p)) choices.push_back(next_);
+    if (j < p.fraction) {
+      const NodeId more = digit('0', digit_of(low_.value.fraction, j), digit_of(high_.value.fraction, j), p);
+      choices.push_back(j == 0 ? grammar_.byte('.', more) : more);
+    }
+    return grammar_.split(std::move(choices));
   }
 
-  bool may_stop(std::size_t j, bool tight_low, bool tight_high) const {
+  bool may_stop(const Place& p) const {
+    const std::size_t j = p.fraction_done;
     const bool low_is_over = j >= low_.value.fraction.size(), high_is_over = j >= high_.value.fraction.size();
-    if (tight_low && (!low_is_over || low_.exclusive)) return false;
-    return !(tight_high && high_is_over && high_.exclusive);
-  }
-
-  using Place = std::tuple<std::size_t, std::size_t, bool, bool>;
-  template <class Make>
-  NodeId once(Place place, Make make) {
-    auto it = made_.find(place);
-    return it != made_.end() ? it->second : made_[place] = make();
+    if (p.tight_low && (!low_is_over || low_.exclusive)) return false;
+    if (p.tight_high && high_is_over && high_.exclusive) return false;
+    return !p.needless_zero && p.remainder * power_of_ten(p.left(), p.modulus) % p.modulus == 0;
   }
 
   GrammarBuilder& grammar_;
+  const NumberRange& range_;
   const Bound low_, high_;
-  const bool fractions_;
   const NodeId next_;
+  std::optional<NodeId> nothing_;
   std::map<Place, NodeId> made_;
 };
 
@@ -165,8 +226,24 @@ void NumberRange::at_most(const Bound& bound) {
   if (tighter) high = bound;
 }
 
-NodeId number_in(GrammarBuilder& grammar, const NumberRange& range, NodeId next) {
-  if (range.fractions && !range.low && !range.high) return unbounded_with_exponent(grammar, next);
+// The least common multiple.
+bool NumberRange::multiple_of(const Decimal& step) {
+  const std::string digits = step.whole + step.fraction;
+  if (step.negative || is_zero(step) || digits.size() > 18 || step.fraction.size() >= kMostDigits)
+    return false;
+  std::uint64_t other = std::stoull(digits), own = units == 0 ? 1 : units;
+  if (units == 0) return units = other, places = step.fraction.size(), units <= kMostUnits;
+  const std::size_t both = std::max(places, step.fraction.size());
+  for (std::size_t i = places; i < both && own <= kMostUnits; ++i) own *= 10;
+  for (std::size_t i = step.fraction.size(); i < both && other <= kMostUnits; ++i) other *= 10;
+  if (own > kMostUnits || other > kMostUnits) return false;
+  units = std::lcm(own, other), places = both;
+  return units <= kMostUnits;
+}
+
+std::optional<NodeId> number_in(GrammarBuilder& grammar, const NumberRange& range, NodeId next) {
+  if (range.fractions && !range.low && !range.high && range.units == 0 && !range.one_spelling)
+    return unbounded_with_exponent(grammar, next);
   Bound most;  // beyond what is ever written
   most.value.whole.assign(kMostWhole + 1, '9');
   auto magnitude = [](Bound bound) {
@@ -178,16 +255,18 @@ NodeId number_in(GrammarBuilder& grammar, const NumberRange& range, NodeId next)
   beyond_zero.exclusive = true;
   if (!range.high || !range.high->value.negative) {
     const bool from_zero = !range.low || range.low->value.negative;
-    signs.push_back(
-        Magnitudes(grammar, from_zero ? zero : *range.low, range.high.value_or(most), range.fractions, next)
-            .make());
+    const auto positive =
+        Magnitudes(grammar, range, from_zero ? zero : *range.low, range.high.value_or(most), next).make();
+    if (!positive) return std::nullopt;
+    signs.push_back(*positive);
   }
   if (!range.low || range.low->value.negative) {
     const bool to_zero = !range.high || !range.high->value.negative;
-    signs.push_back(
-        grammar.byte('-', Magnitudes(grammar, to_zero ? beyond_zero : magnitude(*range.high),
-                                     range.low ? magnitude(*range.low) : most, range.fractions, next)
-                              .make()));
+    const auto negative = Magnitudes(grammar, range, to_zero ? beyond_zero : magnitude(*range.high),
+                                     range.low ? magnitude(*range.low) : most, next)
+                              .make();
+    if (!negative) return std::nullopt;
+    signs.push_back(grammar.byte('-', *negative));
   }
   return grammar.split(std::move(signs));
 }

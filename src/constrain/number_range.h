@@ -3,7 +3,11 @@
 //
 // Bounded so that a model cannot loop in digits and every reader gets the value that was meant: at most 18
 // digits before the point (they fit in 64 bits), and together with those after it at most 15 (they survive a
-// double). An exponent of at most two digits is allowed where the range has no bounds.
+// double). An exponent of at most two digits is allowed where the range has neither bounds nor a multiple.
+//
+// Multiples are those of the decimal number that is written: 0.07 is one of 0.01, though not in doubles. They
+// are found by the remainder of the digits read so far, and have no more places than what they are a multiple
+// of.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -33,12 +37,19 @@ struct Bound {
 struct NumberRange {
   std::optional<Bound> low, high;
   bool fractions = false;  // else integers only, without point or exponent
+  // Multiples of units / 10^places; 0: any number.
+  std::uint64_t units = 0;
+  std::size_t places = 0;
+  bool one_spelling = false;  // of each number: no exponent, no zero at the end of a fraction, no -0
 
   // Narrows the range.
   void at_least(const Bound& bound);
   void at_most(const Bound& bound);
+  // False: not above zero, or too fine or too large to be kept together with the others.
+  bool multiple_of(const Decimal& step);
 };
 
-NodeId number_in(GrammarBuilder& grammar, const NumberRange& range, NodeId next);
+// nullopt: multiples that would need too large an automaton
+std::optional<NodeId> number_in(GrammarBuilder& grammar, const NumberRange& range, NodeId next);
 
 }  // namespace verbatim

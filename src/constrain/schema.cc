@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <unordered_set>
 
 #include "constrain/formats.h"
 #include "constrain/pattern.h"
@@ -16,14 +16,9 @@ constexpr std::size_t kMostWays = 256;      // of one value
 constexpr std::size_t kMostForks = 64;      // anyOf inside one another, at one value
 constexpr std::size_t kMostPath = 100;      // of $ref and allOf, at one value
 constexpr std::size_t kMostPatterns = 100;  // different ones, formats included
-constexpr std::size_t kMostNames = 2'000;   // of one object
-constexpr std::size_t kMostValues = 2'000;  // of one enum
-
-// nullptr: absent
-const OrderedJson* find(const OrderedJson* schema, std::string_view keyword) {
-  auto it = schema->find(std::string(keyword));
-  return it == schema->end() ? nullptr : &*it;
-}
+constexpr std::size_t kMostMerged = 1'000;  // schemas that hold for one value
+constexpr std::size_t kMostItems = 2'000;   // of a tuple
+constexpr std::size_t kFewMembers = 16;     // which are found by a look at each
 
 bool contains(const Schemas& schemas, const OrderedJson* schema) {
   return std::ranges::find(schemas, schema) != schemas.end();
@@ -82,6 +77,15 @@ unsigned type_of(const OrderedJson& value) {
   }
 }
 
+// Equal for equal values: 1 and 1.0 are, and objects whose members differ in their order.
+std::string comparable(const OrderedJson& value) {
+  if (value.is_number_float() && type_of(value) == json_type::kInteger) {
+    const auto whole = static_cast<std::int64_t>(value.get<double>());
+    if (OrderedJson(whole) == value) return std::to_string(whole);
+  }
+  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 void SchemaReader::enter(const OrderedJson& root, std::string_view name) {
@@ -103,6 +107,18 @@ void SchemaReader::check(const OrderedJson* schema) {
     if (std::string_view complaint = complaint_about(keyword->shape, value); !complaint.empty())
       return refuse(schema, name, complaint);
   }
+}
+
+const OrderedJson* SchemaReader::find(const OrderedJson* object, std::string_view key) {
+  if (object->size() <= kFewMembers) {
+    auto it = object->find(std::string(key));
+    return it == object->end() ? nullptr : &*it;
+  }
+  auto [members, added] = members_.try_emplace(object);
+  if (added)
+    for (const auto& [name, value] : object->items()) members->second.emplace(name, &value);
+  auto it = members->second.find(key);
+  return it == members->second.end() ? nullptr : it->second;
 }
 
 const OrderedJson* SchemaReader::child(const OrderedJson* parent, std::string_view keyword) {
@@ -183,7 +199,8 @@ void SchemaReader::expand(std::vector<Step> todo, Schemas done, std::vector<Fork
     if (contains(step.path, schema))
       return refuse(schema, "", "leads back to itself without an array or object between");
     if (contains(done, schema)) continue;
-    if (++steps_ > kMostSteps || step.path.size() > kMostPath || depth > kMostForks)
+    if (++steps_ > kMostSteps || step.path.size() > kMostPath || depth > kMostForks ||
+        done.size() >= kMostMerged)
       return refuse(schema, "", "combines too many $ref, allOf and anyOf; simplify it");
     check(schema);
     if (!status_.ok()) return;
@@ -239,7 +256,9 @@ unsigned SchemaReader::types_of(const OrderedJson* schema) {
   unsigned types = 0;
   const OrderedJson* type = find(schema, "type");
   if (type == nullptr) {
-    for (const auto& [name, value] : schema->items()) types |= find_keyword(name)->types;
+    for (const auto& [name, value] : schema->items())
+      if (name != "format" || pattern_of_format(value.get_ref<const std::string&>()) != nullptr)
+        types |= find_keyword(name)->types;
     return types == 0 ? json_type::kAny : types;
   }
   const OrderedJson names = type->is_array() ? *type : OrderedJson::array({*type});
@@ -256,17 +275,17 @@ void SchemaReader::read_values(const OrderedJson* schema, Requirements& r) {
   for (std::string_view keyword : {"enum", "const"}) {
     const OrderedJson* given = find(schema, keyword);
     if (given == nullptr) continue;
-    if (keyword == "enum" && given->size() > kMostValues)
-      return refuse(schema, keyword, fmt::format("has more than {} values", kMostValues));
     std::vector<OrderedJson> values;
     if (keyword == "const") {
       values = {*given};
     } else {
       values.assign(given->begin(), given->end());
     }
-    if (r.values)
-      std::erase_if(values,
-                    [&](const OrderedJson& v) { return std::ranges::find(*r.values, v) == r.values->end(); });
+    if (r.values) {
+      std::unordered_set<std::string> before;
+      for (const OrderedJson& value : *r.values) before.insert(comparable(value));
+      std::erase_if(values, [&](const OrderedJson& value) { return !before.contains(comparable(value)); });
+    }
     r.values = std::move(values);
   }
   if (r.values) std::erase_if(*r.values, [&](const OrderedJson& v) { return (type_of(v) & r.types) == 0; });
@@ -286,12 +305,8 @@ void SchemaReader::read_string(const OrderedJson* schema, unsigned types, Requir
     r.strings.push_back(strings_matching(schema, "pattern", pattern->get_ref<const std::string&>()));
   if (const OrderedJson* format = find(schema, "format")) {
     const std::string& name = format->get_ref<const std::string&>();
-    const std::string* pattern = pattern_of_format(name);
-    if (pattern == nullptr) {
-      refuse(schema, "format", fmt::format("is '{}'; supported formats: {}", name, supported_formats()));
-      return;
-    }
-    r.strings.push_back(strings_matching(schema, "format", *pattern));
+    if (const std::string* pattern = pattern_of_format(name))
+      r.strings.push_back(strings_matching(schema, "format", *pattern));
   }
 }
 
@@ -321,63 +336,42 @@ void SchemaReader::read_number(const OrderedJson* schema, Requirements& r) {
     const Bound bound{*value, keyword.starts_with("exclusive")};
     keyword.ends_with("inimum") ? r.numbers.at_least(bound) : r.numbers.at_most(bound);
   }
+  if (const OrderedJson* given = find(schema, "multipleOf")) {
+    const std::optional<Decimal> step = Decimal::from(*given);
+    if (!step || !r.numbers.multiple_of(*step))
+      refuse(schema, "multipleOf", "must be above zero, and neither very large nor very fine");
+  }
 }
 
 void SchemaReader::read_array(const Schemas& schemas, Requirements& r) {
-  std::size_t first = 0;
-  for (const OrderedJson* schema : schemas) first = std::max(first, children(schema, "prefixItems").size());
-  r.first_items.resize(first);
+  struct Items {
+    Schemas first;
+    const OrderedJson* others = nullptr;
+  };
+  std::vector<Items> all;
   for (const OrderedJson* schema : schemas) {
+    const OrderedJson* items = find(schema, "items");
+    const bool old_tuple = items != nullptr && items->is_array();  // before draft 2020-12
+    const char* rest = old_tuple ? "additionalItems" : "items";
+    all.push_back({children(schema, old_tuple ? "items" : "prefixItems"),
+                   find(schema, rest) == nullptr ? nullptr : child(schema, rest)});
+    const Items& own = all.back();
+    if (own.first.size() > kMostItems)
+      return refuse(schema, "", fmt::format("is a tuple of more than {} items", kMostItems));
+    r.first_items.resize(std::max(r.first_items.size(), own.first.size()));
     r.least_items = std::max(r.least_items, count(schema, "minItems").value_or(0));
     r.most_items = std::min(r.most_items, count(schema, "maxItems").value_or(Grammar::kUnbounded));
-    const Schemas prefix = children(schema, "prefixItems");
-    const bool others = find(schema, "items") != nullptr;
-    for (std::size_t i = 0; i < first; ++i) {
-      if (i < prefix.size()) r.first_items[i].push_back(prefix[i]);
-      if (i >= prefix.size() && others) r.first_items[i].push_back(child(schema, "items"));
+    if (own.others == nullptr && !own.first.empty())  // a tuple that ends
+      r.most_items = std::min(r.most_items, static_cast<std::uint32_t>(own.first.size()));
+    if (own.others != nullptr) r.other_items.push_back(own.others);
+    const OrderedJson* unique = find(schema, "uniqueItems");
+    if (unique != nullptr && unique->get<bool>()) r.unique = schema;
+  }
+  for (const Items& own : all)
+    for (std::size_t i = 0; i < r.first_items.size(); ++i) {
+      if (i < own.first.size()) r.first_items[i].push_back(own.first[i]);
+      if (i >= own.first.size() && own.others != nullptr) r.first_items[i].push_back(own.others);
     }
-    if (others) r.other_items.push_back(child(schema, "items"));
-    if (!others && !prefix.empty())  // a tuple
-      r.most_items = std::min(r.most_items, static_cast<std::uint32_t>(prefix.size()));
-  }
-}
-
-void SchemaReader::read_object(const Schemas& schemas, Requirements& r) {
-  std::set<std::string> names, required;
-  auto name = [&](const std::string& key) {
-    if (names.insert(key).second) r.properties.push_back({key, {}});
-  };
-  bool listed = false;
-  for (const OrderedJson* schema : schemas) {
-    const OrderedJson* properties = find(schema, "properties");
-    listed |= properties != nullptr;
-    if (properties != nullptr)
-      for (const auto& [key, value] : properties->items()) name(key);
-    if (find(schema, "additionalProperties") != nullptr)
-      r.other_properties.push_back(child(schema, "additionalProperties"));
-  }
-  for (const OrderedJson* schema : schemas) {
-    const OrderedJson* keys = find(schema, "required");
-    if (keys == nullptr) continue;
-    for (const OrderedJson& key : *keys) {
-      name(key.get_ref<const std::string&>());
-      required.insert(key.get_ref<const std::string&>());
-    }
-  }
-  if (names.size() > kMostNames)
-    return refuse(schemas[0], "", fmt::format("has more than {} properties", kMostNames));
-  r.required.assign(required.begin(), required.end());
-  r.open = !r.other_properties.empty() || !listed;
-  for (auto& [key, all] : r.properties) {
-    for (const OrderedJson* schema : schemas) {
-      const bool has = find(schema, "properties") != nullptr && child(schema, "properties", key) != nullptr;
-      if (has) {
-        all.push_back(child(schema, "properties", key));
-      } else if (find(schema, "additionalProperties") != nullptr) {
-        all.push_back(child(schema, "additionalProperties"));
-      }
-    }
-  }
 }
 
 }  // namespace verbatim

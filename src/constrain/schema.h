@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -44,11 +46,17 @@ struct Requirements {
   std::uint32_t least_items = 0, most_items = Grammar::kUnbounded;
   std::vector<Schemas> first_items;
   Schemas other_items;
+  const OrderedJson* unique = nullptr;  // that asks for items that differ; nullptr: none does
 
   std::vector<std::pair<std::string, Schemas>> properties;  // in the order in which they are written
   std::vector<std::string> required;                        // all of them are in `properties`
-  bool open = true;                                         // other names may follow
-  Schemas other_properties;
+  // Names that may follow, in groups without a common one. nullopt: any name.
+  struct OtherNames {
+    std::optional<CharDfa> names;
+    Schemas values;
+  };
+  std::vector<OtherNames> others;
+  std::uint32_t least_members = 0, most_members = Grammar::kUnbounded;
 };
 
 class SchemaReader {
@@ -69,12 +77,21 @@ class SchemaReader {
 
   // What is left to spend on the automata of patterns (char_dfa.h): about 0.2 s in all.
   std::size_t& automaton_steps() { return automaton_steps_; }
+  // The strings that the requirements ask for, but for their lengths. nullopt: any.  After a complaint: any.
+  std::optional<CharDfa> strings_of(const Requirements& r);
 
  private:
   // Schemas still to look into, each with the schemas that led to it.
   struct Step {
     const OrderedJson* schema = nullptr;
     Schemas path;
+  };
+
+  // Of patternProperties.
+  struct NamePattern {
+    const OrderedJson* schema = nullptr;  // that holds it
+    const CharDfa* names = nullptr;
+    const OrderedJson* value = nullptr;
   };
 
   // A schema must hold, and one of these.
@@ -89,6 +106,8 @@ class SchemaReader {
   // The schemas under a keyword, which must be there: the value itself, or those in its list.
   const OrderedJson* child(const OrderedJson* parent, std::string_view keyword);
   const OrderedJson* child(const OrderedJson* parent, std::string_view keyword, std::string_view key);
+  // nullptr: absent. As fast for large objects as for small ones.
+  const OrderedJson* find(const OrderedJson* object, std::string_view key);
   Schemas children(const OrderedJson* parent, std::string_view keyword);
   const OrderedJson* resolve(const OrderedJson* schema);
 
@@ -97,7 +116,17 @@ class SchemaReader {
   void read_string(const OrderedJson* schema, unsigned types, Requirements& r);
   void read_number(const OrderedJson* schema, Requirements& r);
   void read_array(const Schemas& schemas, Requirements& r);
+  // object_members.cc
   void read_object(const Schemas& schemas, Requirements& r);
+  void name_properties(const Schemas& schemas, Requirements& r);
+  void read_others(const Schemas& schemas, const std::vector<NamePattern>& patterns,
+                   const std::optional<CharDfa>& allowed, Requirements& r);
+  std::vector<NamePattern> name_patterns(const Schemas& schemas);
+  Schemas values_of(const Schemas& schemas, const std::vector<NamePattern>& patterns,
+                    const std::vector<bool>& matches, const std::string* name);
+  std::optional<CharDfa> allowed_names(const Schemas& schemas);
+  std::optional<CharDfa> name_strings(const Schemas& names);
+  CharDfa both(const CharDfa& a, const CharDfa& b);
   std::optional<std::uint32_t> count(const OrderedJson* schema, std::string_view keyword);
   const CharDfa* strings_matching(const OrderedJson* schema, std::string_view keyword,
                                   const std::string& pattern);
@@ -105,6 +134,7 @@ class SchemaReader {
   const OrderedJson* root_ = nullptr;
   std::string name_;
   Status status_;
+  std::unordered_map<const OrderedJson*, std::unordered_map<std::string_view, const OrderedJson*>> members_;
   std::map<const OrderedJson*, std::string> where_;  // JSON pointers of the schemas that were met
   std::map<std::string, CharDfa> patterns_;
   std::size_t steps_ = 0, automaton_steps_ = 2'000'000;

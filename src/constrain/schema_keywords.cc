@@ -22,13 +22,18 @@ constexpr Keyword kKeywords[] = {
     {"$defs", Shape::schema_map},
     {"definitions", Shape::schema_map},
     {"properties", Shape::schema_map, kObject},
+    {"patternProperties", Shape::schema_map, kObject},
+    {"propertyNames", Shape::schema, kObject},
+    {"minProperties", Shape::count, kObject},
+    {"maxProperties", Shape::count, kObject},
     {"required", Shape::texts, kObject},
     {"additionalProperties", Shape::schema, kObject},
-    {"items", Shape::schema, kArray},
+    {"items", Shape::schema_or_schemas, kArray},
+    {"additionalItems", Shape::schema, kArray},
     {"prefixItems", Shape::schemas, kArray},
     {"minItems", Shape::count, kArray},
     {"maxItems", Shape::count, kArray},
-    {"uniqueItems", Shape::only_false},
+    {"uniqueItems", Shape::flag, kArray},
     {"minLength", Shape::count, kString},
     {"maxLength", Shape::count, kString},
     {"pattern", Shape::text, kString},
@@ -37,7 +42,7 @@ constexpr Keyword kKeywords[] = {
     {"maximum", Shape::number, kNumber},
     {"exclusiveMinimum", Shape::number, kNumber},
     {"exclusiveMaximum", Shape::number, kNumber},
-    {"nullable", Shape::only_false},  // OpenAPI 3.0
+    {"multipleOf", Shape::number, kNumber},
     // The specification's annotations and identifiers, and OpenAPI's.
     {"$schema", Shape::annotation},
     {"$id", Shape::annotation},
@@ -55,6 +60,7 @@ constexpr Keyword kKeywords[] = {
     {"contentSchema", Shape::annotation},
     {"discriminator", Shape::annotation},
     {"externalDocs", Shape::annotation},
+    {"nullable", Shape::annotation},
 };
 
 constexpr std::pair<std::string_view, unsigned> kTypes[] = {
@@ -99,15 +105,19 @@ std::string_view complaint_about(KeywordShape shape, const nlohmann::ordered_jso
     case Shape::texts:
       return is_list_of(value, is_text) ? "" : "must be a list of strings";
     case Shape::schema:
-      return is_schema(value) ? "" : "must be a schema, an object or a boolean (tuples are 'prefixItems')";
+      return is_schema(value) ? "" : "must be a schema, an object or a boolean";
+    case Shape::schema_or_schemas:
+      return is_schema(value) || (is_list_of(value, is_schema) && !value.empty())
+                 ? ""
+                 : "must be a schema, or a list of one or more";
     case Shape::schemas:
       return is_list_of(value, is_schema) && !value.empty() ? "" : "must be a list of one or more schemas";
     case Shape::schema_map:
       return value.is_object() && std::all_of(value.begin(), value.end(), is_schema)
                  ? ""
                  : "must be an object whose values are schemas";
-    case Shape::only_false:
-      return value == false ? "" : "is supported as false only";
+    case Shape::flag:
+      return value.is_boolean() ? "" : "must be true or false";
   }
   return {};
 }

@@ -18,9 +18,10 @@ enum class KeywordShape : std::uint8_t {
   text,
   texts,
   schema,
+  schema_or_schemas,
   schemas,
   schema_map,
-  only_false,  // `true` would ask for something that is not supported
+  flag,
 };
 
 struct Keyword {

@@ -22,8 +22,8 @@ Result<std::shared_ptr<const Constraint>, ApiError> ResponseFormats::read(const 
   if (type == format.end() || !type->is_string())
     return refuse(param, "{} has no type; it is text, json_object or json_schema", param);
   if (*type == "text") return std::shared_ptr<const Constraint>();
-  if (*type == "json_object") return any_object_;
-  if (*type != "json_schema")
+  if (*type == "json_object" && !format.contains("schema")) return any_object_;
+  if (*type != "json_object" && *type != "json_schema")
     return refuse(param, "{}.type is {}, must be text, json_object or json_schema", param, shown(*type));
   const OrderedJson* schema = find_schema(format);
   if (schema == nullptr) return refuse(param, "{} has no schema, which must be an object", param);

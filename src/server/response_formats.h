@@ -22,7 +22,8 @@ class ResponseFormats {
         any_object_(Constraint::json_object(vocabulary_)) {}
 
   // {"type": "text"}, {"type": "json_object"}, or {"type": "json_schema", "json_schema": {"schema": {...}}}; the
-  // Responses API has the schema at the top: {"type": "json_schema", "schema": {...}}. nullptr: any text.
+  // Responses API has the schema at the top: {"type": "json_schema", "schema": {...}}, and llama.cpp's clients
+  // give json_object one there. nullptr: any text.
   // param: for errors
   Result<std::shared_ptr<const Constraint>, ApiError> read(const OrderedJson& format, std::string_view param);
   // The constraint of a schema itself.

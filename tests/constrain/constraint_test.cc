@@ -270,12 +270,12 @@ TEST(Constraint, MemoryIsBoundedAndForgettingShowsNowhere) {
 
 TEST(Constraint, ManyThreadsMayShareOne) {
   const std::vector<std::string> tokens = small_vocabulary();
-  const auto shared = *Constraint::json_schema(RandomSchema(5).make(), vocabulary_of(tokens));
+  const auto shared = *Constraint::json_schema(RandomSchema(6).make(), vocabulary_of(tokens));
   std::vector<std::string> alone, together(4);
   for (std::uint32_t i = 0; i < 4; ++i) {
     std::mt19937 random(i);
     alone.push_back(
-        random_text(*Constraint::json_schema(RandomSchema(5).make(), vocabulary_of(tokens)), tokens, random));
+        random_text(*Constraint::json_schema(RandomSchema(6).make(), vocabulary_of(tokens)), tokens, random));
   }
   std::vector<std::thread> threads;
   for (std::uint32_t i = 0; i < 4; ++i)

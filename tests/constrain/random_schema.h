@@ -71,6 +71,7 @@ class RandomSchema {
     const int low = static_cast<int>(below(400)) - 200;
     if (below(2)) s[one_of({"minimum", "exclusiveMinimum"})] = low;
     if (below(2)) s[one_of({"maximum", "exclusiveMaximum"})] = low + 2 + static_cast<int>(below(300));
+    if (below(4) == 0) s["multipleOf"] = one_of<Json>({2, 7, 0.5, 1.5, 10, 64});
     return s;
   }
 
@@ -79,6 +80,7 @@ class RandomSchema {
     const double low = (static_cast<int>(below(4000)) - 2000) / one_of({1.0, 8.0, 100.0});
     s[one_of({"minimum", "exclusiveMinimum"})] = low;
     if (below(2)) s[one_of({"maximum", "exclusiveMaximum"})] = low + (1 + below(500)) / one_of({8.0, 100.0});
+    if (below(4) == 0) s["multipleOf"] = one_of<Json>({0.01, 0.5, 0.125, 3});
     return s;
   }
 
@@ -110,6 +112,11 @@ class RandomSchema {
     if (below(6)) s["properties"] = properties;
     if (below(2)) s["required"] = required;
     if (below(3) == 0) s["additionalProperties"] = one_of<Json>({true, false, {{"type", "integer"}}});
+    if (below(4) == 0) s["patternProperties"] = {{one_of({"^a", "b$", "^[a-z]{2}$"}), schema(depth + 1)}};
+    if (below(8) == 0) s["patternProperties"]["^.?b"] = {{"type", "boolean"}};
+    if (below(4) == 0) s["propertyNames"] = one_of<Json>({{{"pattern", "^[a-c]*$"}}, {{"maxLength", 2}}});
+    if (!s.contains("properties") && below(3) == 0) s["minProperties"] = below(4);
+    if (below(4) == 0) s["maxProperties"] = 1 + below(4);
     return s;
   }
 
@@ -119,6 +126,12 @@ class RandomSchema {
     if (below(3) == 0) s["prefixItems"] = {schema(depth + 1), schema(depth + 1)};
     if (below(2)) s["minItems"] = below(3);
     if (below(2)) s["maxItems"] = 2 + below(3);
+    if (below(3) == 0) {
+      s["items"] =
+          one_of({integer(), number(), string(), Json{{"type", "boolean"}}, Json{{"enum", {"a", "ab", 1}}}});
+      s.erase("prefixItems");
+      s["uniqueItems"] = true;
+    }
     return s;
   }
 

