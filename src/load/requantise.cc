@@ -28,15 +28,16 @@ constexpr PolicyName kPolicies[] = {{WeightPolicy::automatic, "auto"},
 // `automatic`: a file type of at most `file_bits` bits a weight becomes `kind`, unless the integers would
 // err by more than `most` (relative RMS) and the next kind, which errs less, is taken. Measured
 // (spec/weights.h): Gaussian rows err by 0.9 % in i8 and 7.3 % in i4, heavy-tailed ones (Student-t, 5
-// degrees of freedom) by 2.0 % and 8.7 %; past the bounds below a few outliers rule the scales of their
-// rows. The last row has no bound.
+// degrees of freedom) by 2.0 % and 8.7 %; past the bound below a few outliers rule the scales of their
+// rows. The last row has no bound. No file becomes i4 unasked: its own error on top of a 4-bit file's costs
+// a real model a tenth of its perplexity and more (docs/numerics.md).
 struct KindRule {
   WeightKind kind;
   double file_bits;
   double most;
 };
 constexpr KindRule kRules[] = {
-    {WeightKind::i4, 5.0, 0.10},   // 4-bit codes and their scales: Q4_0 has 4.5 bits, Q4_1 5
+    {WeightKind::i4, 0, INFINITY},
     {WeightKind::i8, 8.5, 0.025},  // Q8_0 has 8.5
     {WeightKind::i16, 32, INFINITY},
 };

@@ -22,8 +22,8 @@
 
 namespace verbatim {
 
-// Which integers a matrix becomes. `automatic` keeps the size class of the file: F32, F16, BF16 -> i16; 5 to
-// 8 bits -> i8; 4 bits and less -> i4; a tensor that would err too much in i8 (i4) is kept in i16 (i8).
+// Which integers a matrix becomes. `automatic`: F32, F16, BF16 -> i16; files of up to 8 bits -> i8; a
+// tensor that would err too much in i8 is kept in i16.
 enum class WeightPolicy : std::uint8_t { automatic, i16, i8, i4 };
 
 std::string_view name_of(WeightPolicy policy);  // "auto", "i16", "i8", "i4"

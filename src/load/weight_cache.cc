@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
 constexpr char kMagic[16] = {'v', 'e', 'r', 'b', 'a', 't', 'i', 'm', ' ', 'w', 'e', 'i', 'g', 'h', 't', '\n'};
 constexpr std::int64_t kPartAlignment = 64;
 
