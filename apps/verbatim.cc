@@ -6,6 +6,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/float_environment.h"
 #include "command.h"
 #include "environment.h"
 #include "signals.h"
@@ -44,6 +45,7 @@ int said(int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  verbatim::require_subnormals();
   verbatim::app::end_on_signals();
   verbatim::app::leave_service_links_aside();
   CLI::App program("verbatim: one request, one answer, to the last bit");

@@ -20,7 +20,7 @@ list(TRANSFORM folders REPLACE "(.+)" "${ROOT}/\\1/*.cmake;${ROOT}/\\1/CMakeList
 file(GLOB_RECURSE build_files RELATIVE ${ROOT} ${build_patterns})
 file(GLOB more RELATIVE ${ROOT} ${ROOT}/CMakeLists.txt ${ROOT}/CMakePresets.json ${ROOT}/dev ${ROOT}/.ci/run)
 list(APPEND build_files ${more})
-list(FILTER build_files EXCLUDE REGEX "^(cmake/CheckFloatFlags|tests/layers/PlantedFaults)\\.cmake$")
+list(FILTER build_files EXCLUDE REGEX "^(cmake/CheckFloatFlags|cmake/RefuseFastMath|tests/layers/(PlantedFaults|FastMath))\\.cmake$")
 list(REMOVE_ITEM build_files ${homes})
 foreach(file ${build_files})
   file(READ ${ROOT}/${file} text)

@@ -14,6 +14,30 @@ constexpr std::array<Architecture, 3> kArchitectures = {{
     {"qwen3", RopeLayout::halves, false, true},
 }};
 
+// Whether the tables of rotations (spec/rope.h) can be made at every position of the context.
+Status check_rotation(const ModelConfig& c, std::string_view where) {
+  const spec::RopeScaling& s = c.rope_scaling;
+  auto pairs = static_cast<std::size_t>(c.head_dim / 2);
+  if (!s.frequency_factors.empty() && s.frequency_factors.size() != pairs) {
+    return fail("{}: tensor 'rope_freqs.weight' has {} elements, but half a head has {}", where,
+                s.frequency_factors.size(), pairs);
+  }
+  const auto last = static_cast<double>(c.context_length - 1);
+  for (double frequency : spec::rope_frequencies(c.head_dim, c.rope_theta, s)) {
+    if (!(std::fabs(last * frequency) <= spec::kLargestAngle)) {  // a NaN is refused too
+      return fail(
+          "{}: the rope base {} with its scaling (factor {}) turns a pair by {} a position, past 2^30 within "
+          "the "
+          "context length {}",
+          where, c.rope_theta, s.factor, frequency, c.context_length);
+    }
+  }
+  auto scale = static_cast<float>(spec::rope_mscale(s));
+  if (!(std::isfinite(scale) && scale > 0))
+    return fail("{}: the rope scaling multiplies by {}", where, scale);
+  return {};
+}
+
 }  // namespace
 
 const Architecture* find_architecture(std::string_view name) {
@@ -80,8 +104,8 @@ Status check_config(const ModelConfig& c, std::string_view where) {
       {"feed-forward length", c.hidden_dim, 1 << 22},
       {"number of heads", c.heads, 1 << 14},
       {"number of key-value heads", c.kv_heads, 1 << 14},
-      {"head dimension", c.head_dim, 1 << 12},
-      {"vocabulary size", c.vocab_size, 1 << 24},
+      {"head dimension", c.head_dim, 1 << 10},           // kv_store.cc
+      {"vocabulary size", c.vocab_size, (1 << 23) - 1},  // weights below 2^41 sum to less than 2^63
       {"context length", c.context_length, std::int64_t{1} << 31},
   };
   for (const Bound& b : bounds) {
@@ -128,7 +152,7 @@ Status check_config(const ModelConfig& c, std::string_view where) {
     if (!(std::isfinite(factor) && factor > 0))
       return fail("{}: a rope frequency factor is {}", where, factor);
   }
-  return {};
+  return check_rotation(c, where);
 }
 
 Status check_tensors(const Checkpoint& checkpoint) {

@@ -2,6 +2,7 @@
 // keys stays a plain list and checks once at the end.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,17 @@ class GgufKeys {
   auto strings(std::string_view key) { return get(key, &GgufValue::as_strings, "an array of strings"); }
   auto integers(std::string_view key) { return get(key, &GgufValue::as_integers, "an array of integers"); }
   auto floats(std::string_view key) { return get(key, &GgufValue::as_floats, "an array of f32"); }
+
+  // A number that some writers give once for each layer: an array must hold one value, however often. Absent: a
+  // complaint.
+  std::optional<std::int64_t> integer_of_layers(std::string_view key) {
+    const GgufValue* value = file_.find(key);
+    if (value == nullptr || value->type != GgufType::array) return required_integer(key);
+    std::vector<std::int64_t> each = integers(key).value_or(std::vector<std::int64_t>());
+    if (!each.empty() && std::ranges::count(each, each.front()) == std::ssize(each)) return each.front();
+    refuse(fail("{}: key '{}' differs between layers, or is empty: not supported", file_.path, key));
+    return std::nullopt;
+  }
 
   // Absent: zero and a complaint.
   std::int64_t required_integer(std::string_view key) { return required(key, integer(key)); }

@@ -111,9 +111,11 @@ Result<ModelConfig> gguf_config(const GgufFile& file) {
   c.rope_layout = architecture->gguf_layout;
   c.layers = keys.required_integer(prefix + "block_count");
   c.dim = keys.required_integer(prefix + "embedding_length");
-  c.hidden_dim = keys.required_integer(prefix + "feed_forward_length");
-  c.heads = keys.required_integer(prefix + "attention.head_count");
-  c.kv_heads = keys.integer(prefix + "attention.head_count_kv").value_or(c.heads);
+  c.hidden_dim = keys.integer_of_layers(prefix + "feed_forward_length").value_or(0);
+  c.heads = keys.integer_of_layers(prefix + "attention.head_count").value_or(0);
+  c.kv_heads = keys.has(prefix + "attention.head_count_kv")
+                   ? keys.integer_of_layers(prefix + "attention.head_count_kv").value_or(0)
+                   : c.heads;
   c.head_dim = keys.integer(prefix + "attention.key_length").value_or(c.heads > 0 ? c.dim / c.heads : 0);
   c.rope_dim = keys.integer(prefix + "rope.dimension_count").value_or(c.head_dim);
   c.context_length = keys.required_integer(prefix + "context_length");
@@ -135,11 +137,6 @@ Result<ModelConfig> gguf_config(const GgufFile& file) {
   c.rope_scaling = rope_scaling(keys, file, prefix);
   if (!keys.ok()) return keys.status().error();
   if (Status status = check_config(c, file.path); !status.ok()) return status.error();
-  if (auto n = static_cast<std::int64_t>(c.rope_scaling.frequency_factors.size());
-      n != 0 && n != c.head_dim / 2) {
-    return fail("{}: tensor '{}' has {} elements, but half a head has {}", file.path, kFrequencyFactors, n,
-                c.head_dim / 2);
-  }
   return c;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/float_environment.h"
 
 namespace verbatim {
 namespace {
@@ -87,6 +88,7 @@ class ThreadPool::Workers {
   }
 
   void work(int part) noexcept {
+    require_subnormals();
     for (std::uint64_t seen = 0;;) {
       auto ready = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
       wait_a_moment_for(ready);
@@ -128,6 +130,7 @@ class ThreadPool::Workers {
 };
 
 ThreadPool::ThreadPool(int threads) : size_(threads) {
+  require_subnormals();
   CHECK(threads >= 1, "a thread pool needs at least one thread, not {}", threads);
   workers_ = std::make_unique<Workers>(threads - 1);
 }

@@ -4,6 +4,7 @@
 // thread, in an order the operation fixes. So the number of threads, and who gets which part, cannot be seen
 // in any bit. A thread that comes late finds its part taken by another, so no run waits for a processor that is
 // busy elsewhere. Not thread safe: one caller at a time, and a task gives no work to the pool that runs it.
+// A thread that does not keep subnormals ends the program with a sentence (base/float_environment.h).
 // REQUIRES: no task throws
 #pragma once
 

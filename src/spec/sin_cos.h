@@ -26,9 +26,11 @@ struct SinCos {
   double cos = 0;
 };
 
-// Both at once. REQUIRES: |x| <= 2^30.
+inline constexpr double kLargestAngle = 0x1p30;
+
+// Both at once. REQUIRES: |x| <= kLargestAngle.
 inline SinCos sin_cos64(double x) {
-  CHECK(std::fabs(x) <= 0x1p30, "sin_cos64: the argument must lie within 2^30 of zero");
+  CHECK(std::fabs(x) <= kLargestAngle, "sin_cos64: the argument must lie within 2^30 of zero");
   // x = n * pi/2 + r, |r| < 0.7854, pi/2 in three parts (159 bits). No double is nearer than 2^-61 to a
   // multiple of pi/2 other than 0 (Muller 2016, "Elementary functions", chapter 11), so r keeps more than 60
   // correct bits.

@@ -3,13 +3,31 @@
 // that the machine computes them, not the compiler.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
+#include "base/float_environment.h"
+#include "parallel/thread_pool.h"
+
 namespace verbatim {
 namespace {
+
+// Modes of the floating-point unit that lose subnormals, as crtfastmath.o and some libraries set them.
+#if defined(__x86_64__)
+constexpr unsigned kLossyModes[] = {0x8000, 0x0040, 0x8040};  // FTZ, DAZ, both: bits of MXCSR
+void set_mode(unsigned bits) { __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | bits); }
+#elif defined(__aarch64__)
+constexpr unsigned kLossyModes[] = {1u << 24};  // FZ of FPCR
+void set_mode(unsigned bits) {
+  std::uint64_t word = 0;
+  asm volatile("mrs %0, fpcr" : "=r"(word));
+  asm volatile("msr fpcr, %0" : : "r"(word | bits));
+}
+#endif
 
 std::uint32_t bits(float x) { return std::bit_cast<std::uint32_t>(x); }
 
@@ -35,6 +53,29 @@ TEST(FloatEnvironment, KeepsSubnormals) {
   EXPECT_EQ(bits(subnormal), 0x00400000u);
   volatile float operand = subnormal;
   EXPECT_EQ(bits(operand + operand), bits(smallest_normal));
+}
+
+TEST(FloatEnvironment, AProgramThatLosesSubnormalsEndsWithASentence) {
+  ASSERT_TRUE(keeps_subnormals());
+  for (unsigned mode : kLossyModes) {
+    EXPECT_EXIT(
+        {
+          set_mode(mode);
+          require_subnormals();
+          _exit(0);
+        },
+        ::testing::ExitedWithCode(2), "subnormal numbers are lost")
+        << mode;
+    // New threads take the mode over from the thread that starts them.
+    EXPECT_EXIT(
+        {
+          set_mode(mode);
+          ThreadPool pool(3);
+          _exit(0);
+        },
+        ::testing::ExitedWithCode(2), "subnormal numbers are lost")
+        << mode;
+  }
 }
 
 // (2^24 + 1) + 1 in float32 stays at 2^24 twice; excess precision would carry both ones.

@@ -199,6 +199,14 @@ TEST(Gguf, RefusesByName) {
        "rope_freqs.weight)"},
       {"partial", set("llama.rope.dimension_count", std::uint32_t{8}),
        "rotating 8 of 16 dimensions of a head (partial rotary) is not supported"},
+      {"two widths", set("llama.feed_forward_length", std::vector<std::int32_t>{64, 32}),
+       "key 'llama.feed_forward_length' differs between layers, or is empty: not supported"},
+      {"long head", set("llama.attention.key_length", std::uint32_t{1026}),
+       "the head dimension is 1026, not in [1, 1024]"},
+      {"rope base", set("llama.rope.freq_base", 1e-11),
+       "the rope base 1e-11 with its scaling (factor 1) turns a pair by 177827941.0038923 a position, past "
+       "2^30 within "
+       "the context length 64"},
       {"epsilon", set("llama.attention.layer_norm_rms_epsilon", 0.0f), "the norm epsilon is 0"},
       {"missing",
        [](GgufContent& content) {

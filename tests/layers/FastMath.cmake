@@ -1,0 +1,21 @@
+# Gives RefuseFastMath.cmake flags as packagers set them: it must name the variable and the flag, and let others pass.
+cmake_minimum_required(VERSION 3.25)
+
+function(check expected variable value)
+  execute_process(COMMAND ${CMAKE_COMMAND} "-D${variable}=${value}" -P ${REFUSE} RESULT_VARIABLE code ERROR_VARIABLE said OUTPUT_QUIET)
+  string(FIND "${said}" "${variable} holds" found)
+  if(expected STREQUAL refused AND (code EQUAL 0 OR found EQUAL -1))
+    message(SEND_ERROR "${variable}='${value}' was not refused by name (exit code ${code}): ${said}")
+  elseif(expected STREQUAL fine AND NOT code EQUAL 0)
+    message(SEND_ERROR "${variable}='${value}' was refused: ${said}")
+  endif()
+endfunction()
+
+check(fine CMAKE_CXX_FLAGS "-O3 -g -fno-fast-math")
+check(fine CMAKE_EXE_LINKER_FLAGS "-Wl,-z,relro")
+check(refused CMAKE_CXX_FLAGS "-O2 -ffast-math")
+check(refused CMAKE_CXX_FLAGS "-Ofast -g")
+check(refused CMAKE_CXX_FLAGS_RELEASE "-funsafe-math-optimizations")
+check(refused CMAKE_EXE_LINKER_FLAGS "-ffast-math")
+check(refused CMAKE_SHARED_LINKER_FLAGS "-Wl,-z,now -Ofast")
+check(refused CMAKE_EXE_LINKER_FLAGS "/usr/lib/gcc/x86_64-linux-gnu/12/crtfastmath.o")
