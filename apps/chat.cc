@@ -56,7 +56,7 @@ int chat(const GenerationFlags& flags, LoadedModel& loaded) {
   if (!form->chat)
     return complain(
         fail("{}: has no chat template; give one by --chat-template FILE", loaded.checkpoint.path));
-  auto engine = make_engine(loaded, 1, std::min(loaded.model->config().context_length, kMostTokens));
+  auto engine = make_engine(loaded, 1, std::min(loaded.context, kMostTokens));
   if (!engine) return complain(engine.error());
   Chat chat(flags, loaded, *std::move(form), **engine);
 

@@ -57,6 +57,9 @@ void add_chat_flags(CLI::App& app, ModelFlags& flags) {
             return end != nullptr && *end == '\0' ? "" : "not a date such as 2024-07-26";
           },
           "YYYY-MM-DD"));
+  flag(app, "--max-model-len", flags.max_model_len,
+       "Tokens of a prompt and its answer; 0 is the model's own context. Part of the fingerprint")
+      ->check(at_least(0));
   flag(app, "--generation-config", flags.generation_config,
        "Defaults of temperature, top_p, ...: the model file's suggestions, or OpenAI's")
       ->check(CLI::IsMember({"model", "openai"}));
@@ -82,6 +85,7 @@ std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags) {
   choice.load.policy = *weight_policy_named(flags.weights);
   choice.load.use_cache = !flags.no_cache;
   choice.date = flags.date;
+  choice.max_model_len = flags.max_model_len;
   choice.model_sampling = flags.generation_config == "model";
   if (!flags.chat_template.empty()) {
     auto text = read_text({.text = {}, .file = flags.chat_template});

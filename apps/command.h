@@ -53,6 +53,7 @@ struct ModelFlags {
 
   std::string chat_template;  // file; empty: the model's own
   std::string date = ModelChoice().date;
+  std::int64_t max_model_len = 0;
   std::string generation_config = "model";
 };
 

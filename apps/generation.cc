@@ -53,7 +53,7 @@ Result<GenerateRequest> make_request(const LoadedModel& loaded, const Generation
   request.prompt = *std::move(prompt);
   request.max_tokens = flags.max_tokens;
   if (!flags.max_tokens_given) {  // the default ends where the model's context ends
-    auto room = loaded.model->config().context_length - static_cast<std::int64_t>(request.prompt.size());
+    auto room = loaded.context - static_cast<std::int64_t>(request.prompt.size());
     request.max_tokens = std::min(request.max_tokens, std::max<std::int64_t>(room, 1));
   }
   request.n = flags.n;

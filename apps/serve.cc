@@ -3,8 +3,8 @@
 #include <csignal>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 
+#include "base/memory.h"
 #include "command.h"
 #include "conversation.h"
 #include "server/api.h"
@@ -26,30 +26,21 @@ struct ServeFlags {
   std::size_t max_connections = 4096;
   std::uint64_t max_body_bytes = server::HttpServerOptions().max_body_bytes;
   std::uint64_t max_total_body_bytes = server::HttpServerOptions().max_total_body_bytes;
-  std::int64_t max_step_tokens = 512, max_sequences = 64, max_model_len = 0, max_queue = 1024;
+  std::int64_t max_step_tokens = 512, max_sequences = 64, max_queue = 1024;
   std::uint64_t kv_cache_bytes = 0;
   int drain_seconds = 30, keep_alive_seconds = 75;
   bool verbose = false;
 };
 
-// MemAvailable of /proc/meminfo; 0: not known.
-std::int64_t available_bytes() {
-  std::ifstream in("/proc/meminfo");
-  std::string key, unit;
-  for (std::int64_t kib = 0; in >> key >> kib; std::getline(in, unit))
-    if (key == "MemAvailable:") return kib * 1024;
-  return 0;
-}
-
 // What the KV cache holds: as asked, or what all sequences at their longest need, within a quarter of the memory
 // that is left; and at least one sequence of some length.
-std::int64_t kv_pages(const ServeFlags& options, const Model& model) {
-  KvShape shape = model.kv_shape();
+std::int64_t kv_pages(const ServeFlags& options, const LoadedModel& loaded) {
+  KvShape shape = loaded.model->kv_shape();
   if (options.kv_cache_bytes > 0)
     return shape.pages_in(static_cast<std::int64_t>(
         std::min<std::uint64_t>(options.kv_cache_bytes, std::numeric_limits<std::int64_t>::max())));
-  std::int64_t most = options.max_sequences * Scheduler::pages_needed(model.config().context_length);
-  std::int64_t fit = shape.pages_in(available_bytes() / 4);
+  std::int64_t most = options.max_sequences * Scheduler::pages_needed(loaded.context);
+  std::int64_t fit = shape.pages_in(available_memory() / 4);
   return std::max<std::int64_t>(std::min(most, fit), 16);
 }
 
@@ -58,24 +49,11 @@ Result<std::unique_ptr<Engine>> make_engine(const ServeFlags& options, const Loa
   engine.schedule.max_step_tokens = options.max_step_tokens;
   engine.schedule.max_sequences = options.max_sequences;
   engine.schedule.max_logits_rows = std::max(options.max_sequences, engine.schedule.max_logits_rows);
-  engine.kv_pages = kv_pages(options, *loaded.model);
+  engine.kv_pages = kv_pages(options, loaded);
   if (engine.kv_pages < 1)
     return fail("--kv-cache-bytes {} holds no page of the cache; a page of {} tokens has {} bytes",
                 options.kv_cache_bytes, kPageTokens, loaded.model->kv_shape().page_bytes());
   return Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), engine);
-}
-
-// The context that is offered: no more than the model has, and the cache holds.
-Result<std::int64_t> context_of(const ServeFlags& options, const LoadedModel& loaded, const Engine& engine) {
-  std::int64_t model = loaded.model->config().context_length, cache = engine.stats().pages * kPageTokens;
-  if (options.max_model_len == 0) return std::min(model, cache);
-  if (options.max_model_len > model)
-    return fail("--max-model-len {} is more than the model's context of {} tokens", options.max_model_len,
-                model);
-  if (options.max_model_len > cache)
-    return fail("--max-model-len {} is more than the KV cache of {} tokens; raise --kv-cache-bytes",
-                options.max_model_len, cache);
-  return options.max_model_len;
 }
 
 server::HttpServerOptions http_options(const ServeFlags& options) {
@@ -120,12 +98,11 @@ std::string default_name(const std::string& path) {
   return file.extension() == ".gguf" ? file.stem().string() : file.filename().string();
 }
 
-Result<server::ServedModel> served_model(const ServeFlags& options, const LoadedModel& loaded,
-                                         std::int64_t context) {
+Result<server::ServedModel> served_model(const ServeFlags& options, const LoadedModel& loaded) {
   server::ServedModel model;
   model.loaded = &loaded;
   model.names = options.names.empty() ? std::vector{default_name(options.model.model)} : options.names;
-  model.context = context;
+  model.context = loaded.context;
   model.created = std::time(nullptr);
   model.version = VERBATIM_VERSION;
   model.formats = std::make_shared<server::ResponseFormats>(*loaded.tokenizer);
@@ -163,14 +140,21 @@ class Door {
 void announce(const ServeFlags& options, const server::ServedModel& model, const EngineStats& stats,
               int port) {
   const LoadedModel& loaded = *model.loaded;
+  const std::int64_t cache = stats.pages * kPageTokens;
   fmt::print(
       "model        {}, served as {}\nfingerprint  {}\nbackend      {}, {} threads\n"
       "widths       activations {}, KV {} bits\nKV cache     {} tokens in {} pages, {} MiB\n"
-      "context      {} tokens; at most {} sequences, {} tokens a step\nlistening    {}\n",
+      "context      {} tokens; at most {} sequences, {} tokens a step\n",
       loaded.checkpoint.path, fmt::join(model.names, ", "), loaded.fingerprint, loaded.backend->name(),
-      loaded.backend->threads(), options.model.activations, options.model.kv, stats.pages * kPageTokens,
-      stats.pages, stats.pages * loaded.model->kv_shape().page_bytes() >> 20, model.context,
-      options.max_sequences, options.max_step_tokens, url_of(options, port));
+      loaded.backend->threads(), options.model.activations, options.model.kv, cache, stats.pages,
+      stats.pages * loaded.model->kv_shape().page_bytes() >> 20, model.context, options.max_sequences,
+      options.max_step_tokens);
+  if (cache < model.context)
+    fmt::print(
+        "note         an answer that needs more than {} tokens with its prompt ends with an error; "
+        "--kv-cache-bytes sets the cache\n",
+        cache);
+  fmt::print("listening    {}\n", url_of(options, port));
   std::fflush(stdout);
 }
 
@@ -208,10 +192,7 @@ int serve(const ServeFlags& options) {
   if (loaded == nullptr) return 1;
   auto engine = make_engine(options, *loaded);
   if (!engine) return complain(engine.error());
-  auto context = context_of(options, *loaded, **engine);
-  if (!context) return complain(context.error());
-
-  auto model = served_model(options, *loaded, *context);
+  auto model = served_model(options, *loaded);
   if (!model) return complain(model.error());
 
   SignalQueue signals = options.access_log.empty() || options.access_log == "-"
@@ -262,9 +243,6 @@ void add_engine_flags(CLI::App& app, ServeFlags& options) {
       ->check(CLI::Range(1, 4096));
   flag(app, "--max-step-tokens", options.max_step_tokens, "Tokens computed in one step")
       ->check(CLI::Range(1, 1 << 20));
-  flag(app, "--max-model-len", options.max_model_len,
-       "Tokens of a prompt and its answer; 0 is what model and cache allow")
-      ->check(at_least(0));
   flag(app, "--kv-cache-bytes", options.kv_cache_bytes,
        "Memory of the KV cache, such as 4GiB; 0 is what all sequences need, within a quarter of free memory")
       ->transform(CLI::AsSizeValue(false));

@@ -97,7 +97,7 @@ int exit_code(std::span<const JudgedReceipt> judged) {
 server::ServedModel served_model(const LoadedModel& loaded) {
   server::ServedModel model;
   model.loaded = &loaded;
-  model.context = loaded.model->config().context_length;
+  model.context = loaded.context;
   model.formats = std::make_shared<server::ResponseFormats>(*loaded.tokenizer);
   if (auto conversation = conversation_template(loaded)) {
     model.chat = conversation->chat;

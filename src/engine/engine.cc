@@ -63,8 +63,7 @@ Status Engine::check(const GenerateRequest& r) const {
   if (r.max_tokens < 0) return fail("max_tokens is {}, must be 0 or more", r.max_tokens);
   if (r.min_tokens < 0 || r.min_tokens > r.max_tokens)
     return fail("min_tokens is {}, must be in 0 .. max_tokens, which is {}", r.min_tokens, r.max_tokens);
-  if (r.n < 1 || r.n > scheduler_.options().max_sequences)
-    return fail("n is {}, must be in 1 .. {} (max_sequences)", r.n, scheduler_.options().max_sequences);
+  if (r.n < 1) return fail("n is {}, must be 1 or more", r.n);
   for (auto [field, count] : {std::pair{"logprobs", r.logprobs}, {"prompt_logprobs", r.prompt_logprobs}})
     if (count && (*count < 0 || *count > vocab_))
       return fail("{} is {}, must be in 0 .. {}", field, *count, vocab_);
@@ -95,35 +94,45 @@ Status Engine::check(const GenerateRequest& r) const {
   if (r.max_tokens > context || prompt + r.max_tokens > context)
     return fail("the prompt of {} tokens and max_tokens {} exceed the model's context of {} tokens", prompt,
                 r.max_tokens, context);
-  // The last token is never fed back.
-  std::int64_t computed = prompt + std::max<std::int64_t>(r.max_tokens - 1, 0);
-  std::int64_t room = scheduler_.pool().pages() * kPageTokens;
-  if (computed > room)
-    return fail("the prompt of {} tokens and max_tokens {} exceed the KV cache of {} tokens", prompt,
-                r.max_tokens, room);
   return check_sampling(r.sampling, vocab_);
 }
 
+std::int64_t Engine::room() const { return scheduler_.pool().pages() * kPageTokens; }
+
+Status Engine::fits(const GenerateRequest& r) const {
+  const auto prompt = static_cast<std::int64_t>(r.prompt.size());
+  if (prompt <= room()) return {};
+  return fail("the prompt of {} tokens does not fit into this machine's KV cache of {} tokens", prompt,
+              room());
+}
+
+// Answers beyond the seats wait for seats: each is computed from the prompt on, of which the prefix cache knows most.
 Result<RequestId> Engine::submit(GenerateRequest request, TokenSink& sink) {
   if (Status status = check(request); !status.ok()) return status.error();
+  if (Status status = fits(request); !status.ok()) return status.error();
   RequestId id = next_request_++;
-  Request& made = requests_.emplace(id, Request{std::move(request), &sink, 0}).first->second;
-  const GenerateRequest& asked = made.asked;
-  made.open_answers = asked.n;
+  const std::int64_t n = request.n, together = std::min(n, scheduler_.options().max_sequences);
+  requests_.emplace(id, Request{std::move(request), &sink, n});
+  start(id, 0, together);
+  for (std::int64_t choice = together; choice < n; ++choice) start(id, choice, 1);
+  return id;
+}
 
-  Sequence answers{id, asked.n, Answer(asked, 0, tokenizer_), Draft(asked.draft)};
+// A sequence for `answers` choices from `first_choice` on.
+void Engine::start(RequestId id, std::int64_t first_choice, std::int64_t answers) {
+  const GenerateRequest& asked = requests_.at(id).asked;
+  Sequence made{id, answers, Answer(asked, first_choice, tokenizer_), Draft(asked.draft)};
   NewSequence sequence;
   sequence.tokens = asked.prompt;
-  if (asked.max_tokens > 0) std::ranges::copy(propose(answers), std::back_inserter(sequence.tokens));
+  if (asked.max_tokens > 0) std::ranges::copy(propose(made), std::back_inserter(sequence.tokens));
   auto prompt = static_cast<std::int64_t>(asked.prompt.size());
   sequence.first_wanted = asked.max_tokens > 0 ? prompt - 1 : prompt;
-  if (asked.logits || asked.prompt_logprobs)
+  if (first_choice == 0 && (asked.logits || asked.prompt_logprobs))
     sequence.first_wanted = std::min(sequence.first_wanted, asked.prompt_from);
   sequence.max_chunk = asked.max_chunk;
-  sequence.slots = asked.n;
+  sequence.slots = answers;
   sequence.use_prefix_index = asked.use_prefix_cache;
-  sequences_.emplace(scheduler_.add(std::move(sequence)), std::move(answers));
-  return id;
+  sequences_.emplace(scheduler_.add(std::move(sequence)), std::move(made));
 }
 
 void Engine::cancel(RequestId id) {
@@ -202,7 +211,8 @@ void Engine::show(SequenceId id, std::int64_t position, std::int64_t row) {
   const Sequence& sequence = sequences_.at(id);
   const Request& request = requests_.at(sequence.request);
   const GenerateRequest& asked = request.asked;
-  if (position < asked.prompt_from) return;
+  const bool of_prompt = position < static_cast<std::int64_t>(asked.prompt.size());
+  if (position < asked.prompt_from || (of_prompt && sequence.answer.choice() != 0)) return;
   const std::span<const float> logits = logits_row(row);
   if (asked.hidden)
     request.sink->on_hidden(sequence.answer.choice(), position, digest_of(model_.hidden_row(row)));
@@ -239,7 +249,17 @@ bool Engine::draw(SequenceId id, std::int64_t position, std::span<const float> l
     request.sink->on_token(event);
   }
   if (next.end) return end(id, std::move(*next.end));
+  if (position + 2 > room()) return end(id, outgrown());
   return go_on(id, position + 1, *next.token);
+}
+
+Finish Engine::outgrown() const {
+  Finish finish;
+  finish.reason = FinishReason::error;
+  finish.of_this_machine = true;
+  finish.message = fmt::format(
+      "prompt and answer need more than the {} tokens that this machine's KV cache holds", room());
+  return finish;
 }
 
 // The answer has `token` at `position`. False: its draft had another there.
@@ -262,10 +282,12 @@ bool Engine::go_on(SequenceId id, std::int64_t position, std::int32_t token) {
 
 // What the draft has to try after the answer's last token, as far as it may ever be computed.
 std::span<const std::int32_t> Engine::propose(Sequence& sequence) {
-  const std::int64_t max_tokens = requests_.at(sequence.request).asked.max_tokens;
+  const GenerateRequest& asked = requests_.at(sequence.request).asked;
   std::span<const std::int32_t> proposal = sequence.draft.proposal();
-  const std::int64_t room = max_tokens - 1 - sequence.answer.tokens();  // the last token is never fed back
-  proposal = proposal.first(std::min(proposal.size(), static_cast<std::size_t>(room)));
+  const std::int64_t most = std::min(asked.max_tokens - 1,  // the last token is never fed back
+                                     room() - static_cast<std::int64_t>(asked.prompt.size()));
+  const auto left = static_cast<std::size_t>(most - sequence.answer.tokens());
+  proposal = proposal.first(std::min(proposal.size(), left));
   sequence.draft_tokens += static_cast<std::int64_t>(proposal.size());
   stats_.draft_tokens += static_cast<std::int64_t>(proposal.size());
   return proposal;

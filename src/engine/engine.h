@@ -12,7 +12,8 @@
 //      with n > 1 the prompt forks into n sequences first. Where the request's draft proposed tokens, their rows
 //      were computed in the same step: while the drawn token is the proposed one, the next row counts too.
 //   8. A stop token, a stop string, a fulfilled constraint, max_tokens, cancel() or an error ends an answer;
-//      its pages stay in the prefix cache.
+//      its pages stay in the prefix cache. One that outgrows the whole KV cache ends with an error of this machine,
+//      never as if it were whole.
 //
 // Promise: every bit a sink receives, Finish::witness apart, is a function of (model, request). Other
 // requests, the order of calls, chunks, pages, preemptions, cache hits and threads cannot be seen.
@@ -65,10 +66,12 @@ class Engine {
   static Result<std::unique_ptr<Engine>> create(Model& model, Backend& backend, const Tokenizer* tokenizer,
                                                 const EngineOptions& options);
 
-  // The error names the field of the request that is out of range, or says why it can never fit. It depends on
-  // nothing that changes, so any thread may ask.
+  // The error names the field of the request that is out of range. It depends on the request and the model alone.
   Status check(const GenerateRequest& request) const;
-  // Fails as check() does. An accepted request ends with n calls of sink.on_finish, until when the sink must
+  // The error says that the prompt does not fit into the KV cache of this engine. It depends on nothing that changes
+  // either, so any thread may ask.
+  Status fits(const GenerateRequest& request) const;
+  // Fails as check() and fits() do. An accepted request ends with n calls of sink.on_finish, until when the sink must
   // live.
   Result<RequestId> submit(GenerateRequest request, TokenSink& sink);
   // Takes effect at the beginning of the next step(): every unfinished answer ends with
@@ -105,6 +108,9 @@ class Engine {
   bool draw(SequenceId id, std::int64_t position, std::span<const float> logits);
   bool go_on(SequenceId id, std::int64_t position, std::int32_t token);
   std::span<const std::int32_t> propose(Sequence& sequence);
+  void start(RequestId id, std::int64_t first_choice, std::int64_t answers);
+  Finish outgrown() const;
+  std::int64_t room() const;  // tokens that the KV cache holds
   bool end(SequenceId id, Finish finish);
   Logprobs logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const;
   std::span<const float> logits_row(std::int64_t i) const;  // (vocab)

@@ -64,6 +64,8 @@ std::string fingerprint_of(const std::string& weights, const LoadedModel& loaded
   }
   part(tokenizer.chat_template);
   part(loaded.date);
+  // A context that somebody chose ends answers; the model's own is in its configuration.
+  if (loaded.context != loaded.checkpoint.config.context_length) flag(loaded.context);
   const SamplingParams& s = loaded.sampling;
   for (float value : {s.temperature, s.top_p, s.min_p, s.repetition_penalty}) part(fmt::format("{}", value));
   flag(s.top_k);
@@ -92,6 +94,11 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
 
   if (choice.chat_template) loaded->checkpoint.tokenizer.chat_template = *choice.chat_template;
   loaded->date = choice.date;
+  const std::int64_t own_context = loaded->checkpoint.config.context_length;
+  if (choice.max_model_len > own_context)
+    return fail("max_model_len is {}, more than the model's context of {} tokens", choice.max_model_len,
+                own_context);
+  loaded->context = choice.max_model_len > 0 ? choice.max_model_len : own_context;
   auto sampling = sampling_of(loaded->checkpoint, choice.model_sampling);
   if (!sampling) return sampling.error();
   loaded->sampling = *std::move(sampling);

@@ -25,6 +25,7 @@ struct ModelChoice {
   std::optional<std::string> chat_template;  // in place of the file's: its source
   std::string date = "2024-07-26";           // that chat templates print as today's
   bool model_sampling = true;                // take over what the file suggests for drawing
+  std::int64_t max_model_len = 0;            // tokens of a prompt and its answer; 0: as many as the model has
 };
 
 struct LoadedModel {
@@ -33,6 +34,7 @@ struct LoadedModel {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;  // uses *backend
   std::string date;              // that chat templates print as today's
+  std::int64_t context = 0;      // tokens of a prompt and its answer
   SamplingParams sampling;  // where a request gives no value: the file's suggestions over OpenAI's defaults
   std::vector<TensorReport> tensors;
   std::vector<std::string> notes;  // about the weight cache, and a backend that promises nothing

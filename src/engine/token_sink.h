@@ -41,6 +41,7 @@ struct Finish {
   FinishReason reason = FinishReason::length;
   std::string text;                        // held back until now, because a stop string might have begun
   std::string message;                     // error: one sentence
+  bool of_this_machine = false;            // error: one with more memory would have gone on
   std::optional<std::int32_t> stop_token;  // stop: by this token,
   std::string stop_string;                 //       or by this string; neither: the constraint is fulfilled
   std::int64_t tokens = 0;                 // drawn for this answer, a stop token included

@@ -218,6 +218,9 @@ void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::share
   for (const GenerateRequest& asked : call->requests)
     if (Status status = engine_.check(asked); !status.ok())
       return responder->respond(error_response(error_of_check(status.error(), endpoint)));
+  for (const GenerateRequest& asked : call->requests)
+    if (Status status = engine_.fits(asked); !status.ok())
+      return responder->respond(error_response(too_large_for_this_machine(status.error().message)));
   auto beginning = beginning_of(request, *call);
   if (!beginning) return responder->respond(error_response(beginning.error()));
 

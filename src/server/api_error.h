@@ -26,6 +26,16 @@ ApiError refuse(std::string_view param, fmt::format_string<Args...> format, Args
   return {400, fmt::format(format, std::forward<Args>(args)...), std::string(param), {}, {}};
 }
 
+// What this machine lacks the memory for, and another may have: a load may change whether there is an answer, never which.
+// message: what is too large, and for what
+inline ApiError too_large_for_this_machine(const std::string& message) {
+  return {503,
+          message + "; ask for less, or start the server with more --kv-cache-bytes",
+          {},
+          "kv_cache_too_small",
+          {}};
+}
+
 std::string error_body(const ApiError& error);
 HttpResponse error_response(const ApiError& error);
 inline HttpResponse error_response(int status, std::string_view message, std::string_view code = {}) {

@@ -58,12 +58,13 @@ class EngineThread {
   EngineThread(std::unique_ptr<Engine> engine, const Options& options);
   ~EngineThread();  // stop()
 
-  // Engine::check(), from any thread.
+  // Engine::check() and Engine::fits(), from any thread.
   Status check(const GenerateRequest& request) const { return engine_->check(request); }
+  Status fits(const GenerateRequest& request) const { return engine_->fits(request); }
 
   // Any thread may call these.
 
-  // requests: how many the task has.  REQUIRES: engine().check() is ok for each of them
+  // requests: how many the task has.  REQUIRES: check() and fits() are ok for each of them
   Admission submit(std::shared_ptr<EngineTask> task, std::size_t requests);
   // Tasks that are done or unknown are ignored. A task that was still in the inbox is never started.
   void cancel(std::shared_ptr<EngineTask> task);

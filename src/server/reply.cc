@@ -109,6 +109,8 @@ void Reply::show(std::size_t choice, const Event& event) {
 }
 
 void Reply::show_finish(std::size_t choice, const Finish& finish) {
+  if (finish.reason == FinishReason::error && finish.of_this_machine)
+    return fail(too_large_for_this_machine(finish.message), false);
   if (finish.reason == FinishReason::error)
     return fail({500, fmt::format("the model cannot answer this: {}", finish.message), {}, {}, {}}, true);
   if (finish.reason == FinishReason::cancelled) return;  // someone was told why already

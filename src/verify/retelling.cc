@@ -1,7 +1,6 @@
 #include "verify/retelling.h"
 
 #include <algorithm>
-#include <array>
 #include <variant>
 
 #include "server/choice_order.h"
@@ -82,21 +81,11 @@ Result<server::Call, Mismatch> call_of(std::span<const SavedReceipt> receipts,
   return *std::move(call);
 }
 
-// Otherwise it is what the server had room for.
-bool gives_max_tokens(const std::string& parameters) {
-  auto body = server::parse_body(parameters);
-  return body &&
-         std::ranges::any_of(std::array{"max_tokens", "max_completion_tokens", "max_output_tokens"},
-                             [&](const char* key) { return body->contains(key) && (*body)[key] >= 0; });
-}
-
 }  // namespace
 
 std::optional<FirstDifference> request_difference(const Receipt& receipt, const GenerateRequest& asked) {
   Receipt expected = receipt;
   expected.request = asked;
-  if (receipt.request.max_tokens < asked.max_tokens && !gives_max_tokens(receipt.show->parameters))
-    expected.request.max_tokens = receipt.request.max_tokens;
   expected.schema.reset();
   if (asked.constraint != nullptr) expected.schema = asked.constraint->schema();
   auto difference = first_difference(Json::parse(to_json_text(receipt))["request"],
@@ -134,7 +123,6 @@ Result<Retelling, Mismatch> Retelling::create(std::span<const SavedReceipt> rece
     if (auto difference = request_difference(receipt, made.call_.requests[prompt]))
       return Mismatch{difference->place, fmt::format("{} {} by the receipt's own show.parameters",
                                                      difference->place, difference->sentence)};
-    made.call_.requests[prompt].max_tokens = receipt.request.max_tokens;
   }
   auto missing = std::ranges::find(made.receipt_of_, none);
   if (missing != made.receipt_of_.end())

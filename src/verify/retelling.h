@@ -38,8 +38,7 @@ class Retelling {
   std::vector<std::size_t> receipt_of_;  // each choice of the response: the index of its receipt
 };
 
-// In which the receipt's request is not `asked`, by the name of its field; where its parameters name no max_tokens, fewer are no difference, as
-// the server may have had room for no more.  REQUIRES: receipt.show
+// In which the receipt's request is not `asked`, by the name of its field.
 std::optional<FirstDifference> request_difference(const Receipt& receipt, const GenerateRequest& asked);
 
 }  // namespace verbatim

@@ -18,7 +18,7 @@ inline GenerateRequest random_request(std::mt19937& random, std::int64_t room, s
   for (std::int64_t i = below(size); i < size; ++i)
     r.prompt[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(32 + below(3));
   r.max_tokens = below(std::min<std::int64_t>(60, room - size + 1));
-  r.n = 1 + (random() % 3 == 0 ? below(max_sequences) : 0);
+  r.n = 1 + (random() % 3 == 0 ? below(2 * max_sequences) : 0);  // some wait for seats
   r.sampling.temperature = random() % 3 == 0 ? 0.0f : 0.9f;
   r.sampling.top_k = below(2) * 20;
   r.sampling.top_p = random() % 2 == 0 ? 1.0f : 0.8f;
