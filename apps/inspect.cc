@@ -1,9 +1,11 @@
 // verbatim inspect: what is in a model file, what each tensor becomes, its error, sizes, and the fingerprint;
 // or which models are part of the program.
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "load/end_of_turn.h"
 
 namespace verbatim::app {
 namespace {
@@ -45,6 +47,20 @@ std::string shape_of(const ModelConfig& c) {
                      c.sliding_window > 0 ? fmt::format(", window {}", c.sliding_window) : "");
 }
 
+// The tokens that end an answer, and why they do.
+std::vector<std::pair<std::int32_t, std::string>> ends_of(const LoadedModel& loaded) {
+  const TokenizerData& data = loaded.checkpoint.tokenizer;
+  const std::vector<std::int32_t> spelled = ends_by_spelling(data);
+  std::vector<std::pair<std::int32_t, std::string>> ends;
+  for (std::int32_t id : loaded.tokenizer->stop_ids()) {
+    const char* why = data.eos == id                            ? "the file's eos"
+                      : std::ranges::binary_search(spelled, id) ? "by its spelling"
+                                                                : "the file says so";
+    ends.emplace_back(id, fmt::format("'{}', {}", data.tokens[static_cast<std::size_t>(id)], why));
+  }
+  return ends;
+}
+
 void print_model(const LoadedModel& loaded) {
   fmt::print("\nmodel\n  {}\n", shape_of(loaded.model->config()));
   fmt::print("\n  {:<30} {:>7} {:>8} {:>11} {:>10}  {}\n", "tensor", "file", "becomes", "MiB", "rel. RMS",
@@ -59,6 +75,8 @@ void print_model(const LoadedModel& loaded) {
   fmt::print("\n  weights {:.1f} MiB; cache {:.1f} KiB a token, {:.2f} MiB a page of {} tokens\n",
              mebibytes(bytes), static_cast<double>(kv.page_bytes()) / static_cast<double>(kPageTokens) / 1024,
              mebibytes(kv.page_bytes()), kPageTokens);
+  for (const auto& [id, why] : ends_of(loaded))
+    fmt::print("  {:<28} {}\n", fmt::format("ends an answer: token {}", id), why);
   fmt::print("  fingerprint {}\n", loaded.fingerprint);
 }
 
@@ -102,6 +120,7 @@ int inspect(InspectFlags& options) {
   if (model) {
     out["config"] = config_json(loaded->model->config());
     out["fingerprint"] = loaded->fingerprint;
+    for (const auto& [id, why] : ends_of(*loaded)) out["stop_tokens"].push_back({{"id", id}, {"why", why}});
     for (const TensorReport& t : loaded->tensors) {
       out["tensors"].push_back({{"name", t.name},
                                 {"file_type", name_of(t.file_type)},

@@ -1,5 +1,8 @@
 #include "engine/loaded_model.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "backend/list.h"
 #include "base/sha256.h"
 #include "builtin/builtin_models.h"
@@ -111,7 +114,8 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
   auto weights = load_weights(loaded->checkpoint, choice.load, pool);
   if (!weights) return weights.error();
   loaded->tensors = weights->weights.report;
-  loaded->notes = weights->notes;
+  loaded->notes = loaded->checkpoint.tokenizer.notes;
+  std::ranges::copy(weights->notes, std::back_inserter(loaded->notes));
   if (conventional)
     loaded->notes.push_back(
         "backend conventional is the control group: its answers depend on the load and are not reproducible");

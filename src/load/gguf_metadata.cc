@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "load/end_of_turn.h"
 #include "load/gguf_model.h"
 
 namespace verbatim {
@@ -32,10 +33,7 @@ void add_scaling(const spec::RopeScaling& scaling, const std::string& prefix, Gg
 std::set<std::int32_t> implied_stops(const TokenizerData& data) {
   std::set<std::int32_t> stops;
   if (data.eos) stops.insert(*data.eos);
-  for (std::size_t i = 0; i < data.tokens.size(); ++i) {
-    if (data.types[i] == TokenType::control && ends_turn_by_name(data.tokens[i]))
-      stops.insert(static_cast<std::int32_t>(i));
-  }
+  for (std::int32_t id : ends_by_spelling(data)) stops.insert(id);
   return stops;
 }
 

@@ -24,10 +24,7 @@ Result<Checkpoint> gguf_checkpoint(const GgufFile& file);
 Result<ModelConfig> gguf_config(const GgufFile& file);  // REQUIRES: the file has tensors
 Result<TokenizerData> gguf_tokenizer(const GgufFile& file);
 
-// Whether a control token of this name ends a generation without being stated, in files that state only eos
-// (llama.cpp does the same).
-bool ends_turn_by_name(std::string_view token);
-// All ids that end a generation, instead of what the other keys and the names above say. Not a key of the format:
+// All ids that end a generation, instead of what the other keys and the spellings of tokens say. Not a key of the format:
 // export_gguf writes it where they would say something else.
 inline constexpr std::string_view kStopTokensKey = "verbatim.stop_token_ids";
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "load/end_of_turn.h"
 #include "load/gguf_keys.h"
 #include "load/gguf_model.h"
 
@@ -23,9 +24,6 @@ constexpr Model kTokenizerModels[] = {
     {"no_vocab", TokenizerKind::none},
 };
 
-constexpr std::string_view kEndOfTurn[] = {"<|eot_id|>",    "<|eom_id|>",    "<|im_end|>",     "<|end|>",
-                                           "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>"};
-
 void read_vocabulary(GgufKeys& keys, const GgufFile& file, TokenizerData& out) {
   auto tokens = keys.strings(key_of("tokens"));
   if (!tokens) {
@@ -44,6 +42,7 @@ void read_vocabulary(GgufKeys& keys, const GgufFile& file, TokenizerData& out) {
   if (auto types = keys.integers(key_of("token_type")); types && check_size("token_type", types->size())) {
     for (std::size_t i = 0; i < types->size(); ++i) {
       std::int64_t type = (*types)[i];
+      if (type == 0) continue;  // undefined
       if (type < 1 || type > 6) {
         keys.refuse(
             fail("{}: key '{}': token {} has the unknown type {}", file.path, key_of("token_type"), i, type));
@@ -105,9 +104,9 @@ void read_special_tokens(GgufKeys& keys, const GgufFile& file, TokenizerData& ou
   add_stop(token_id(keys, file, out, "eom_token_id"));
   for (std::size_t i = 0; i < out.tokens.size(); ++i) {
     auto id = static_cast<std::int32_t>(i);
-    if (out.types[i] == TokenType::control && ends_turn_by_name(out.tokens[i])) add_stop(id);
     if (out.types[i] == TokenType::unknown && !out.unk) out.unk = id;
   }
+  add_stops(ends_by_spelling(out), out);
   if (auto stated = keys.integers(kStopTokensKey)) {
     out.stop_ids.clear();
     for (std::int64_t id : *stated) {
@@ -121,10 +120,6 @@ void read_special_tokens(GgufKeys& keys, const GgufFile& file, TokenizerData& ou
 }
 
 }  // namespace
-
-bool ends_turn_by_name(std::string_view token) {
-  return std::ranges::find(kEndOfTurn, token) != std::end(kEndOfTurn);
-}
 
 Result<TokenizerData> gguf_tokenizer(const GgufFile& file) {
   GgufKeys keys(file);
@@ -142,6 +137,11 @@ Result<TokenizerData> gguf_tokenizer(const GgufFile& file) {
   if (out.kind == TokenizerKind::none) return out;
 
   out.pre_tokenizer = keys.string(key_of("pre")).value_or("");
+  if (out.kind == TokenizerKind::bpe && out.pre_tokenizer.empty())
+    out.notes.push_back(
+        fmt::format("{}: key '{}' is missing: texts are split as GPT-2's were, and some may become other "
+                    "tokens than the model was trained on",
+                    file.path, key_of("pre")));
   read_vocabulary(keys, file, out);
   if (keys.ok() && out.kind == TokenizerKind::bpe) read_merges(keys, file, out);
   if (keys.ok()) read_special_tokens(keys, file, out);

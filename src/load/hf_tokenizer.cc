@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "load/end_of_turn.h"
 #include "load/mapped_file.h"
 
 namespace verbatim {
 namespace {
 
 // "bos_token": "<s>" or {"content": "<s>", ...} -> its id
-std::optional<std::int32_t> special_token(JsonKeys& keys, std::string_view key, const TokenizerData& data) {
+// needed: otherwise one that is in no vocabulary is passed over with a note
+std::optional<std::int32_t> special_token(JsonKeys& keys, std::string_view key, TokenizerData& data,
+                                          bool needed) {
   const Json* value = keys.find(key);
   if (value == nullptr) return std::nullopt;
   std::optional<std::string> text;
@@ -19,6 +22,12 @@ std::optional<std::int32_t> special_token(JsonKeys& keys, std::string_view key, 
     text = keys.string(key);
   }
   auto it = text ? std::ranges::find(data.tokens, *text) : data.tokens.end();
+  if (it == data.tokens.end() && text && !needed) {
+    data.notes.push_back(
+        fmt::format("{}: {} '{}' is not in the vocabulary of tokenizer.json, and is passed over",
+                    keys.where(), key, *text));
+    return std::nullopt;
+  }
   if (it == data.tokens.end()) {
     keys.refuse(key, "is not in the vocabulary of tokenizer.json");
     return std::nullopt;
@@ -81,16 +90,17 @@ Result<TokenizerData> hugging_face_tokenizer(const std::string& folder, const Js
   JsonKeys keys(*settings, (base / "tokenizer_config.json").string(), "", status);
   JsonKeys generation_keys(*generation, (base / "generation_config.json").string(), "", status);
   JsonKeys config_keys(config, (base / "config.json").string(), "", status);
-  if (auto bos = special_token(keys, "bos_token", data)) data.bos = bos;
-  if (auto eos = special_token(keys, "eos_token", data)) data.eos = eos;
-  if (auto unknown = special_token(keys, "unk_token", data)) data.unk = unknown;
-  data.pad = special_token(keys, "pad_token", data);
+  if (auto bos = special_token(keys, "bos_token", data, true)) data.bos = bos;
+  if (auto eos = special_token(keys, "eos_token", data, true)) data.eos = eos;
+  if (auto unknown = special_token(keys, "unk_token", data, false)) data.unk = unknown;
+  data.pad = special_token(keys, "pad_token", data, false);
   // The post-processor of tokenizer.json decides; the older flags speak only where it is silent.
   if (!data.add_bos) data.add_bos = keys.flag("add_bos_token").value_or(false);
   data.chat_template = chat_template(keys);
   if (data.eos) data.stop_ids.push_back(*data.eos);
   add_stop_ids(generation_keys, data);
   add_stop_ids(config_keys, data);
+  add_stops(ends_by_spelling(data), data);
   if (!status) return status.error();
   if (*data.add_bos && !data.bos)
     return fail("{}: key 'bos_token' is missing, but texts begin with it", keys.where());

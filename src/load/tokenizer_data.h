@@ -18,7 +18,7 @@ enum class TokenizerKind : std::uint8_t {
         // tokenizer.json with byte_fallback the rank of the merge list plays the score's part
 };
 
-// GGUF's tokenizer.ggml.token_type
+// GGUF's tokenizer.ggml.token_type; 0, "undefined", is taken as normal
 enum class TokenType : std::uint8_t {
   normal = 1,
   unknown = 2,
@@ -47,7 +47,8 @@ struct TokenizerData {
   bool ignore_merges = false;  // a whole pre-token that is in the vocabulary is taken as it is (llama 3)
 
   std::optional<std::int32_t> bos, eos, unk, pad;
-  std::vector<std::int32_t> stop_ids;  // all ids that end a generation: eos, eot, generation_config's list
+  // All ids that end a generation: eos, eot, generation_config's list, and those that end_of_turn.h knows.
+  std::vector<std::int32_t> stop_ids;
   // Absent: what the kind and the pre-tokenizer's name imply (spm and llama-bpe: true).
   std::optional<bool> add_bos;
   bool add_eos = false;
@@ -66,6 +67,9 @@ struct TokenizerData {
     bool lstrip = false, rstrip = false;  // swallow whitespace on that side
   };
   std::vector<Added> added;
+
+  std::vector<std::string>
+      notes;  // sentences for the log: what the file says and is passed over. They decide nothing
 };
 
 }  // namespace verbatim

@@ -57,6 +57,40 @@ Result<Checkpoint> read_whole_gguf(std::string_view text) {
   return checkpoint;
 }
 
+// The vocabulary of small_file with one key replaced.
+Result<Checkpoint> with_key(const std::string& key, MetadataValue value) {
+  TemporaryFolder folder;
+  SmallModel model("llama");
+  GgufContent content = model.content();
+  add_vocabulary(content, model.config.vocab_size);
+  std::erase_if(content.metadata, [&](const auto& entry) { return entry.first == key; });
+  content.metadata.emplace_back(key, std::move(value));
+  model.write(folder / "m.gguf", content);
+  return open_checkpoint(folder / "m.gguf");
+}
+
+TEST(Gguf, ATokenOfUndefinedTypeIsNormal) {
+  std::vector<std::int32_t> types(20, 0);
+  Result<Checkpoint> opened = with_key("tokenizer.ggml.token_type", types);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  EXPECT_EQ(opened->tokenizer.types[7], TokenType::normal);
+  types[7] = 7;
+  opened = with_key("tokenizer.ggml.token_type", types);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_NE(opened.error().message.find("token 7 has the unknown type 7"), std::string::npos)
+      << opened.error().message;
+}
+
+// By its spelling, though the file calls it an ordinary token and names another eos.
+TEST(Gguf, AnEndOfTurnOfAnyTypeEndsAnAnswer) {
+  std::vector<std::string> tokens = {"<unk>"};
+  while (tokens.size() < 20) tokens.push_back(fmt::format("t{}", tokens.size()));
+  tokens[9] = "<|im_end|>";
+  Result<Checkpoint> opened = with_key("tokenizer.ggml.tokens", tokens);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  EXPECT_EQ(opened->tokenizer.stop_ids, (std::vector<std::int32_t>{1, 9}));
+}
+
 TEST(Gguf, WriterAndReaderAgreeOnEveryValueType) {
   TemporaryFolder folder;
   GgufContent content;

@@ -179,6 +179,15 @@ TEST(HuggingFace, TokenizerOfAFolder) {
   EXPECT_TRUE(t.added[0].special && t.added[0].rstrip && !t.added[0].lstrip);
   EXPECT_FALSE(t.added[1].special);
 
+  // A pad or an unknown token that nothing stands for is passed over, and said.
+  write_file(folder / "tokenizer_config.json", R"({"pad_token": "<x>", "unk_token": {"content": "<y>"}})");
+  const TokenizerData passed = open_checkpoint(folder.path())->tokenizer;
+  EXPECT_FALSE(passed.pad || passed.unk);
+  ASSERT_EQ(passed.notes.size(), 2u);
+  EXPECT_TRUE(
+      passed.notes[0].ends_with("/tokenizer_config.json: unk_token '<y>' is not in the vocabulary of "
+                                "tokenizer.json, and is passed over"));
+
   write_file(folder / "chat_template.jinja", "J");
   EXPECT_EQ(open_checkpoint(folder.path())->tokenizer.chat_template, "J");
 }
