@@ -19,13 +19,14 @@ std::string refusal(const std::string& text, JsonLimits limits = {}) {
 }
 
 TEST(JsonReader, GivesWhatTheLibraryGives) {
-  for (const std::string text : {
-           R"({"b":1,"a":[true,false,null,-1,18446744073709551615,1e30,0.5,"x",{},[],[[]]],"":{"":{"c":[1]}}})",
-           R"([{"a":1},{"a":2,"b":[]},{"a":[{"a":3}]}])",
-           R"("\u00e9\ud83d\ude00")",
-           R"( -0 )",
-           R"(36893488147419103232)",
-       }) {
+  for (
+      const std::string text : {
+          R"({"b":1,"a":[true,false,null,-1,18446744073709551615,1e30,0.5,"x",{},[],[[]]],"":{"":{"c":[1]}}})",
+          R"([{"a":1},{"a":2,"b":[]},{"a":[{"a":3}]}])",
+          R"("\u00e9\ud83d\ude00")",
+          R"( -0 )",
+          R"(36893488147419103232)",
+      }) {
     auto ordered = parse_ordered_json(text, "t");
     auto sorted = parse_json(text, "t");
     ASSERT_TRUE(ordered.ok()) << ordered.error().message;
@@ -36,9 +37,8 @@ TEST(JsonReader, GivesWhatTheLibraryGives) {
 }
 
 TEST(JsonReader, RefusesWhatIsNoJson) {
-  for (const std::string text :
-       {"", " ", "{", "[1,]", "{\"a\":}", "{\"a\"}", "nul", "1 2", "[NaN]", "\"\xff\"", "\"\\ud800\"", "'a'",
-        "\"a\nb\"", "1e999", "{} {", "// x\n1"})
+  for (const std::string text : {"", " ", "{", "[1,]", "{\"a\":}", "{\"a\"}", "nul", "1 2", "[NaN]",
+                                 "\"\xff\"", "\"\\ud800\"", "'a'", "\"a\nb\"", "1e999", "{} {", "// x\n1"})
     EXPECT_TRUE(refusal(text).starts_with("t: ")) << text;
 }
 
