@@ -58,7 +58,7 @@ Result<Checkpoint> read_whole_gguf(std::string_view text) {
 }
 
 // The vocabulary of small_file with one key replaced.
-Result<Checkpoint> with_key(const std::string& key, MetadataValue value) {
+Result<Checkpoint> with_key(const std::string& key, GgufDatum value) {
   TemporaryFolder folder;
   SmallModel model("llama");
   GgufContent content = model.content();
