@@ -61,7 +61,7 @@ class Server {
   Server() {
     service_.options = options();
     service_.handler = answer;
-    service_.keys = *ApiKeys::create(service_.options.api_keys);
+    service_.keys = *ApiKeys::create(service_.options.api_keys, false);
     service_.cors = *Cors::create(service_.options.cors_origins);
     service_.log = *AccessLog::create("");
     service_.bodies = std::make_shared<BodyBudget>(1024);  // less than one body may have

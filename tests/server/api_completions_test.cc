@@ -61,7 +61,7 @@ TEST_F(ApiCompletions, LengthsThatDoNotFit) {
   EXPECT_EQ(error["code"], "context_length_exceeded");
   error = server.refusal("/v1/completions", {{"prompt", std::string(2000, 'x')}});
   EXPECT_EQ(error["code"], "context_length_exceeded");
-  error = server.refusal("/v1/completions", {{"prompt", "x"}, {"n", 100}});
+  error = server.refusal("/v1/completions", {{"prompt", "x"}, {"n", 129}});
   EXPECT_EQ(error["param"], "n");
   error = server.refusal("/v1/completions", {{"prompt", "x"}, {"top_p", -0.1}});
   EXPECT_EQ(error["param"], "top_p");

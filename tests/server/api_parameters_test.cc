@@ -197,7 +197,7 @@ TEST(ApiParameters, UnknownAreListed) {
 }
 
 TEST(ApiParameters, BadBodiesGetOneSentence) {
-  std::string deep(100, '['), deep_end(100, ']');
+  std::string deep(1000, '['), deep_end(1000, ']');
   for (std::string body :
        {std::string(), std::string("{"), std::string("[]"), std::string("5"), std::string(R"({"a":1,"a":2})"),
         R"({"a":)" + deep + deep_end + "}", std::string("{\"a\":\"\xff\"}"), std::string(R"({"a":1}x)"),
