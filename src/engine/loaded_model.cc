@@ -4,8 +4,8 @@
 #include <iterator>
 
 #include "backend/list.h"
-#include "base/sha256.h"
 #include "builtin/builtin_models.h"
+#include "engine/fingerprint.h"
 
 namespace verbatim {
 namespace {
@@ -27,53 +27,14 @@ Result<SamplingParams> sampling_of(const Checkpoint& checkpoint, bool model_samp
   return params;
 }
 
-// Everything an answer depends on besides the request: the weights' integers and configuration (which carry
-// the contract's version), the tokenizer, the chat template and its date, the widths of activations and cache,
-// what drawing starts from, and the backend where it does not keep the contract. Each part is preceded by its length, so that no two different lists of parts
-// give the same bytes.
-std::string fingerprint_of(const std::string& weights, const LoadedModel& loaded,
-                           const ModelOptions& widths) {
-  const TokenizerData& tokenizer = loaded.checkpoint.tokenizer;
-  Sha256 sha;
-  auto part = [&](std::string_view bytes) {
-    sha.update(fmt::format("{}:", bytes.size()));
-    sha.update(bytes);
-  };
-  auto flag = [&](auto value) { part(fmt::format("{}", static_cast<long long>(value))); };
-  auto id = [&](const std::optional<std::int32_t>& value) { flag(value.value_or(-1)); };
-
-  part(weights);
-  flag(widths.activation_limbs);
-  flag(widths.kv_limbs);
-  flag(tokenizer.kind);
-  flag(tokenizer.tokens.size());
-  for (const std::string& token : tokenizer.tokens) part(token);
-  for (float score : tokenizer.scores) part({reinterpret_cast<const char*>(&score), sizeof score});
-  for (TokenType type : tokenizer.types) flag(type);
-  flag(tokenizer.merges.size());
-  for (const auto& [left, right] : tokenizer.merges) part(left), part(right);
-  part(tokenizer.pre_tokenizer);
-  flag(tokenizer.pre_regex.size());
-  for (const std::string& pattern : tokenizer.pre_regex) part(pattern);
-  part(tokenizer.normalizer);
-  id(tokenizer.bos), id(tokenizer.eos), id(tokenizer.unk), id(tokenizer.pad);
-  for (std::int32_t stop : tokenizer.stop_ids) flag(stop);
-  flag(tokenizer.add_bos ? *tokenizer.add_bos : -1);
-  flag(tokenizer.ignore_merges), flag(tokenizer.add_eos), flag(tokenizer.add_space_prefix);
-  flag(tokenizer.space_prefix_first_only), flag(tokenizer.space_prefix_unless_present);
-  flag(tokenizer.remove_extra_whitespaces);
-  for (const TokenizerData::Added& added : tokenizer.added) {
-    flag(added.id), flag(added.special), flag(added.lstrip), flag(added.rstrip);
-  }
-  part(tokenizer.chat_template);
-  part(loaded.date);
-  // A context that somebody chose ends answers; the model's own is in its configuration.
-  if (loaded.context != loaded.checkpoint.config.context_length) flag(loaded.context);
-  const SamplingParams& s = loaded.sampling;
-  for (float value : {s.temperature, s.top_p, s.min_p, s.repetition_penalty}) part(fmt::format("{}", value));
-  flag(s.top_k);
-  if (!keeps_contract(*loaded.backend)) part(loaded.backend->name());
-  return sha.hex();
+AnswerSettings settings_of(const LoadedModel& loaded, const ModelOptions& widths) {
+  AnswerSettings settings;
+  settings.widths = widths;
+  settings.sampling = loaded.sampling;
+  settings.date = loaded.date;
+  if (loaded.context != loaded.checkpoint.config.context_length) settings.context = loaded.context;
+  if (!keeps_contract(*loaded.backend)) settings.backend = loaded.backend->name();
+  return settings;
 }
 
 }  // namespace
@@ -120,7 +81,8 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
     loaded->notes.push_back(
         "backend conventional is the control group: its answers depend on the load and are not reproducible");
   loaded->from_cache = weights->from_cache;
-  loaded->fingerprint = fingerprint_of(weights->weights.fingerprint, *loaded, choice.widths);
+  loaded->fingerprint = fingerprint_of(weights->weights.fingerprint, loaded->checkpoint.tokenizer,
+                                       settings_of(*loaded, choice.widths));
 
   auto model =
       Model::create(loaded->checkpoint.config, std::move(weights->weights), choice.widths, *loaded->backend);

@@ -20,7 +20,7 @@
 namespace verbatim {
 namespace {
 
-constexpr std::string_view kFingerprint = "8ecaec90740034d3844aafb6c2a70fd4e61d80a8486cf074fb8afaab27ff6e51";
+constexpr std::string_view kFingerprint = "a1b56be047007fce27fb3cbd62810d5b039bb4bde5674bf7bb91492568245606";
 
 // "The Cobbler Turned Doctor" from Aesop's Fables, translated by V. S. Vernon Jones, 1912 (public domain); the model
 // was not trained on it. kText is its first two sentences.
