@@ -55,19 +55,24 @@ Result<std::string> ChatTemplate::render(const Json& messages, const Json& tools
   if (options.continue_final_message)
     if (Status status = mark_end(messages, *normalised); !status.ok()) return status.error();
 
-  // As transformers' apply_chat_template: tools and documents are None where there are none.
-  Json variables = {{"documents", nullptr}, {"add_generation_prompt", options.add_generation_prompt}};
+  // As transformers' apply_chat_template: tools and documents are None where there are none. Names are appended: an ordered
+  // object looks for each among all others when it is assigned to.
+  Json variables = Json::object();
+  auto& names = variables.get_ref<Json::object_t&>();
+  auto add = [&](const char* name, Json value) { names.emplace_back(name, std::move(value)); };
+  if (!kwargs.contains("documents")) add("documents", nullptr);
+  if (!kwargs.contains("add_generation_prompt")) add("add_generation_prompt", options.add_generation_prompt);
   for (const auto& [name, value] : kwargs.items()) {
     for (const char* ours : {"messages", "tools", "bos_token", "eos_token"}) {
       if (name == ours)
         return fail("chat_template_kwargs.{} is not allowed: the request itself says it", name);
     }
-    variables[name] = value;
+    names.emplace_back(name, value);
   }
-  variables["messages"] = std::move(*normalised);
-  variables["tools"] = tools.empty() ? Json(nullptr) : tools;
-  if (!options.bos_token.empty()) variables["bos_token"] = options.bos_token;
-  if (!options.eos_token.empty()) variables["eos_token"] = options.eos_token;
+  add("messages", std::move(*normalised));
+  add("tools", tools.empty() ? Json(nullptr) : tools);
+  if (!options.bos_token.empty()) add("bos_token", options.bos_token);
+  if (!options.eos_token.empty()) add("eos_token", options.eos_token);
 
   Result<std::string> prompt = template_.render(variables, options.date, options.limits);
   if (!prompt.ok()) return fail("chat template: {}", prompt.error().message);
