@@ -108,7 +108,7 @@ ScoredToken token_of(const Json& json) {
 
 Result<bool> AnswerReader::put(const std::string& json) {
   try {
-    auto read = parse_json(json, "an event");
+    auto read = parse_json(json, "not what the API promises");
     if (!read) return read.error();
     const Json& event = *read;
     if (const Json* error = find(event, "error")) {

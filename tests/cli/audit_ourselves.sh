@@ -32,9 +32,9 @@ code=0; "$verbatim" audit --from "$work/b.jsonl" >"$work/b.txt" || code=$?
 grep -q 'nobody is asked' "$work/err" || fail "a whole file is reported as if it were new"
 grep -q '"word":"The same"' "$work/diff.html" || fail "diff has no page"
 
-code=0; "${audit[@]}" --out "$work/a.jsonl" --endpoint chat 2>"$work/err" || code=$?
+code=0; "${audit[@]}" --out "$work/a.jsonl" --endpoint completions 2>"$work/err" || code=$?
 [[ $code == 2 ]] || fail "another endpoint has exit code $code"
-grep -q 'not of /v1/chat/completions' "$work/err" || fail "another endpoint is not named"
+grep -q 'not of /v1/completions' "$work/err" || fail "another endpoint is not named"
 
 code=0; "$verbatim" audit "$url" -p "" --out "$work/c.jsonl" 2>"$work/err" || code=$?
 [[ $code == 2 && ! -e $work/c.jsonl ]] || fail "an empty prompt has exit code $code"

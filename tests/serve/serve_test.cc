@@ -213,7 +213,7 @@ TEST(Serve, WhatCannotWorkIsSaidInOneSentence) {
       {{"--chat-template", "nowhere.jinja"}, 1, "verbatim: nowhere.jinja: cannot be read\n"},
       {{"--max-model-len", "2000"},
        1,
-       "verbatim: --max-model-len 2000 is more than the model's context of 1024 tokens\n"},
+       "verbatim: max_model_len is 2000, more than the model's context of 1024 tokens\n"},
       {{"--kv-cache-bytes", "1"}, 1, "verbatim: --kv-cache-bytes 1 holds no page of the cache; .*\n"},
       {{"--drain-seconds", "-1"}, 2, "--drain-seconds: is -1, must be a number of at least 0\n.*\n"},
       {{"--max-queue", "0"}, 2, "--max-queue: is 0, must be a number of at least 1\n.*\n"},

@@ -50,6 +50,7 @@ class SelfSigned {
   template <class Write>
   static void write(const std::string& path, Write write_to) {
     FILE* file = std::fopen(path.c_str(), "w");
+    std::filesystem::permissions(path, std::filesystem::perms(0600));
     write_to(file);
     std::fclose(file);
   }

@@ -78,9 +78,6 @@ inline std::vector<Asked> requests_of_every_kind() {
       {completions,
        {{"prompt", "x"}, {"prompt_logprobs", 2}, {"stop_token_ids", Json::array({7})}, {"user", "me"}}},
       {completions, {{"prompt", "x"}, {"max_tokens", 0}, {"echo", true}}},
-      {completions,
-       {{"prompt", "x"}, {"min_tokens", 5}, {"stop_token_ids", Json::array({7, 8, 9})}, {"top_p", 0}}},
-      {chat, {{"messages", messages}, {"continue_final_message", true}, {"reasoning_effort", "low"}}},
       {chat, {{"messages", messages}, {"logprobs", true}, {"top_logprobs", 2}, {"n", 2}, {"unknown", 1}}},
       {chat, {{"messages", messages}, {"return_tokens_as_token_ids", true}, {"logprobs", true}}},
       {chat, {{"messages", messages}, {"tools", tools}}},
@@ -92,6 +89,9 @@ inline std::vector<Asked> requests_of_every_kind() {
          {{"type", "json_schema"}, {"json_schema", {{"name", "x"}, {"schema", schema}}}}}}},
       {responses, {{"input", "hello"}}},
       {responses, {{"input", "hello"}, {"instructions", "be brief"}, {"temperature", 0.5}}},
+      {completions,
+       {{"prompt", "x"}, {"min_tokens", 5}, {"stop_token_ids", Json::array({7, 8, 9})}, {"top_p", 0}}},
+      {chat, {{"messages", messages}, {"continue_final_message", true}, {"reasoning_effort", "low"}}},
   };
   for (auto& [path, body] : all) {
     body["receipt"] = true;
