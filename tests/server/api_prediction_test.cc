@@ -19,11 +19,11 @@ class ApiPrediction : public ::testing::Test {
   TestServer server;
 };
 
-struct Asked {
+struct Question {
   const char* path;
   Json body;
 };
-const Asked kAsked[] = {
+const Question kAsked[] = {
     {"/v1/chat/completions",
      {{"messages", Json::array({{{"role", "user"}, {"content", "Hello"}}})}, {"max_tokens", 90}}},
     {"/v1/completions", {{"prompt", "Once upon a time"}, {"max_tokens", 90}, {"temperature", 0}}},
@@ -32,7 +32,7 @@ const Asked kAsked[] = {
 Json token_ids(const Json& ids) { return {{"type", "token_ids"}, {"token_ids", ids}}; }
 
 TEST_F(ApiPrediction, SavesStepsAndChangesNothing) {
-  for (Asked asked : kAsked) {
+  for (Question asked : kAsked) {
     SCOPED_TRACE(asked.path);
     asked.body["ignore_eos"] = true;
     asked.body["return_token_ids"] = true;
@@ -65,7 +65,7 @@ TEST_F(ApiPrediction, SavesStepsAndChangesNothing) {
 
 // With what it already has as prediction, a client that continues a stream gets the same rest, sooner.
 TEST_F(ApiPrediction, ContinuesAStreamInAFewSteps) {
-  for (Asked asked : kAsked) {
+  for (Question asked : kAsked) {
     SCOPED_TRACE(asked.path);
     asked.body["ignore_eos"] = true;
     asked.body["return_token_ids"] = true;
