@@ -24,7 +24,7 @@ class ApiVllm : public ::testing::Test {
 TEST_F(ApiVllm, NoStopTokenIsDrawnBeforeMinTokens) {
   Json asked = {{"prompt", "The end."}, {"max_tokens", 30}, {"temperature", 0}, {"return_token_ids", true}};
   const Json first = server.answer("/v1/completions", asked)["choices"][0];
-  asked["stop_token_ids"] = {first["token_ids"][0]};
+  asked["stop_token_ids"] = Json::array({first["token_ids"][0]});
   Json choice = server.answer("/v1/completions", asked)["choices"][0];
   EXPECT_EQ(choice["token_ids"].size(), 1u);
   EXPECT_EQ(choice["finish_reason"], "stop");
