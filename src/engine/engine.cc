@@ -132,6 +132,8 @@ void Engine::start(RequestId id, std::int64_t first_choice, std::int64_t answers
   sequence.max_chunk = asked.max_chunk;
   sequence.slots = answers;
   sequence.use_prefix_index = asked.use_prefix_cache;
+  sequence.prefix_namespace = asked.prefix_namespace;
+  sequence.owner = asked.owner;
   sequences_.emplace(scheduler_.add(std::move(sequence)), std::move(made));
 }
 

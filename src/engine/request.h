@@ -1,7 +1,7 @@
 // GenerateRequest: one prompt and what is wanted of it. A plain value; Engine::submit checks it.
 //
-// The answer is a function of the model and of this value. `draft`, `max_chunk` and `use_prefix_cache` change
-// when work happens, never a bit of it; the last two are there for tests and for `score`.
+// The answer is a function of the model and of this value. `draft`, `owner`, `prefix_namespace`, `use_prefix_cache`
+// and `max_chunk` change when work happens, never a bit of it; the last two are there for tests and for `score`.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 #include "constrain/constraint.h"
 #include "sample/sampler.h"
+#include "schedule/fair_share.h"
 
 namespace verbatim {
 
@@ -46,6 +47,9 @@ struct GenerateRequest {
   // Tokens that the answer is expected to have (draft.h): where it has them, it comes faster. With n == 1.
   std::vector<std::int32_t> draft;
 
+  // Whose share of the machine it takes (fair_share.h), and with whom it shares pages of the prefix cache.
+  Owner owner;
+  std::string prefix_namespace;
   bool use_prefix_cache = true;
   // Most rows in one step. 0: as many as fit; 1: the prompt goes the way of decoding.
   std::int64_t max_chunk = 0;

@@ -24,7 +24,9 @@ std::int64_t common_length(TokenSpan a, TokenSpan b) {
 }  // namespace
 
 struct PrefixIndex::Node {
-  Node* parent = nullptr;
+  Node* parent = nullptr;  // nullptr: a root
+  std::string_view name;   // of a root: its namespace's
+  std::int64_t users = 0;  // of a root: how often it is open
   PageId page = -1;
   std::uint64_t last_used = 0;
   TokenSpan tokens;  // the key in the parent's map
@@ -50,16 +52,37 @@ struct PrefixIndex::Node {
 };
 
 PrefixIndex::PrefixIndex(BlockPool& pool)
-    : pool_(pool), root_(std::make_unique<Node>()), node_of_page_(static_cast<std::size_t>(pool.pages())) {}
+    : pool_(pool), node_of_page_(static_cast<std::size_t>(pool.pages())) {}
 
 PrefixIndex::~PrefixIndex() = default;
+
+PrefixIndex::Node* PrefixIndex::open(std::string_view name) {
+  auto it = roots_.find(name);
+  if (it == roots_.end()) {
+    it = roots_.emplace(name, std::make_unique<Node>()).first;
+    it->second->name = it->first;
+  }
+  open(it->second.get());
+  return it->second.get();
+}
+
+void PrefixIndex::open(Node* root) { ++root->users; }
+
+void PrefixIndex::close(Node* root) {
+  --root->users;
+  drop_if_idle(root);
+}
+
+void PrefixIndex::drop_if_idle(Node* root) {
+  if (root->users == 0 && root->children.empty()) roots_.erase(roots_.find(root->name));
+}
 
 PageId PrefixIndex::page_of(const Node* node) const { return node->page; }
 PrefixIndex::Node* PrefixIndex::parent_of(const Node* node) const { return node->parent; }
 
-PrefixIndex::Match PrefixIndex::match(TokenSpan tokens) {
-  Match match{{}, 0, root()};
-  Node* last = root();
+PrefixIndex::Match PrefixIndex::match(Node* root, TokenSpan tokens) {
+  Match match{{}, 0, root};
+  Node* last = root;
   while (match.node == last) {
     TokenSpan rest = tokens.subspan(static_cast<std::size_t>(match.tokens));
     auto [child, common] = match.node->closest(rest.first(std::min<std::size_t>(rest.size(), kPageTokens)));
@@ -100,7 +123,7 @@ PrefixIndex::Node* PrefixIndex::insert(Node* parent, TokenSpan tokens, PageId pa
 
 // Parents are used with their children, and count as more recent: a path is given up from its end.
 void PrefixIndex::touch(Node* node) {
-  for (; node != root(); node = node->parent) {
+  for (; node->parent != nullptr; node = node->parent) {
     leaves_.erase(node->last_used);
     node->last_used = ++uses_;
     if (node->children.empty()) leaves_.emplace(node->last_used, node);
@@ -115,7 +138,8 @@ void PrefixIndex::remove(Node* node) {
   --nodes_;
   Node* parent = node->parent;
   parent->children.erase(parent->children.find(node->tokens));
-  if (parent != root() && parent->children.empty()) leaves_.emplace(parent->last_used, parent);
+  if (!parent->children.empty()) return;
+  parent->parent != nullptr ? void(leaves_.emplace(parent->last_used, parent)) : drop_if_idle(parent);
 }
 
 bool PrefixIndex::evict() {

@@ -6,6 +6,8 @@
 // ordered map: there is no hash, hence no collision that could hand out another text's page. One index serves
 // one model and one pool.
 //
+// Each namespace has a tree of its own, so no text of one can be found, or guessed by its speed, from another.
+//
 // A child need not match whole: the longest common beginning counts, so a match may have any length. Who
 // continues inside a page must copy it first (scheduler.h does, on the first write).
 //
@@ -14,9 +16,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "schedule/block_pool.h"
@@ -34,7 +39,10 @@ class PrefixIndex {
   PrefixIndex(const PrefixIndex&) = delete;
   PrefixIndex& operator=(const PrefixIndex&) = delete;
 
-  Node* root() { return root_.get(); }
+  // The root of a namespace. It stays while somebody has it open, or a page is known below it.
+  Node* open(std::string_view name);
+  void open(Node* root);  // once more
+  void close(Node* root);
 
   struct Match {
     std::vector<PageId> pages;  // of blocks 0, 1, ...; not shared yet: the caller does
@@ -42,7 +50,7 @@ class PrefixIndex {
     Node* node = nullptr;       // of the last page that matches whole, else the root
   };
   // The longest known beginning of `tokens`. It becomes the most recently used.
-  Match match(TokenSpan tokens);
+  Match match(Node* root, TokenSpan tokens);
 
   // Says that `page` holds `tokens` (1 to 128) after the path to `parent`. Gives the node of these tokens: a
   // new one, or the one that was there, with its own page. A part of a page that another page already holds
@@ -58,15 +66,17 @@ class PrefixIndex {
   void forget(PageId page);
 
   std::int64_t nodes() const { return nodes_; }
+  std::size_t namespaces() const { return roots_.size(); }
   std::int64_t evictions() const { return evictions_; }
 
  private:
   void touch(Node* node);
   void remove(Node* node);
+  void drop_if_idle(Node* root);
 
   BlockPool& pool_;
-  std::unique_ptr<Node> root_;
-  std::map<std::uint64_t, Node*> leaves_;  // by last use, oldest first
+  std::map<std::string, std::unique_ptr<Node>, std::less<>> roots_;  // by the names of namespaces
+  std::map<std::uint64_t, Node*> leaves_;                            // by last use, oldest first
   std::vector<Node*> node_of_page_;
   std::uint64_t uses_ = 0;
   std::int64_t nodes_ = 0, evictions_ = 0;

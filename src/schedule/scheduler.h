@@ -10,30 +10,36 @@
 // and the same calls give the same plans.
 //
 // Rules
-//   order      A sequence's id is its age. Sequences that want the logits of all they have left come first:
-//              decode rows, and the tokens that a draft adds to them. Then the others. Both are cut into
-//              chunks, oldest first, until a limit of the step is reached; no draft takes the row that a later
-//              sequence needs to move. Then waiting sequences are admitted, oldest first; none overtakes.
-//   memory     When no page is left, the prefix index gives one up; else the youngest sequence that is
-//              younger than the one in need, and not in this plan yet, loses all its pages and waits
-//              (preemption by recompute); else the one in need sits this step out.
-//   progress   The oldest sequence is never preempted, and if it sits out, others run and will end: every
-//              sequence ends.
-//   sharing    A new sequence starts after the longest beginning that the prefix index knows, but not past
-//              the first position whose logits it wants. Pages are shared; a page is copied when one of its
-//              users is about to write.
+//   rows       Every sequence whose turn it is to decode gets a row. Then the oldest that wants more (a prompt, a
+//              draft, logits of a prompt) gets an eighth of the step. What is left goes in turns of as much to
+//              those whose owners had the least (fair_share.h), running or waiting.
+//   seats      A waiting sequence is admitted at its turn, if there is a seat and pages for all its tokens; else
+//              nobody overtakes it. Where seats lack, one comes from an owner who has more than it would leave
+//              (preemption by recompute), the youngest first.
+//   memory     Goes by age, which is a sequence's id. When no page is left, the prefix index gives one up; else
+//              the youngest sequence that is younger than the one in need, and not in this plan yet, loses all its
+//              pages and waits; else the one in need sits this step out.
+//   progress   The oldest sequence that runs is never preempted and has rows in every step, or if it sits out,
+//              others run and will end: every sequence ends.
+//   sharing    A new sequence starts after the longest beginning that the prefix index knows in its namespace, but
+//              not past the first position whose logits it wants. It waits where another is about to compute more
+//              of it. Pages are shared; a page is copied when one of its users is about to write.
 //   logits     A sequence wants the logits of every position from `first_wanted` on, each once, also across
 //              preemptions.
 // What is planned when changes no bit of any logit: the model sees tokens, positions and pages.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "ops/step_batch.h"
 #include "schedule/block_pool.h"
+#include "schedule/fair_share.h"
 #include "schedule/prefix_index.h"
 
 namespace verbatim {
@@ -57,6 +63,8 @@ struct NewSequence {
   std::int64_t max_chunk = 0;        // rows in one step; 0: no limit of its own
   std::int64_t slots = 1;            // of max_sequences: one for itself and for each fork to come
   bool use_prefix_index = true;      // find shared pages, and leave pages behind to be shared
+  std::string prefix_namespace;      // pages are shared within it
+  Owner owner;                       // whose share of the machine it takes
 };
 
 struct PageCopy {
@@ -120,7 +128,7 @@ class Scheduler {
   std::int64_t remaining(SequenceId id) const { return sequences_.at(id).remaining(); }
   const SequenceHistory& history(SequenceId id) const { return sequences_.at(id).history; }
   std::int64_t running() const { return static_cast<std::int64_t>(running_.size()); }
-  std::int64_t waiting() const { return static_cast<std::int64_t>(waiting_.size()); }
+  std::int64_t waiting() const { return static_cast<std::int64_t>(sequences_.size()) - running(); }
 
   const SchedulerOptions& options() const { return options_; }
   const SchedulerStats& stats() const { return stats_; }
@@ -132,33 +140,47 @@ class Scheduler {
     std::vector<std::int32_t> tokens;
     std::int64_t first_wanted = 0, max_chunk = 0, slots = 1;
     bool use_prefix_index = true;
+    Owner owner;
+    PrefixIndex::Node* root = nullptr;  // of its namespace; open as long as it is here
     bool admitted_before = false;
     SequenceHistory history;
+    std::int64_t paid_until = 0;     // positions before it are computed again, at nobody's expense
+    std::int64_t forced_out_at = 0;  // `computed` when last preempted without need
 
     // While running
-    bool planned = false;
+    std::int64_t planned = 0;              // rows in the plan that is being made
     std::int64_t computed = 0;             // its KV entries are in `pages`
     std::vector<PageId> pages;             // of blocks 0, 1, ...
     PrefixIndex::Node* indexed = nullptr;  // its last whole page in the index
     std::int64_t indexed_pages = 0;
-    std::int64_t forced_out_at = 0;  // `computed` when last preempted without need
 
     std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
     std::int64_t remaining() const { return size() - computed; }
     bool decodes() const { return computed >= first_wanted; }
+    bool wants_rows() const {
+      return planned < (max_chunk > 0 ? std::min(max_chunk, remaining()) : remaining());
+    }
     TokenSpan block_tokens(std::int64_t block, std::int64_t count) const;
   };
-  struct Budget {
-    std::int64_t rows = 0, logits = 0;
-    std::int64_t others = 0;  // running sequences whose turn is still to come: each needs a row
-  };
+  struct Candidate;
+  struct Making;
 
   void force_preemption();
-  bool plan_rows(SequenceId id, Budget& left, Plan& plan);
-  void admit(Budget& left, Plan& plan);
-  bool may_admit(const Sequence& sequence, const PrefixIndex::Match& match) const;
-  void start(Sequence& sequence, const PrefixIndex::Match& match);
+  bool hand_over_seat();
+  std::vector<Candidate> waiting_candidates() const;
+  bool serve(SequenceId id, std::int64_t most_rows, std::int64_t most_logits, Making& making);
+  void take_turns(Making& making);
+  static void add_rows(SequenceId id, const Sequence& sequence, Plan& plan);
 
+  PrefixIndex::Match match(const Sequence& sequence);
+  bool is_being_computed(const Sequence& sequence, const PrefixIndex::Match& match) const;
+  bool has_seat_for(const Sequence& sequence) const;
+  bool has_memory_for(const Sequence& sequence, const PrefixIndex::Match& match) const;
+  bool admit(SequenceId id, Making& making);
+  void start(SequenceId id, const PrefixIndex::Match& match);
+  void stop_waiting(SequenceId id);
+
+  std::int64_t pages_to_take(const Sequence& sequence) const;
   std::int64_t reserve(SequenceId id, std::int64_t rows, Plan& plan);
   bool own_block(SequenceId id, std::int64_t block, Plan& plan);
   std::optional<PageId> take_page();
@@ -170,8 +192,10 @@ class Scheduler {
   SchedulerOptions options_;
   BlockPool pool_;
   PrefixIndex index_;
+  FairShare share_;
   std::map<SequenceId, Sequence> sequences_;
-  std::set<SequenceId> running_, waiting_;  // oldest first; every sequence is in one of them
+  std::set<SequenceId> running_;                   // oldest first; every sequence is here
+  std::map<Owner, std::set<SequenceId>> waiting_;  // or here
   SequenceId next_id_ = 1;
   std::int64_t slots_used_ = 0;  // by running sequences
   std::int64_t steps_ = 0;

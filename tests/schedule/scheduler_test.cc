@@ -45,6 +45,9 @@ SimulatedRequest random_request(std::mt19937& random, std::int64_t pages, std::i
   if (random() % 10 == 0) request.fault_at_position = static_cast<std::int64_t>(random() % tokens.size());
   request.sequence.max_chunk = random() % 4 == 0 ? 1 + static_cast<std::int64_t>(random() % 130) : 0;
   request.sequence.use_prefix_index = random() % 4 != 0;
+  request.sequence.owner.tenant = static_cast<std::int64_t>(random() % 3);
+  request.sequence.owner.request = static_cast<std::int64_t>(random() % 4);
+  request.sequence.prefix_namespace = random() % 8 == 0 ? "of its own" : "";
   request.sequence.first_wanted = random() % 4 == 0 ? 0 : size - (request.answer_tokens > 0 ? 1 : 0);
   request.sequence.tokens = std::move(tokens);
   return request;
@@ -266,7 +269,11 @@ TEST(Scheduler, DraftsSaveStepsAndStarveNobody) {
 
 TEST(Scheduler, TwoThatComputeOnePageShareItAfterwards) {
   Simulation simulation({}, 12);
-  for (int i = 0; i < 2; ++i) simulation.add(request_of(counting_tokens(130), 5));
+  simulation.add(request_of(counting_tokens(130), 5));
+  SimulatedRequest scored = request_of(counting_tokens(130), 5);  // it may not wait for the other's page
+  scored.sequence.first_wanted = 0;
+  simulation.add(scored);
+  simulation.step();
   simulation.step();
   // One whole page for both, and the second page of each.
   EXPECT_EQ(simulation.scheduler.pool().free(), 12 - 3);
