@@ -22,7 +22,7 @@ struct ServeFlags {
   int port = 8000, http_threads = 1;
   std::string tls_certificate, tls_key, access_log, receipt_key;
   std::vector<std::string> api_keys, cors_origins, allowed_hosts;
-  bool open_metrics = false;
+  bool open_metrics = false, share_prefix_cache = false;
   std::size_t max_connections = 4096;
   std::uint64_t max_body_bytes = server::HttpServerOptions().max_body_bytes;
   std::uint64_t max_total_body_bytes = server::HttpServerOptions().max_total_body_bytes;
@@ -200,6 +200,7 @@ int serve(const ServeFlags& options) {
                             : SignalQueue({SIGTERM, SIGINT, SIGHUP});
   server::EngineThread thread(*std::move(engine), {.max_queue = options.max_queue});
   server::ApiOptions api_options;
+  api_options.share_prefix_cache = options.share_prefix_cache;
   if (options.verbose) api_options.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   server::Api api(*model, thread, std::move(api_options));
   door.open(api);
@@ -246,6 +247,9 @@ void add_engine_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--kv-cache-bytes", options.kv_cache_bytes,
        "Memory of the KV cache, such as 4GiB; 0 is what all sequences need, within a quarter of free memory")
       ->transform(CLI::AsSizeValue(false));
+  boolean(app, "--share-prefix-cache", options.share_prefix_cache,
+          "Let prompts of one key reuse pages of another's: who has a key can then find out with what "
+          "prompts begin");
   flag(app, "--max-queue", options.max_queue, "Sequences that may wait; one more is told 429")
       ->check(at_least(1));
 }

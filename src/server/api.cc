@@ -5,7 +5,6 @@
 #include <iterator>
 #include <random>
 
-#include "server/call.h"
 #include "server/reply.h"
 #include "server/utility.h"
 
@@ -210,11 +209,25 @@ void Api::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
   });
 }
 
+// Whose share of the machine the call takes, and with whom it shares pages. A server without keys cannot tell who asks:
+// there every call has a share of its own, and all share pages.
+void Api::attribute(Call& call, const HttpRequest& request) {
+  const std::int64_t number = ++calls_;
+  const Owner owner{request.key ? static_cast<std::int64_t>(*request.key) : number, number};
+  const std::string space =
+      request.key && !options_.share_prefix_cache ? fmt::format("key {} ", *request.key) : "all ";
+  for (GenerateRequest& asked : call.requests) {
+    asked.owner = owner;
+    asked.prefix_namespace = space + call.cache_salt;
+  }
+}
+
 void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::shared_ptr<Responder>& responder) {
   Reply::Clock::time_point arrival = Reply::Clock::now();
   if (engine_.draining()) return responder->respond(error_response(going_down()));
   auto call = read_call(request.body, endpoint, model_);
   if (!call) return responder->respond(error_response(call.error()));
+  attribute(*call, request);
   for (const GenerateRequest& asked : call->requests)
     if (Status status = engine_.check(asked); !status.ok())
       return responder->respond(error_response(error_of_check(status.error(), endpoint)));

@@ -10,11 +10,14 @@
 // the random id and the time that name it, cached_tokens, and what /metrics shows.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "server/asked.h"
+#include "server/call.h"
 #include "server/engine_thread.h"
 #include "server/http.h"
 #include "server/metrics.h"
@@ -25,6 +28,9 @@ namespace verbatim::server {
 
 struct ApiOptions {
   int workers = 2;
+  // Pages of the prefix cache serve the prompts of every key: faster, and who has one key can find out, by time or
+  // cached_tokens, with what the prompts of another begin.
+  bool share_prefix_cache = false;
   // Called with a line for each call: its id and the parameters in effect. Any thread.
   std::function<void(const std::string&)> log;
 };
@@ -48,11 +54,13 @@ class Api {
   friend struct Routes;  // api.cc: the table
 
   void answer(const HttpRequest& request, Endpoint endpoint, const std::shared_ptr<Responder>& responder);
+  void attribute(Call& call, const HttpRequest& request);
 
   const ServedModel model_;
   EngineThread& engine_;
   const ApiOptions options_;
   Metrics metrics_;
+  std::atomic<std::int64_t> calls_ = 0;
   Workers workers_;  // last: they use all of the above
 };
 

@@ -37,20 +37,19 @@ bool ApiKeys::is_open(std::string_view path) const {
   return std::ranges::find(kOpenPaths, path) != kOpenPaths.end() || (open_metrics_ && path == "/metrics");
 }
 
-Status ApiKeys::admit(const HttpRequest& request) const {
-  if (digests_.empty() || is_open(request.path)) return {};
+Result<std::optional<std::size_t>> ApiKeys::admit(const HttpRequest& request) const {
+  if (digests_.empty() || is_open(request.path)) return std::optional<std::size_t>();
   constexpr std::string_view kScheme = "Bearer ";
   const std::string* header = request.header("Authorization");
   if (header == nullptr || !same_name(std::string_view(*header).substr(0, kScheme.size()), kScheme)) {
     return fail("this server asks for an API key: send the header 'Authorization: Bearer KEY'");
   }
   Sha256Digest shown = digest_of(std::string_view(*header).substr(kScheme.size()));
-  int known = 0;
-  for (const Sha256Digest& digest : digests_) {
-    known |= static_cast<int>(CRYPTO_memcmp(digest.data(), shown.data(), shown.size()) == 0);
-  }
-  if (known == 0) return fail("the API key is none of this server's: check the key after 'Bearer'");
-  return {};
+  std::optional<std::size_t> known;
+  for (std::size_t i = 0; i < digests_.size(); ++i)
+    if (CRYPTO_memcmp(digests_[i].data(), shown.data(), shown.size()) == 0) known = i;
+  if (!known) return fail("the API key is none of this server's: check the key after 'Bearer'");
+  return known;
 }
 
 }  // namespace verbatim::server

@@ -4,6 +4,8 @@
 // says nothing about a key.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +25,8 @@ class ApiKeys {
   // A path for probes, which takes no key and no body.
   bool is_open(std::string_view path) const;
 
-  // Errors: the sentence that tells the client what to send.
-  Status admit(const HttpRequest& request) const;
+  // Which of the keys was shown; nullopt: none is asked for.  Errors: the sentence that tells the client what to send.
+  Result<std::optional<std::size_t>> admit(const HttpRequest& request) const;
 
  private:
   bool open_metrics_ = false;

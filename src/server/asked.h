@@ -72,6 +72,7 @@ struct Asked {
   std::vector<std::int32_t> stop_token_ids;
   bool ignore_eos = false;
   bool skip_special_tokens = true;
+  std::string cache_salt;  // of the prefix cache's namespace
 
   Show show;
 };

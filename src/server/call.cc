@@ -125,7 +125,8 @@ GenerateRequest request_of(const Prompt& prompt, const Asked& asked, std::int64_
 Result<std::vector<std::string>, ApiError> receipt_parameters(const Call& call, OrderedJson body) {
   const OrderedJson prompt = body.value("prompt", OrderedJson());
   const bool several = prompt.is_array() && (prompt.front().is_string() || prompt.front().is_array());
-  for (const char* key : {"model", "prompt", "messages", "input", "prediction", "user"}) body.erase(key);
+  for (const char* key : {"model", "prompt", "messages", "input", "prediction", "cache_salt", "user"})
+    body.erase(key);
   for (const std::string& key : call.ignored) body.erase(key);
   if (const std::size_t bytes = body.dump().size(); bytes * call.choices() > kMostReceiptBytes)
     return refuse("receipt",
@@ -149,13 +150,9 @@ std::string digest_of(const Call& call, const OrderedJson& body, const ServedMod
   part(model.fingerprint());
   part(fmt::format("{}", static_cast<unsigned>(call.endpoint)));
   part(call.model);
-  if (body.contains("prediction")) {
-    OrderedJson rest = body;
-    rest.erase("prediction");
-    part(rest.dump());
-  } else {
-    part(body.dump());
-  }
+  OrderedJson deciding = body;
+  for (const char* key : {"prediction", "cache_salt"}) deciding.erase(key);
+  part(deciding.dump());
   // What comes from the server and not from the body.
   part(effective_parameters(call));
   for (const GenerateRequest& request : call.requests) part(fmt::format("{}", request.max_tokens));
@@ -210,6 +207,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
   call.prompts = *std::move(prompts);
   call.make_parser = std::move(tools->make_parser);
   call.ignored = std::move(read->ignored);
+  call.cache_salt = asked.cache_salt;
   auto constraint = constraint_of(asked, *tools, endpoint, model);
   if (!constraint) return constraint.error();
   if (call.prompts.size() * static_cast<std::size_t>(asked.n) > kMostChoices)

@@ -23,6 +23,7 @@ struct Call {
   std::vector<GenerateRequest> requests;  // one a prompt; all have the same n and parameters
   std::vector<std::string> ignored;       // parameters that are not known
   std::string digest;                     // 24 hex digits
+  std::string cache_salt;
   // For receipts (ReceiptShow::parameters), one a prompt: the body without the prompts, whose tokens are in the
   // receipts, and without what decides nothing. With echo, which shows it, the prompt as it was given.
   std::vector<std::string> parameters;

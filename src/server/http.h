@@ -4,8 +4,10 @@
 // Tests of the API implement Responder themselves.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +30,8 @@ struct HttpRequest {
   std::vector<Header> headers;
   std::string body;
   std::string peer;  // "127.0.0.1:40112", for the log
+  std::optional<std::size_t> key =
+      std::nullopt;  // which of the server's API keys it showed; none: none is asked for
   std::shared_ptr<const void> share =
       nullptr;  // of the memory for bodies (body_budget.h): lives as long as the body
 

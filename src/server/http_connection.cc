@@ -165,11 +165,13 @@ bool Connection::admit() {
     refuse(error_response(413, fmt::format("{} {} takes no body: leave it out", head.method, head.path)));
     return false;
   }
-  if (Status status = service_.keys.admit(head); !status && !options) {
-    refuse(with_header(error_response(401, status.error().message, "invalid_api_key"), "WWW-Authenticate",
+  const auto key = service_.keys.admit(head);
+  if (!key && !options) {
+    refuse(with_header(error_response(401, key.error().message, "invalid_api_key"), "WWW-Authenticate",
                        "Bearer"));
     return false;
   }
+  key_ = key ? *key : std::nullopt;
   if (const std::string* expect = head.header("Expect"); expect != nullptr && reader_.http_1_1()) {
     if (!same_name(*expect, "100-continue")) {
       refuse(error_response(
@@ -240,6 +242,7 @@ void Connection::run(HttpRequest request) {
   if (request.method == "OPTIONS") return exchange_->respond(service_.cors.options(request));
   if (request.method == "HEAD") request.method = "GET";
   request.peer = peer_;
+  request.key = key_;
   request.share = std::move(share_);
   auto responder = Exchange::responder(exchange_);
   try {

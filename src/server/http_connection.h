@@ -122,10 +122,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::array<char, kReadBytes> input_;
   std::string ahead_;  // that has come while an answer was running
   bool reading_ = false;
-  bool discarding_ = false;   // what still arrives is of no interest
-  bool input_ended_ = false;  // the client sends no more
-  bool admitted_ = false;     // the request that is arriving
-  std::vector<Header> cors_;  // for its answer
+  bool discarding_ = false;         // what still arrives is of no interest
+  bool input_ended_ = false;        // the client sends no more
+  bool admitted_ = false;           // the request that is arriving
+  std::optional<std::size_t> key_;  // that it showed
+  std::vector<Header> cors_;        // for its answer
   std::shared_ptr<BodyShare> share_;
 
   std::shared_ptr<Exchange> exchange_;  // phase answer

@@ -119,6 +119,16 @@ Refusal read_user(const OrderedJson& value, const Parameter& parameter, Reading&
   return {};
 }
 
+// As vLLM has it.
+Refusal read_cache_salt(const OrderedJson& value, const Parameter& parameter, Reading& reading) {
+  constexpr std::size_t kMostBytes = 256;
+  const bool fits = value.is_string() && !value.get_ref<const std::string&>().empty() &&
+                    value.get_ref<const std::string&>().size() <= kMostBytes;
+  if (!fits) return wrong_type(parameter, value, fmt::format("a string of 1 to {} bytes", kMostBytes));
+  reading.asked.cache_salt = value.get<std::string>();
+  return {};
+}
+
 Refusal read_top_k(const OrderedJson& value, const Parameter& parameter, Reading& reading) {
   std::int64_t k = 0;
   if (Refusal refusal = read_integer(value, parameter, k)) return refusal;
@@ -303,6 +313,7 @@ const Parameter kParameters[] = {
     {"receipt", kAnswers, boolean<&Show::receipt>},
     {"stream", kAnswers, boolean<&Show::stream>},
     {"stream_options", kTexts, read_stream_options},
+    {"cache_salt", kAnswers | kScore, read_cache_salt},
     {"user", kAnswers, read_user},  // has no effect, as in every engine of this kind
 };
 

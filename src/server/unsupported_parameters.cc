@@ -58,8 +58,7 @@ constexpr UnsupportedParameter kUnsupported[] = {
     {"dry_multiplier", "0", "use frequency_penalty"},
     {"samplers", "", "the order of filters is top_k, min_p, top_p"},
     {"n_probs", "0", "use logprobs"},
-    {"cache_salt", "", "leave it out"},
-    {"priority", "0", "requests are served in the order of their arrival"},
+    {"priority", "0", "leave it out: who asks, and how much, decides the order of requests"},
 };
 
 }  // namespace

@@ -86,6 +86,7 @@ struct TestServerOptions {
   Model* model = nullptr;                     // in place of the tiny one; outlives the server
   const char* chat_template = kTinyTemplate;  // of the conversations
   std::optional<ReceiptSigner> signer;
+  ApiOptions api;
 };
 
 class TestServer {
@@ -99,7 +100,7 @@ class TestServer {
     auto engine = Engine::create(computed, *loaded.backend, loaded.tokenizer.get(), options.engine);
     CHECK(engine.ok(), "{}", engine.error().message);
     thread_ = std::make_unique<EngineThread>(*std::move(engine), options.thread);
-    api_ = std::make_unique<Api>(std::move(model), *thread_, ApiOptions{});
+    api_ = std::make_unique<Api>(std::move(model), *thread_, options.api);
   }
 
   // Sends a request and does not wait.

@@ -80,6 +80,7 @@ constexpr ParameterCase kParameterCases[] = {
     {"return_token_strs", kTokenize, "true", "1", ""},
     {"receipt", kResponses, "true", R"("yes")", ""},
     {"stream", kChat, "false", "0", ""},
+    {"cache_salt", kCompletions, R"("of a user")", "5", R"("")"},
     {"user", kChat, R"("me")", "5", ""},
 };
 

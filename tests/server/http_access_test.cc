@@ -51,6 +51,17 @@ TEST(ApiKeys, OnlyTheRightKeyOpens) {
   EXPECT_PRED2(contains, error.at("message").get<std::string>(), "Authorization: Bearer KEY");
 }
 
+TEST(ApiKeys, TheHandlerLearnsWhichKeyWasShown) {
+  HttpServerOptions options = on_free_port();
+  options.api_keys = {"first-key", "second-key"};
+  auto server = start(options, [](const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    responder->respond({200, {}, request.key ? fmt::format("key {}", *request.key) : "none"});
+  });
+  EXPECT_EQ(ask(*server, "GET", "/", "Authorization: Bearer second-key\r\n").body, "key 1");
+  EXPECT_EQ(ask(*server, "GET", "/", "Authorization: Bearer first-key\r\n").body, "key 0");
+  EXPECT_EQ(ask(*server, "GET", "/health", "Authorization: Bearer first-key\r\n").body, "none");
+}
+
 TEST(ApiKeys, ARequestWithoutAKeyIsRefusedBeforeItsBody) {
   HttpServerOptions options = on_free_port();
   options.api_keys = {"key"};
