@@ -4,6 +4,9 @@
 //   * content that is a list of text parts stays a list where the template reads lists, and is joined by line ends
 //     where it reads text only; text becomes a list of one part where the template reads lists only;
 //   * a null content stays null where the template can take it, and becomes "" where it cannot;
+//   * calls that the template does not write are part of their message's content, each as
+//     <tool_call>\n{"name": ..., "arguments": {...}}\n</tool_call>, and a tool's message that it does not write is a
+//     user's: <tool_response>\n...\n</tool_response>; no turn is lost;
 //   * a tool call's arguments, JSON text in the API, become the object they stand for, and stay text where the
 //     template can only take text.
 // Which of these a template wants is found when it is made, by rendering short probe conversations (probe.h).
@@ -55,6 +58,9 @@ class ChatTemplate {
     bool content_parts = false;    // content as a list of parts
     bool null_content = true;      // a message whose content is null
     bool object_arguments = true;  // a tool call's arguments as an object
+    bool tools = true;             // a list of tools, which the prompt then shows
+    bool tool_calls = true;        // calls of tools in a message
+    bool tool_messages = true;     // messages of the role tool
   };
   const Takes& takes() const { return takes_; }
 

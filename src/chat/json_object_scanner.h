@@ -21,6 +21,10 @@ class JsonObjectScanner {
   Progress feed(char c);
 
   const std::vector<Member>& members() const { return members_; }
+  // The brackets that are open: 1 between the members of the object, 0 before it and behind it.
+  std::size_t depth() const { return open_.size(); }
+  // The member that is being read: what it has so far.
+  const Member& member() const { return member_; }
 
  private:
   enum class State {

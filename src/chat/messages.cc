@@ -1,6 +1,7 @@
 #include "chat/messages.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "json/reader.h"
 
@@ -28,8 +29,7 @@ Result<std::string> joined_parts(const Json& parts, const std::string& where) {
 }
 
 Status normalise_content(Json& message, const std::string& where, const ChatTemplate::Takes& takes) {
-  if (!message.contains("content")) return {};
-  Json& content = message["content"];
+  Json& content = message["content"];  // absent is null
   if (content.is_null()) {
     if (!takes.null_content) content = takes.content_text ? Json("") : Json::array();
   } else if (content.is_string()) {
@@ -65,11 +65,59 @@ Status normalise_arguments(Json& call, const std::string& where, const ChatTempl
   return {};
 }
 
-Status normalise(Json& message, const std::string& where, const ChatTemplate::Takes& takes) {
-  if (!message.is_object()) return fail("{} must be an object", where);
-  if (!message.contains("role") || !message["role"].is_string())
-    return fail("{}.role must be a string", where);
-  if (Status status = normalise_content(message, where + ".content", takes); !status.ok()) return status;
+// The calls and results of a conversation whose template does not write them, as content.
+
+std::string call_text(const Json& call) {
+  const Json& function = call["function"];
+  const Json arguments = function.value("arguments", Json("{}"));
+  std::string text = arguments.is_string() ? arguments.get<std::string>() : arguments.dump();
+  if (text.empty()) text = "{}";
+  return fmt::format("<tool_call>\n{{\"name\": {}, \"arguments\": {}}}\n</tool_call>",
+                     function.value("name", Json("")).dump(), text);
+}
+
+Result<std::string> content_text(const Json& message, const std::string& where) {
+  const Json content = message.value("content", Json());
+  if (content.is_array()) return joined_parts(content, where);
+  return content.is_string() ? content.get<std::string>() : std::string();
+}
+
+Status write_out_calls(Json& message, const std::string& where) {
+  Result<std::string> text = content_text(message, where);
+  if (!text.ok()) return text.error();
+  for (const Json& call : message["tool_calls"]) *text += (text->empty() ? "" : "\n") + call_text(call);
+  message.erase("tool_calls");
+  message["content"] = *text;
+  return {};
+}
+
+// A tool's message becomes the user's; those that follow each other become one.
+Status write_out_results(Json& messages, const ChatTemplate::Takes& takes) {
+  Json written = Json::array();
+  std::string results;
+  auto flush = [&]() -> Status {
+    if (results.empty()) return {};
+    Json user = {{"role", "user"}, {"content", std::exchange(results, {})}};
+    Status status = normalise_content(user, "", takes);
+    written.push_back(std::move(user));
+    return status;
+  };
+  for (Json& message : messages) {
+    if (message["role"] == "tool") {
+      Result<std::string> text = content_text(message, "content");
+      if (!text.ok()) return text.error();
+      results += fmt::format("{}<tool_response>\n{}\n</tool_response>", results.empty() ? "" : "\n", *text);
+      continue;
+    }
+    if (Status status = flush(); !status.ok()) return status;
+    written.push_back(std::move(message));
+  }
+  if (Status status = flush(); !status.ok()) return status;
+  messages = std::move(written);
+  return {};
+}
+
+Status normalise_calls(Json& message, const std::string& where, const ChatTemplate::Takes& takes) {
   if (!message.contains("tool_calls")) return {};
   Json& calls = message["tool_calls"];
   if (calls.is_null()) {  // as good as absent: templates ask whether the key is there
@@ -81,7 +129,15 @@ Status normalise(Json& message, const std::string& where, const ChatTemplate::Ta
     Status status = normalise_arguments(calls[i], fmt::format("{}.tool_calls[{}]", where, i), takes);
     if (!status.ok()) return status;
   }
-  return {};
+  return takes.tool_calls || calls.empty() ? Status() : write_out_calls(message, where + ".content");
+}
+
+Status normalise(Json& message, const std::string& where, const ChatTemplate::Takes& takes) {
+  if (!message.is_object()) return fail("{} must be an object", where);
+  if (!message.contains("role") || !message["role"].is_string())
+    return fail("{}.role must be a string", where);
+  if (Status status = normalise_calls(message, where, takes); !status.ok()) return status;
+  return normalise_content(message, where + ".content", takes);
 }
 
 }  // namespace
@@ -93,6 +149,8 @@ Result<Json> normalised_messages(const Json& messages, const ChatTemplate::Takes
     if (Status status = normalise(result[i], fmt::format("messages[{}]", i), takes); !status.ok())
       return status.error();
   }
+  if (!takes.tool_messages)
+    if (Status status = write_out_results(result, takes); !status.ok()) return status.error();
   return result;
 }
 

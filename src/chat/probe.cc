@@ -10,11 +10,12 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kNeedle = "verbatim-probe";
 
 // What the conversation renders to; empty where it does not render. The limits are small: a probe is short.
-std::string rendered(const jinja::Template& compiled, Json messages) {
+std::string rendered(const jinja::Template& compiled, Json messages, Json tools = nullptr) {
   jinja::Limits limits;
   limits.steps /= 10;
-  const Json variables = {{"messages", std::move(messages)}, {"tools", nullptr}, {"documents", nullptr},
-                          {"add_generation_prompt", false},  {"bos_token", ""},  {"eos_token", ""}};
+  const Json variables = {
+      {"messages", std::move(messages)}, {"tools", std::move(tools)}, {"documents", nullptr},
+      {"add_generation_prompt", false},  {"bos_token", ""},           {"eos_token", ""}};
   Result<std::string> text = compiled.render(variables, {}, limits);
   return text.ok() ? *text : "";
 }
@@ -39,6 +40,22 @@ Json assistant_calling(Json content, Json arguments) {
                      {"type", "function"},
                      {"function", {{"name", "f"}, {"arguments", std::move(arguments)}}}};
   return {{"role", "assistant"}, {"content", std::move(content)}, {"tool_calls", Json::array({call})}};
+}
+
+Json tools_named(const char* name) {
+  const Json parameters = {{"type", "object"}, {"properties", Json::object()}};
+  const Json function = {{"name", name}, {"description", "d"}, {"parameters", parameters}};
+  return Json::array({{{"type", "function"}, {"function", function}}});
+}
+
+// Whether the prompt shows the end of a conversation: with tools or without, and when another turn follows.
+bool shows_end(const jinja::Template& compiled, Json messages, const Json& next) {
+  auto shown = [&] {
+    return shows(rendered(compiled, messages)) || shows(rendered(compiled, messages, tools_named("f")));
+  };
+  if (shown()) return true;
+  messages.push_back(next);
+  return shown();
 }
 
 }  // namespace
@@ -74,6 +91,17 @@ ChatTemplate::Takes probe(const jinja::Template& compiled) {
   takes.null_content = takes_null(Json::array({question, assistant_calling(text, arguments)}),
                                   Json::array({question, assistant_calling(nullptr, arguments)})) &&
                        takes_null(conversation(text), conversation(nullptr));
+
+  const Json plain = user(content("q"));
+  auto result = [&](const char* said) -> Json {
+    return {{"role", "tool"}, {"tool_call_id", "call12345"}, {"name", "f"}, {"content", content(said)}};
+  };
+  takes.tools = shows(rendered(compiled, Json::array({plain}), tools_named(kNeedle)));
+  takes.tool_calls =
+      shows_end(compiled, Json::array({plain, assistant_calling(content("x"), arguments)}), result("y"));
+  const Json other = takes.object_arguments ? Json::object() : Json("{}");
+  takes.tool_messages = shows_end(
+      compiled, Json::array({plain, assistant_calling(content("x"), other), result(kNeedle)}), plain);
   return takes;
 }
 

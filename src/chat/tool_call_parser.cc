@@ -24,40 +24,63 @@ std::optional<std::string> unquoted(std::string_view json) {
   return value && value->is_string() ? std::optional(value->get<std::string>()) : std::nullopt;
 }
 
-// {"name": ..., "arguments": {...}}, the arguments also as "parameters"; of equal keys the last counts.
-std::optional<ToolCall> call_of(std::string_view object,
-                                const std::vector<JsonObjectScanner::Member>& members) {
-  std::optional<std::string> name, arguments;
+bool names_arguments(std::string_view quoted_key) {
+  const auto key = unquoted(quoted_key);
+  return key == "arguments" || key == "parameters";
+}
+
+// Of equal keys the last counts.
+std::optional<std::string> name_in(std::string_view object,
+                                   const std::vector<JsonObjectScanner::Member>& members) {
+  std::optional<std::string> name;
   for (const auto& member : members) {
-    const auto key = unquoted(object.substr(member.key_begin, member.key_end - member.key_begin));
-    const std::string_view value = object.substr(member.value_begin, member.value_end - member.value_begin);
-    if (key == "name") name = unquoted(value);
-    if ((key == "arguments" || key == "parameters") && value.front() == '{') arguments = std::string(value);
+    if (unquoted(object.substr(member.key_begin, member.key_end - member.key_begin)) != "name") continue;
+    name = unquoted(object.substr(member.value_begin, member.value_end - member.value_begin));
   }
-  if (!name || name->empty() || !arguments) return std::nullopt;
-  return ToolCall{std::move(*name), std::move(*arguments)};
+  return name && !name->empty() ? name : std::nullopt;
+}
+
+std::optional<std::string> arguments_in(std::string_view object,
+                                        const std::vector<JsonObjectScanner::Member>& members) {
+  std::optional<std::string> arguments;
+  for (const auto& member : members) {
+    const std::string_view value = object.substr(member.value_begin, member.value_end - member.value_begin);
+    if (value.front() == '{' &&
+        names_arguments(object.substr(member.key_begin, member.key_end - member.key_begin)))
+      arguments = std::string(value);
+  }
+  return arguments;
 }
 
 }  // namespace
 
-// begin, white space, an object that is a call, white space, end; byte by byte.
+// begin, white space, an object that is a call, white space, end; byte by byte. The object is
+// {"name": ..., "arguments": {...}}, the arguments also as "parameters".
 class ToolCallParser::Matcher {
  public:
   Matcher(std::string_view begin, std::string_view end) : begin_(begin), end_(end) {}
 
   Progress feed(char c) {
+    ++fed_;
     if (!begin_.empty()) return take(begin_, c) ? Progress::more : Progress::bad;
-    if (call_) return finish(c);
+    if (object_end_ > 0) return finish(c);
     if (object_.empty() && is_space(c)) return Progress::more;
     object_ += c;
+    const std::size_t depth = scanner_.depth();
     const Progress progress = scanner_.feed(c);
+    if (progress != Progress::bad) follow_arguments(c, depth);
     if (progress != Progress::done) return progress;
-    call_ = call_of(object_, scanner_.members());
-    if (!call_) return Progress::bad;
+    object_end_ = fed_;
+    if (!name_ && !read_whole()) return Progress::bad;
     return end_.empty() ? Progress::done : Progress::more;
   }
 
-  ToolCall call() { return std::move(*call_); }
+  // The name, once it is certain that this is a call.
+  const std::optional<std::string>& name() const { return name_; }
+  // What came of the arguments since the last time.
+  std::string take_arguments() { return std::exchange(arguments_, {}); }
+  // Of a call that broke: the bytes before what does not belong to it.
+  std::size_t bytes_of_call() const { return object_end_ > 0 ? object_end_ : fed_ - 1; }
 
  private:
   static bool take(std::string_view& expected, char c) {
@@ -70,11 +93,34 @@ class ToolCallParser::Matcher {
     if (!take(end_, c)) return Progress::bad;
     return end_.empty() ? Progress::done : Progress::more;
   }
+  // depth: before this byte
+  void follow_arguments(char c, std::size_t depth) {
+    if (!name_ && c == '{' && depth == 1 && scanner_.depth() == 2) {
+      const auto& member = scanner_.member();
+      const std::string_view key =
+          std::string_view(object_).substr(member.key_begin, member.key_end - member.key_begin);
+      if (names_arguments(key)) name_ = name_in(object_, scanner_.members());
+      in_arguments_ = name_.has_value();
+    }
+    if (!in_arguments_) return;
+    arguments_ += c;
+    in_arguments_ = scanner_.depth() > 1;
+  }
+  // Of an object that has its arguments before its name.
+  bool read_whole() {
+    auto arguments = arguments_in(object_, scanner_.members());
+    if (!arguments) return false;
+    name_ = name_in(object_, scanner_.members());
+    arguments_ = *std::move(arguments);
+    return name_.has_value();
+  }
 
   std::string_view begin_, end_;  // what is left of them
   JsonObjectScanner scanner_;
-  std::string object_;
-  std::optional<ToolCall> call_;
+  std::string object_, arguments_;
+  std::size_t fed_ = 0, object_end_ = 0;  // bytes; 0: it has not ended
+  std::optional<std::string> name_;
+  bool in_arguments_ = false;
 };
 
 ToolCallParser::ToolCallParser(ToolCallStyle style) : style_(style) {}
@@ -98,7 +144,9 @@ std::vector<AnswerPiece> ToolCallParser::push(std::string_view piece) {
 
 std::vector<AnswerPiece> ToolCallParser::finish() {
   while (candidate_) {  // it has no end
+    const bool is_call = in_call_;
     candidate_.reset();
+    if (is_call) break;
     content(text_[begin_]);
     at_ = begin_ + 1;
     read();
@@ -119,6 +167,7 @@ bool ToolCallParser::begin_call() {
     candidate_ = std::make_unique<Matcher>("", "");
   }
   begin_ = at_;
+  in_call_ = false;
   return candidate_ != nullptr;
 }
 
@@ -129,13 +178,27 @@ void ToolCallParser::read() {
       continue;
     }
     const Progress progress = candidate_->feed(text_[at_++]);
-    if (progress == Progress::done) found(std::exchange(candidate_, nullptr)->call());
-    if (progress == Progress::bad) {  // its first byte is content; the rest is read again
-      candidate_.reset();
+    follow_call();
+    if (progress == Progress::more) continue;
+    if (progress == Progress::bad && !in_call_) {  // its first byte is content; the rest is read again
       content(text_[begin_]);
       at_ = begin_ + 1;
+    } else if (progress == Progress::bad) {
+      at_ = begin_ + candidate_->bytes_of_call();
     }
+    candidate_.reset();
   }
+}
+
+// What the candidate has become with its last byte.
+void ToolCallParser::follow_call() {
+  if (!in_call_ && candidate_->name()) {
+    gap_.clear();
+    at_start_ = false;
+    in_call_ = after_call_ = true;
+    out_.emplace_back(ToolCallBegin{*candidate_->name()});
+  }
+  if (in_call_) append_text<ToolCallArguments>(out_, candidate_->take_arguments());
 }
 
 void ToolCallParser::content(char c) {
@@ -149,17 +212,6 @@ void ToolCallParser::content(char c) {
   release_gap();
 }
 
-void ToolCallParser::release_gap() {
-  if (gap_.empty()) return;
-  if (out_.empty() || !std::holds_alternative<std::string>(out_.back())) out_.emplace_back(std::string());
-  std::get<std::string>(out_.back()) += std::exchange(gap_, {});
-}
-
-void ToolCallParser::found(ToolCall call) {
-  gap_.clear();
-  at_start_ = false;
-  after_call_ = true;
-  out_.emplace_back(std::move(call));
-}
+void ToolCallParser::release_gap() { append_text<std::string>(out_, std::exchange(gap_, {})); }
 
 }  // namespace verbatim

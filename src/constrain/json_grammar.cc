@@ -34,10 +34,12 @@ bool is_deeper_than(const OrderedJson& json, std::size_t most) {
 // of those still wanted, so deep and recursive schemas need no deep calls.
 class GrammarMaker {
  public:
-  // A fragment. After a complaint: any.
-  NodeId document(const OrderedJson& schema, std::string_view name, NodeId next) {
+  // A fragment. After a complaint: any. object: the value is an object, whatever the schema allows.
+  NodeId document(const OrderedJson& schema, std::string_view name, NodeId next, bool object = false) {
+    static const OrderedJson any_object = {{"type", "object"}};
     reader_.enter(schema, name);
     root_ = {&schema};
+    if (object) root_.push_back(&any_object);
     const NodeId start = value(root_);
     make_wanted();
     return next == Grammar::kEnd ? start : grammar_.call(start, next);
@@ -48,7 +50,10 @@ class GrammarMaker {
     for (const OrderedJson& form : list) {
       const NodeId after = grammar_.literal(form.value("after", ""), Grammar::kEnd);
       const std::string name = fmt::format("JSON schema {}", beginnings.size());
-      beginnings.push_back({form.value("before", ""), document(form.at("schema"), name, after)});
+      const auto schema = form.find("schema");
+      const NodeId value =
+          schema == form.end() ? after : document(*schema, name, after, form.value("object", false));
+      beginnings.push_back({form.value("before", ""), value});
     }
     return spelling_.one_of(std::move(beginnings));
   }
@@ -343,11 +348,12 @@ Status check_document(const OrderedJson& schema, std::string_view name) {
 }
 
 Status check_form(const OrderedJson& form, std::string_view name) {
-  if (!form.is_object() || !form.contains("schema")) return fail("{}: the form has no schema", name);
+  if (!form.is_object()) return fail("{}: the form is no object", name);
   for (const auto& [key, value] : form.items())
-    if (key != "schema" && !((key == "before" || key == "after") && value.is_string()))
+    if (key != "schema" && !((key == "before" || key == "after") && value.is_string()) &&
+        !(key == "object" && value.is_boolean()))
       return fail("{}: the form has a strange '{}'", name, key);
-  return check_document(form["schema"], name);
+  return form.contains("schema") ? check_document(form["schema"], name) : Status();
 }
 
 }  // namespace

@@ -37,8 +37,10 @@ struct Show {
   bool token_ids = false;
   bool tokens_as_ids = false;  // "token_id:15043" in place of a token's text
   bool token_strs = false;
-  bool receipt = false;                       // of each answer
-  std::string format = R"({"type":"text"})";  // text.format of /v1/responses, as it was asked for
+  bool receipt = false;                                 // of each answer
+  std::string format = R"({"type":"text"})";            // text.format of /v1/responses, as it was asked for
+  std::string tools = "[]", tool_choice = R"("auto")";  // so, too
+  bool parallel_tool_calls = true;
   bool stream = false;
   bool usage_event = false;
   bool usage_in_events = false;  // of the choice so far, in every event

@@ -4,6 +4,7 @@
 
 #include "base/sha256.h"
 #include "server/prediction.h"
+#include "server/response_input.h"
 #include "server/tool_use.h"
 
 namespace verbatim::server {
@@ -37,7 +38,7 @@ Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, const ToolU
     return read_prompts(*text, param, model, options);
   }
   Asked conversation = asked;
-  conversation.tools = tools.shown;
+  conversation.tools = tools.shown.is_null() ? nullptr : &tools.shown;
   OrderedJson messages;
   if (endpoint == kResponses) {
     auto read = messages_of_input(asked);
@@ -85,13 +86,20 @@ Result<std::int64_t, ApiError> room_for_answer(const Prompt& prompt, const Asked
 Result<std::shared_ptr<const Constraint>, ApiError> constraint_of(const Asked& asked, const ToolUse& tools,
                                                                   Endpoint endpoint,
                                                                   const ServedModel& model) {
-  if (!tools.answer_schema.is_null()) return model.formats->schema(tools.answer_schema, "tools");
-  if (asked.response_format == nullptr) return std::shared_ptr<const Constraint>();
-  auto format =
-      model.formats->read(*asked.response_format, endpoint == kResponses ? "text" : "response_format");
-  if (format && *format != nullptr && tools.make_parser)
-    return refuse("response_format", "response_format forbids calls of tools; set tool_choice to none");
-  return format;
+  std::shared_ptr<const Constraint> format;
+  if (asked.response_format != nullptr) {
+    auto read =
+        model.formats->read(*asked.response_format, endpoint == kResponses ? "text" : "response_format");
+    if (!read) return read.error();
+    format = *std::move(read);
+  }
+  if (tools.calls.is_null() || (format == nullptr && !tools.must_call)) return format;
+  OrderedJson forms = tools.calls;
+  if (!tools.must_call) {
+    OrderedJson answer = {{"schema", OrderedJson::parse(format->schema())}};
+    forms.push_back(std::move(answer));
+  }
+  return model.formats->schema(forms, "tools");
 }
 
 GenerateRequest request_of(const Prompt& prompt, const Asked& asked, std::int64_t max_tokens,
@@ -195,7 +203,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
   const Asked& asked = read->asked;
   if (auto refusal = check_model_name(asked.model, model)) return *refusal;
 
-  auto tools = read_tools(asked, model);
+  auto tools = read_tools(asked, endpoint, model);
   if (!tools) return tools.error();
   auto prompts = conversation != nullptr ? std::vector{Prompt{*conversation, {}}}
                                          : prompts_of(asked, *tools, endpoint, model);
@@ -204,6 +212,8 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
   call.endpoint = endpoint;
   call.model = asked.model.empty() ? model.names.front() : asked.model;
   call.show = asked.show;
+  if (asked.tools != nullptr) call.show.tools = asked.tools->dump();
+  if (asked.tool_choice != nullptr) call.show.tool_choice = asked.tool_choice->dump();
   call.prompts = *std::move(prompts);
   call.make_parser = std::move(tools->make_parser);
   call.ignored = std::move(read->ignored);
@@ -218,6 +228,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
     if (!max_tokens) return max_tokens.error();
     call.requests.push_back(request_of(prompt, asked, *max_tokens, endpoint));
     call.requests.back().constraint = *constraint;
+    if (!tools->stop.empty()) call.requests.back().stop_strings.push_back(tools->stop);
   }
   if (asked.prediction != nullptr) {
     if (call.choices() > 1)
@@ -236,6 +247,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
     if (!parameters) return parameters.error();
     call.parameters = *std::move(parameters);
   }
+  if (!tools->shown.is_null() && model.chat && !model.chat->takes().tools) call.ignored.emplace_back("tools");
   return call;
 }
 

@@ -6,34 +6,7 @@ namespace {
 
 constexpr std::string_view kChatIdPrefix = "chatcmpl-";
 
-// The text of one choice taken apart, where tools may be called; else passed through.
-class ChatText {
- public:
-  explicit ChatText(const AnswerContext& context) {
-    if (context.call.make_parser) parser_ = context.call.make_parser();
-  }
-
-  std::vector<AnswerPiece> push(const std::string& text) {
-    if (parser_) return counted(parser_->push(text));
-    if (text.empty()) return {};
-    return {text};
-  }
-  std::vector<AnswerPiece> finish() {
-    return parser_ ? counted(parser_->finish()) : std::vector<AnswerPiece>();
-  }
-  std::int64_t calls() const { return calls_; }
-
- private:
-  std::vector<AnswerPiece> counted(std::vector<AnswerPiece> pieces) {
-    for (const AnswerPiece& piece : pieces) calls_ += std::holds_alternative<ToolCall>(piece) ? 1 : 0;
-    return pieces;
-  }
-
-  std::unique_ptr<AnswerParser> parser_;
-  std::int64_t calls_ = 0;
-};
-
-std::string_view finish_of(const Finish& finish, const ChatText& text) {
+std::string_view finish_of(const Finish& finish, const AnswerText& text) {
   return finish.reason == FinishReason::stop && text.calls() > 0 ? "tool_calls" : finish_name(finish.reason);
 }
 
@@ -55,12 +28,12 @@ std::string call_json(const AnswerContext& context, std::size_t choice, std::int
 
 // {"role":"assistant","content":...,"refusal":null,"tool_calls":[...]}
 std::string message_json(const AnswerContext& context, std::size_t index,
-                         const std::vector<AnswerPiece>& pieces) {
+                         const std::vector<AnswerPart>& parts) {
   std::string content, calls;
   std::int64_t count = 0;
-  for (const AnswerPiece& piece : pieces) {
-    if (const auto* text = std::get_if<std::string>(&piece)) content += *text;
-    const auto* call = std::get_if<ToolCall>(&piece);
+  for (const AnswerPart& part : parts) {
+    if (const auto* text = std::get_if<std::string>(&part)) content += *text;
+    const auto* call = std::get_if<ToolCall>(&part);
     if (call == nullptr) continue;
     calls += count == 0 ? "{" : ",{";
     calls += call_json(context, index, count++, *call) + '}';
@@ -74,11 +47,12 @@ std::string message_json(const AnswerContext& context, std::size_t index,
 
 std::string message_choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
   const Show& show = context.call.show;
-  ChatText text(context);
-  std::vector<AnswerPiece> pieces = text.push(answer.text);
-  for (AnswerPiece& piece : text.finish()) pieces.push_back(std::move(piece));
+  AnswerText text(context.call.make_parser);
+  std::vector<AnswerPart> parts;
+  for (const AnswerPiece& piece : text.push(answer.text)) add_piece(parts, piece);
+  for (const AnswerPiece& piece : text.finish()) add_piece(parts, piece);
   std::string out =
-      fmt::format(R"({{"index":{},"message":{},"logprobs":)", index, message_json(context, index, pieces));
+      fmt::format(R"({{"index":{},"message":{},"logprobs":)", index, message_json(context, index, parts));
   show.logprobs ? append_logprobs(out, context, answer.logprobs) : void(out += "null");
   out += fmt::format(R"(,"finish_reason":"{}","stop_reason":{})", finish_of(answer.finish, text),
                      stop_reason_json(answer.finish, context.call.requests.front()));
@@ -94,7 +68,8 @@ class ChatStream final : public StreamPresenter {
   ChatStream(const AnswerContext& context, EventStream events)
       : StreamPresenter(context, std::move(events)),
         head_(context.head(kChatIdPrefix, "chat.completion.chunk") + R"(,"choices":[)") {
-    for (std::size_t i = 0; i < context.call.choices(); ++i) lanes_.push_back({ChatText(context), 0});
+    for (std::size_t i = 0; i < context.call.choices(); ++i)
+      lanes_.push_back({AnswerText(context.call.make_parser), 0});
   }
 
   void start() override {
@@ -118,7 +93,7 @@ class ChatStream final : public StreamPresenter {
   }
 
   void finish(std::size_t choice, const Finish& finish) override {
-    ChatText& text = lanes_[choice].text;
+    AnswerText& text = lanes_[choice].text;
     drawn_[choice] = finish.tokens;
     for (const AnswerPiece& piece : text.push(finish.text)) send(choice, piece, nullptr);
     for (const AnswerPiece& piece : text.finish()) send(choice, piece, nullptr);
@@ -137,7 +112,7 @@ class ChatStream final : public StreamPresenter {
 
  private:
   struct Lane {
-    ChatText text;
+    AnswerText text;
     std::int64_t calls_sent = 0;
   };
 
@@ -163,9 +138,15 @@ class ChatStream final : public StreamPresenter {
       append_json_string(out, *text);
       return;
     }
-    std::int64_t number = lanes_[choice].calls_sent++;
-    out += fmt::format(R"("tool_calls":[{{"index":{},{}}}])", number,
-                       call_json(context_, choice, number, std::get<ToolCall>(piece)));
+    std::int64_t& calls = lanes_[choice].calls_sent;
+    if (const auto* begin = std::get_if<ToolCallBegin>(&piece)) {
+      out += fmt::format(R"("tool_calls":[{{"index":{},{}}}])", calls,
+                         call_json(context_, choice, calls, {begin->name, ""}));
+      ++calls;
+      return;
+    }
+    out += fmt::format(R"("tool_calls":[{{"index":{},"function":{{"arguments":{}}}}}])", calls - 1,
+                       json_string(std::get<ToolCallArguments>(piece).text));
   }
 
   // Into the delta.

@@ -47,16 +47,6 @@ std::optional<ApiError> check_messages(const OrderedJson& messages) {
   return {};
 }
 
-// The Responses API calls parts of text input_text and output_text.
-OrderedJson chat_content(OrderedJson content) {
-  if (!content.is_array()) return content;
-  for (OrderedJson& part : content)
-    if (part.is_object() && part.contains("type") &&
-        (part["type"] == "input_text" || part["type"] == "output_text"))
-      part["type"] = "text";
-  return content;
-}
-
 // chat_template_kwargs, and what other parameters say to the template. Templates that know no efforts know a switch.
 OrderedJson template_variables(const Asked& asked) {
   OrderedJson variables =
@@ -118,30 +108,6 @@ Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel
   auto text = model.chat->render(*asked.messages, tools, template_variables(asked), options);
   if (!text) return refuse("messages", "{}", text.error().message);
   return prompt_of_text(*std::move(text), "messages", model, encoding);
-}
-
-Result<OrderedJson, ApiError> messages_of_input(const Asked& asked) {
-  if (asked.input == nullptr) return refuse("input", "input is missing");
-  OrderedJson messages = OrderedJson::array();
-  if (asked.instructions) {
-    if (!asked.instructions->is_string()) return refuse("instructions", "instructions must be a string");
-    messages.push_back({{"role", "system"}, {"content", *asked.instructions}});
-  }
-  if (asked.input->is_string()) {
-    messages.push_back({{"role", "user"}, {"content", *asked.input}});
-    return messages;
-  }
-  if (!asked.input->is_array())
-    return refuse("input", "input is {}, must be a string or an array of messages", shown(*asked.input));
-  for (const OrderedJson& item : *asked.input) {
-    bool message = item.is_object() && (!item.contains("type") || item["type"] == "message") &&
-                   item.contains("role") && item.contains("content");
-    if (!message)
-      return refuse("input", "input holds {}, only messages with role and content are supported",
-                    shown(item));
-    messages.push_back({{"role", item["role"]}, {"content", chat_content(item["content"])}});
-  }
-  return messages;
 }
 
 }  // namespace verbatim::server

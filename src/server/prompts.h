@@ -30,7 +30,4 @@ Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& va
 Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel& model,
                                            EncodeOptions options);
 
-// The Responses API's input and instructions as messages.
-Result<OrderedJson, ApiError> messages_of_input(const Asked& asked);
-
 }  // namespace verbatim::server

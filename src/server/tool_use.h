@@ -1,13 +1,16 @@
-// ToolUse: what a request's tools and tool_choice ask for.
+// ToolUse: what a request's tools, tool_choice and parallel_tool_calls ask for.
 //
 //   none       (or no tools) the template sees no tools, the answer is text
-//   auto       the template sees them; calls are found in the answer as the model writes them
-//   required   the answer must be one call: JSON {"name": ..., "arguments": {...}} that fits one of the tools
-//   a function the answer must be the arguments of that function, as JSON
-// The last two constrain decoding, so every model can do them, and what comes fits the schema.
+//   auto       the template sees them; calls are found in the answer as the model writes them. With a response_format
+//              the answer is in the format, or one call
+//   required   the answer is one call: {"name": ..., "arguments": {...}} that fits one of the tools
+//   a function the answer is the arguments of that function, as JSON
+//   allowed_tools: auto or required with some of the tools; the template sees no others
+// The last three constrain decoding, so every model can do them, and what comes fits the schema: the parameters of
+// each tool are a document of their own.
 #pragma once
 
-#include <optional>
+#include <string>
 
 #include "server/answer_parser.h"
 #include "server/asked.h"
@@ -16,11 +19,14 @@
 namespace verbatim::server {
 
 struct ToolUse {
-  const OrderedJson* shown = nullptr;  // the tools that the template sees; nullptr: none
-  OrderedJson answer_schema;           // null: the answer is free
-  MakeAnswerParser make_parser;        // empty: the answer is text
+  OrderedJson shown;       // the tools that the template sees, in Chat's form; null: none
+  OrderedJson calls;       // the forms of a call (constrain/json_grammar.h); null: none can be constrained
+  bool must_call = false;  // the answer is a call
+  MakeAnswerParser make_parser;  // empty: the answer is text
+  std::string stop;              // a stop string that ends a call; empty: none
 };
 
-Result<ToolUse, ApiError> read_tools(const Asked& asked, const ServedModel& model);
+// endpoint: the Responses API writes tools in a form of its own
+Result<ToolUse, ApiError> read_tools(const Asked& asked, Endpoint endpoint, const ServedModel& model);
 
 }  // namespace verbatim::server

@@ -15,7 +15,6 @@ constexpr UnsupportedParameter kUnsupported[] = {
     {"web_search_options", "", "leave it out"},
     {"functions", "", "use tools"},
     {"function_call", "", "use tool_choice"},
-    {"parallel_tool_calls", "true", "leave it out"},
     {"verbosity", R"("medium")", "leave it out"},
     {"suffix", R"("")", "leave it out"},
     {"best_of", "1", "use n and choose among the answers"},

@@ -1,8 +1,10 @@
 #include "chat/chat_template.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace verbatim {
 namespace {
@@ -73,16 +75,18 @@ TEST(Content, NullBecomesEmptyWhereAFurtherTurnShowsIt) {
   const Json messages = Json::parse(R"([{"role": "user", "content": "a"},
       {"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
       {"role": "tool", "content": "b"}, {"role": "user", "content": "c"}])");
-  for (const char* source : {"{% for m in messages %}{% if not loop.last and loop.nextitem.role == 'tool' "
-                             "%}{{ m.content }}{% else %}-{% endif %}"
-                             "{% endfor %}",
-                             "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}{{ "
-                             "m.content.split('</think>')[-1] }}{% else "
-                             "%}-{% endif %}{% endfor %}",
-                             "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}{{ "
-                             "m.content | tojson | replace('\"', '') }}{% "
-                             "else %}-{% endif %}{% endfor %}"})
-    EXPECT_EQ(outcome(source, messages), "---") << source;
+  const std::pair<const char*, const char*> prints_when[] = {
+      {"{{ m.content }}", "not loop.last and loop.nextitem.role == 'tool'"},
+      {"{{ m.content.split('</think>')[-1] }}", "m.role == 'assistant' and not loop.last"},
+      {"{{ m.content | tojson | replace('\"', '') }}", "m.role == 'assistant' and not loop.last"}};
+  for (const auto& [prints, when] : prints_when) {
+    const std::string source = fmt::format(
+        "{{% for m in messages %}}{{% for c in m.tool_calls or [] %}}{{{{ c.function.arguments }}}}"
+        "{{% endfor %}}{{% if m.role == 'tool' %}}{{{{ m.content }}}}{{% elif {} %}}{}"
+        "{{% else %}}-{{% endif %}}{{% endfor %}}",
+        when, prints);
+    EXPECT_EQ(outcome(source.c_str(), messages), "-{}b-") << source;
+  }
 }
 
 // ---- continuing the final message -----------------------------------------------------------------

@@ -3,17 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <utility>
 
 namespace verbatim {
 namespace {
 
-// An answer's pieces with content that follows content joined.
+// An answer's pieces with content that follows content joined, and arguments that follow arguments.
 std::vector<AnswerPiece> joined(const std::vector<AnswerPiece>& pieces) {
   std::vector<AnswerPiece> out;
   for (const AnswerPiece& piece : pieces) {
-    const auto* text = std::get_if<std::string>(&piece);
-    if (text && !out.empty() && std::holds_alternative<std::string>(out.back())) {
-      std::get<std::string>(out.back()) += *text;
+    if (const auto* text = std::get_if<std::string>(&piece)) {
+      append_text<std::string>(out, *text);
+    } else if (const auto* arguments = std::get_if<ToolCallArguments>(&piece)) {
+      append_text<ToolCallArguments>(out, arguments->text);
     } else {
       out.push_back(piece);
     }
@@ -33,13 +35,19 @@ std::vector<AnswerPiece> parsed(ToolCallStyle style, const std::vector<std::stri
 
 // "text|f({...})|text" for a reader's eyes
 std::string shown(const std::vector<AnswerPiece>& pieces) {
-  std::string out;
+  std::string out, end;
   for (const AnswerPiece& piece : pieces) {
+    if (const auto* arguments = std::get_if<ToolCallArguments>(&piece)) {
+      out += arguments->text;
+      continue;
+    }
+    out += std::exchange(end, "");
     if (!out.empty()) out += '|';
-    const auto* call = std::get_if<ToolCall>(&piece);
-    out += call ? call->name + "(" + call->arguments + ")" : std::get<std::string>(piece);
+    const auto* call = std::get_if<ToolCallBegin>(&piece);
+    out += call ? call->name + "(" : std::get<std::string>(piece);
+    if (call) end = ")";
   }
-  return out;
+  return out + end;
 }
 
 struct Case {
@@ -78,14 +86,21 @@ const std::vector<Case>& cases() {
        "<tool_call>{\"name\":\"\",\"arguments\":{}}</tool_call>"},
       {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":\"{}\"}</tool_call>",
        "<tool_call>{\"name\":\"f\",\"arguments\":\"{}\"}</tool_call>"},
-      {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{}}",
-       "<tool_call>{\"name\":\"f\",\"arguments\":{}}"},
-      {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{}} x",
-       "<tool_call>{\"name\":\"f\",\"arguments\":{}} x"},
+      {hermes, "<tool_call>{\"arguments\":{},\"name\":\"f\"", "<tool_call>{\"arguments\":{},\"name\":\"f\""},
+      // Calls that break are partial; what follows is content:
+      {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{}}", "f({})"},
+      {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{}}\n</tool_", "f({})"},
+      {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{\"a\":\"b", "f({\"a\":\"b)"},
+      {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{}} x", "f({})|x"},
+      {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool> x", "f({})|</tool> x"},
+      {hermes,
+       "<tool_call>{\"name\":\"f\",\"arguments\":{}, "
+       "<tool_call>{\"name\":\"g\",\"arguments\":{}}</tool_call>",
+       "f({})|g({})"},
       {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{\"a\":01}}</tool_call>",
-       "<tool_call>{\"name\":\"f\",\"arguments\":{\"a\":01}}</tool_call>"},
+       "f({\"a\":0)|1}}</tool_call>"},
       {hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{\"a\":\"\n\"}}</tool_call>",
-       "<tool_call>{\"name\":\"f\",\"arguments\":{\"a\":\"\n\"}}</tool_call>"},
+       "f({\"a\":\")|\"}}</tool_call>"},
       {hermes, "<tool_call> oops <tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>",
        "<tool_call> oops|f({})"},
       {hermes, "<<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>", "<|f({})"},
@@ -100,7 +115,7 @@ const std::vector<Case>& cases() {
       {llama3, "{\"name\": \"f\", \"parameters\": {}} done", "f({})|done"},
       {llama3, "<|python_tag|>search.call(query=\"x\")", "<|python_tag|>search.call(query=\"x\")"},
       {llama3, "{\"answer\": 42}", "{\"answer\": 42}"},
-      {llama3, "{\"name\": \"f\", \"parameters\": {}", "{\"name\": \"f\", \"parameters\": {}"},
+      {llama3, "{\"name\": \"f\", \"parameters\": {}", "f({})"},
       {llama3, "{ {\"name\": \"f\", \"parameters\": {}}", "{ {\"name\": \"f\", \"parameters\": {}}"},
       {llama3, "{}", "{}"},
       {llama3, "<|python", "<|python"},
@@ -169,8 +184,8 @@ TEST(ToolCallParser, DoesNotDependOnTheCutsOfRandomAnswers) {
     std::vector<std::string> bytes;
     for (char c : answer) bytes.emplace_back(1, c);
     EXPECT_EQ(parsed(style, bytes), whole) << answer;
-    const bool any_call =
-        std::any_of(whole.begin(), whole.end(), [](auto& p) { return std::holds_alternative<ToolCall>(p); });
+    const bool any_call = std::any_of(whole.begin(), whole.end(),
+                                      [](auto& p) { return std::holds_alternative<ToolCallBegin>(p); });
     if (!any_call) {
       EXPECT_EQ(shown(whole), answer);
     }
@@ -187,8 +202,10 @@ TEST(ToolCallParser, HoldsBackNoMoreThanItMust) {
   EXPECT_EQ(push("box> <tool_call>"), "\n<toolbox>");
   EXPECT_EQ(push("{\"name\""), "");
   EXPECT_EQ(push("}"), " <tool_call>{\"name\"}");
-  EXPECT_EQ(push("<tool_call>{\"name\":\"f\",\"arguments\":{}}"), "");
-  EXPECT_EQ(push("\n</tool_call>"), "f({})");
+  EXPECT_EQ(push("<tool_call>{\"name\":\"f\",\"arguments\":"), "");
+  EXPECT_EQ(push("{\"a\""), "f({\"a\")");
+  EXPECT_EQ(push(":1}"), ":1}");
+  EXPECT_EQ(push("}\n</tool_call>"), "");
   EXPECT_EQ(push("\n"), "");
   EXPECT_EQ(shown(parser.finish()), "");
 }

@@ -1,5 +1,5 @@
 // Any bytes as an answer: the first byte chooses the style and how the answer is cut. Cut or whole, content and calls are
-// the same; without calls, the content is the answer; arguments are JSON objects.
+// the same; without calls, the content is the answer; arguments are JSON objects, or where they end early the beginning of one.
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
+#include "chat/json_object_scanner.h"
 #include "chat/tool_call_parser.h"
 
 namespace verbatim {
@@ -15,16 +16,35 @@ namespace {
 struct Answer {
   std::string content;
   std::vector<ToolCall> calls;
-  void add(std::vector<AnswerPiece> pieces) {
-    for (AnswerPiece& piece : pieces) {
-      if (auto* text = std::get_if<std::string>(&piece)) {
+  void add(const std::vector<AnswerPiece>& pieces) {
+    for (const AnswerPiece& piece : pieces) {
+      if (const auto* text = std::get_if<std::string>(&piece)) {
         content += *text;
+      } else if (const auto* begin = std::get_if<ToolCallBegin>(&piece)) {
+        calls.push_back({begin->name, ""});
       } else {
-        calls.push_back(std::get<ToolCall>(std::move(piece)));
+        calls.back().arguments += std::get<ToolCallArguments>(piece).text;
       }
     }
   }
 };
+
+// A JSON object, or the beginning of one.
+void check_arguments(const std::string& arguments) {
+  JsonObjectScanner scanner;
+  auto progress = JsonObjectScanner::Progress::more;
+  for (char c : arguments) {
+    CHECK(progress == JsonObjectScanner::Progress::more, "more than an object: {}", arguments);
+    progress = scanner.feed(c);
+  }
+  CHECK(progress != JsonObjectScanner::Progress::bad, "no beginning of an object: {}", arguments);
+  // nlohmann refuses escaped lone surrogates, which the scanner lets pass as Python's json does.
+  if (progress != JsonObjectScanner::Progress::done || arguments.find("\\u") != std::string::npos) return;
+  try {
+    CHECK(nlohmann::json::parse(arguments).is_object(), "arguments are no object: {}", arguments);
+  } catch (const nlohmann::json::out_of_range&) {  // a number beyond the range of double: JSON all the same
+  }
+}
 
 Answer parsed(ToolCallStyle style, std::string_view text, std::size_t piece) {
   ToolCallParser parser(style);
@@ -46,13 +66,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CHECK(whole.content == cut.content && whole.calls == cut.calls, "the answer depends on how it is cut");
   if (whole.calls.empty()) CHECK(whole.content == text, "content was lost");
   if (well_formed_bytes(text, 0) != text.size()) return 0;
-  for (const ToolCall& call : whole.calls) {
-    // nlohmann refuses escaped lone surrogates, which the scanner lets pass as Python's json does.
-    if (call.arguments.find("\\u") != std::string::npos) continue;
-    try {
-      CHECK(nlohmann::json::parse(call.arguments).is_object(), "arguments are no object: {}", call.arguments);
-    } catch (const nlohmann::json::out_of_range&) {  // a number beyond the range of double: JSON all the same
-    }
-  }
+  for (const ToolCall& call : whole.calls) check_arguments(call.arguments);
   return 0;
 }

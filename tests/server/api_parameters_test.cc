@@ -63,6 +63,7 @@ constexpr ParameterCase kParameterCases[] = {
     {"prediction", kCompletions, R"({"type":"content","content":"hi"})", R"("hi")", ""},
     {"tools", kChat, "[]", "{}", ""},
     {"tool_choice", kChat, R"("auto")", "", ""},
+    {"parallel_tool_calls", kChat, "false", R"("no")", ""},
     {"chat_template_kwargs", kChat, R"({"a":1})", "[1]", ""},
     {"add_generation_prompt", kChat, "false", "null_", ""},
     {"continue_final_message", kChat, "true", "1", ""},

@@ -9,7 +9,7 @@ with tests/jinja/cases/variables.json; golden/NAME.json is a list of {"template"
 Chat templates: each FOLDER/NAME.jinja is rendered over tests/chat/conversations.json; golden/NAME.json maps the name of a
 conversation, with "+" where a generation prompt is added, to {"text"} or {"error"}. Messages are passed as transformers
 and vLLM pass them: arguments of tool calls that are JSON text become objects, and `tools` and `documents` are None when
-there are none. A null content becomes "" where the template cannot take it.
+there are none. Content that is absent is null, and becomes "" where the template cannot take that.
 
 An error's text is Python's own and is there for the reader; the tests only ask that both raise.
 """
@@ -81,6 +81,7 @@ def small_templates(path):
 def with_object_arguments(messages):
     messages = copy.deepcopy(messages)
     for message in messages:
+        message.setdefault("content", None)
         for call in message.get("tool_calls") or []:
             if isinstance(call["function"]["arguments"], str):
                 call["function"]["arguments"] = json.loads(call["function"]["arguments"])
