@@ -38,6 +38,13 @@ void add_compute_flags(CLI::App& app, ModelFlags& flags) {
   flag(app, "--activations", flags.activations, "Bits of activations")->check(CLI::IsMember({16, 8}));
   flag(app, "--kv", flags.kv, "Bits of cached keys and values")->check(CLI::IsMember({16, 8}));
   boolean(app, "--no-cache", flags.no_cache, "Neither read nor write the weight cache");
+  flag(app, "--weight-cache-bytes", flags.cache_bytes,
+       "What the weight cache may hold, such as 64GiB; what was used longest ago goes (verbatim cache)")
+      ->transform(CLI::AsSizeValue(false));
+  boolean(app, "--mmap", flags.mmap,
+          "Map the weight cache instead of reading it: shared between processes, but who truncates the file "
+          "kills this "
+          "program, and who writes it changes its answers");
   boolean(app, "-q,--quiet", flags.quiet, "No progress and no notes on stderr");
 }
 
@@ -84,6 +91,9 @@ std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags) {
   choice.widths = {flags.activations / 8, flags.kv / 8};
   choice.load.policy = *weight_policy_named(flags.weights);
   choice.load.use_cache = !flags.no_cache;
+  choice.load.cache_bytes = static_cast<std::int64_t>(
+      std::min<std::uint64_t>(flags.cache_bytes, std::numeric_limits<std::int64_t>::max()));
+  choice.load.cache_memory = flags.mmap ? CacheMemory::mapped : CacheMemory::own;
   choice.date = flags.date;
   choice.max_model_len = flags.max_model_len;
   choice.model_sampling = flags.generation_config == "model";

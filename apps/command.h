@@ -29,6 +29,7 @@ void add_bench(CLI::App& app, std::function<int()>& action);
 void add_bench_serve(CLI::App& app, std::function<int()>& action);  // a subcommand of bench
 void add_tokenize(CLI::App& app, std::function<int()>& action);
 void add_inspect(CLI::App& app, std::function<int()>& action);
+void add_cache(CLI::App& app, std::function<int()>& action);
 void add_convert(CLI::App& app, std::function<int()>& action);
 void add_serve(CLI::App& app, std::function<int()>& action);
 void add_lab(CLI::App& app, std::function<int()>& action);
@@ -49,6 +50,8 @@ struct ModelFlags {
   int activations = 16;
   int kv = 16;
   bool no_cache = false;
+  bool mmap = false;
+  std::uint64_t cache_bytes = std::uint64_t{64} << 30;
   bool quiet = false;
 
   std::string chat_template;  // file; empty: the model's own

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "load/encode.h"
 #include "load/export_gguf.h"
+#include "load/new_file.h"
 #include "tokenizer/named_pre_tokenizers.h"
 
 namespace verbatim::app {
@@ -42,6 +43,8 @@ int convert(const ConvertFlags& options) {
   tokenizer.pre_tokenizer = *name;
   tokenizer.pre_regex.clear();
 
+  const std::filesystem::path to(options.to);
+  remove_abandoned(to.parent_path(), to.filename().string());
   ThreadPool pool(thread_count(options.threads));
   if (Status written = export_gguf(options.to, *checkpoint, *how, pool); !written)
     return complain(written.error());

@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"tokenize", "Turn a text into token ids", verbatim::app::add_tokenize},
     {"inspect", "Show what is in a model file and what becomes of it", verbatim::app::add_inspect},
     {"convert", "Write any model that can be opened as one GGUF file", verbatim::app::add_convert},
+    {"cache", "List or remove the packed weights that earlier starts left behind", verbatim::app::add_cache},
     {"lab", "Seven claims about determinism, tried on this machine", verbatim::app::add_lab},
     {"demo", "One request again and again in a crowd of others: compare every answer",
      verbatim::app::add_demo},

@@ -16,6 +16,12 @@ void CheckpointTensor::read_row(std::int64_t row, float* out) const {
   info.dequantise(data + row * row_bytes(type, columns), columns / info.block_elements, out);
 }
 
+Status Checkpoint::check_unchanged() const {
+  for (const auto& file : files)
+    if (!file->is_unchanged()) return fail("{}: changed while it was read; start again", file->path());
+  return {};
+}
+
 void Checkpoint::prefetch(const CheckpointTensor& tensor) const { prefetch_pages(tensor.data, tensor.bytes); }
 
 void Checkpoint::forget(const CheckpointTensor& tensor) const { forget_pages(tensor.data, tensor.bytes); }

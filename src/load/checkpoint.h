@@ -7,6 +7,8 @@
 // threads.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "load/mapped_file.h"
 #include "load/model_config.h"
 #include "load/tokenizer_data.h"
 
@@ -65,18 +68,21 @@ struct Checkpoint {
   // SHA-256 over path, size, time of change and header of every file: names this very content.
   // Empty for bytes in memory, which the weight cache leaves alone.
   std::string identity;
-  ModelConfig config;  // empty (architecture == "") for a vocabulary-only file
+  mode_t permissions = 0666;  // of its files: what all of them allow
+  ModelConfig config;         // empty (architecture == "") for a vocabulary-only file
   TokenizerData tokenizer;
   SamplingDefaults sampling;
   std::map<std::string, CheckpointTensor, std::less<>> tensors;
   std::vector<std::pair<std::string, std::string>> metadata;  // for `inspect`: key, printable value
-  std::shared_ptr<const void> storage;                        // keeps the mappings alive
+  std::vector<std::shared_ptr<const MappedFile>> files;       // that the tensors lie in
 
   // nullptr when absent
   const CheckpointTensor* find(std::string_view name) const {
     auto it = tensors.find(name);
     return it == tensors.end() ? nullptr : &it->second;
   }
+  // An error if one of the files changed since it was opened: what was read of it may be of neither version.
+  Status check_unchanged() const;
   // Asks the kernel to read this tensor from disk ahead of its use.
   void prefetch(const CheckpointTensor& tensor) const;
   // Tells the kernel that this tensor's pages are not needed any more (the file is never held in memory

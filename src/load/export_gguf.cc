@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 #include "load/architecture.h"
 #include "load/dequantise.h"
@@ -91,7 +92,10 @@ Status export_gguf(const std::string& path, const Checkpoint& checkpoint, const 
     if (index == sources.size()) return encode_row(tensor.type, factors.data(), tensor.columns, out);
     write_row(*sources[index].tensor, sources[index].row(row), tensor.type, out);
   };
-  return write_gguf(path, content, rows, pool);
+  if (Status written = write_gguf(path, content, rows, pool); !written) return written;
+  Status unchanged = checkpoint.check_unchanged();
+  if (!unchanged) std::filesystem::remove(path);
+  return unchanged;
 }
 
 }  // namespace verbatim

@@ -182,7 +182,8 @@ Result<Checkpoint> open_gguf(const std::string& path) {
   if (!out) return out;
   const FileHeader header[] = {{**mapping, file->data_offset}};
   out->identity = identity_of(header);
-  out->storage = *std::move(mapping);
+  out->permissions = (*mapping)->permissions();
+  out->files.push_back(*std::move(mapping));
   return out;
 }
 

@@ -16,7 +16,7 @@ namespace verbatim {
 
 // Opens a .gguf file: a model, or a vocabulary without tensors.
 Result<Checkpoint> open_gguf(const std::string& path);
-// One that is in memory. The checkpoint has neither `storage` nor `identity`: the bytes must outlive it.
+// One that is in memory. The checkpoint has neither `files` nor `identity`: the bytes must outlive it.
 Result<Checkpoint> open_gguf(std::span<const std::byte> bytes, const std::string& name);
 
 // The parts of it, likewise.

@@ -108,7 +108,7 @@ Result<TokenizerData> hugging_face_tokenizer(const std::string& folder, const Js
   // Newer folders keep the template in a file of its own.
   std::string file = (base / "chat_template.jinja").string();
   if (std::filesystem::exists(file)) {
-    Result<std::shared_ptr<const MappedFile>> text = MappedFile::open(file);
+    Result<std::shared_ptr<const MappedFile>> text = MappedFile::copy(file);
     if (!text) return text.error();
     std::span<const std::byte> bytes = (*text)->bytes();
     data.chat_template.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());

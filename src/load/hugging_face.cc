@@ -101,7 +101,6 @@ Status add_tensors(const MappedFile& mapping, SafetensorsFile file, const Weight
 Status open_weights(const std::filesystem::path& folder, Checkpoint& out) {
   Result<WeightFiles> files = find_weight_files(folder);
   if (!files) return files.error();
-  auto mappings = std::make_shared<std::vector<std::shared_ptr<const MappedFile>>>();
   std::vector<FileHeader> headers;
   for (const std::string& name : files->names) {
     std::string path = (folder / name).string();
@@ -109,12 +108,12 @@ Status open_weights(const std::filesystem::path& folder, Checkpoint& out) {
     if (!mapping) return mapping.error();
     Result<SafetensorsFile> file = read_safetensors((*mapping)->bytes(), path);
     if (!file) return file.error();
+    out.permissions &= (*mapping)->permissions();
     headers.push_back({**mapping, file->data_offset});
     if (Status added = add_tensors(**mapping, *std::move(file), *files, name, out); !added) return added;
-    mappings->push_back(*std::move(mapping));
+    out.files.push_back(*std::move(mapping));
   }
   out.identity = identity_of(headers);
-  out.storage = mappings;
   return check_tensors(out);
 }
 

@@ -12,7 +12,7 @@ constexpr std::size_t kMostBytes = std::size_t{256} << 20;
 }  // namespace
 
 Result<Json> read_json_file(const std::string& path) {
-  Result<std::shared_ptr<const MappedFile>> file = MappedFile::open(path);
+  Result<std::shared_ptr<const MappedFile>> file = MappedFile::copy(path);
   if (!file) return file.error();
   std::span<const std::byte> bytes = (*file)->bytes();
   if (bytes.size() > kMostBytes)

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "load/cache_folder.h"
+#include "load/new_file.h"
 #include "load/weight_cache.h"
 
 namespace verbatim {
@@ -32,23 +34,31 @@ Result<LoadedWeights> load_weights(const Checkpoint& checkpoint, const LoadOptio
       out.notes.push_back(fmt::format("weights are not cached: {}", place.error().message));
     }
   }
+  if (!path.empty()) remove_abandoned(std::filesystem::path(path).parent_path(), kWeightCacheEnding);
   if (!path.empty() && std::filesystem::exists(path)) {
-    Result<PackedWeights> cached = read_weight_cache(path, key, options.verify_cache, pool);
+    Result<PackedWeights> cached =
+        read_weight_cache(path, key, checkpoint.config, options.cache_memory, pool);
     if (cached) {
       out.weights = *std::move(cached);
       out.from_cache = true;
+      note_use(path);
       return out;
     }
     out.notes.push_back(fmt::format("the weight cache is made anew: {}", cached.error().message));
   }
   Result<PackedWeights> fresh = requantise(checkpoint, options.policy, pool, options.progress);
   if (!fresh) return fresh.error();
+  if (Status unchanged = checkpoint.check_unchanged(); !unchanged) return unchanged.error();
   out.weights = *std::move(fresh);
   if (!path.empty()) {
-    if (Status written = write_weight_cache(path, key, out.weights); !written) {
+    if (Status written = write_weight_cache(path, key, out.weights, checkpoint); !written) {
       out.notes.push_back(fmt::format("weights are not cached: {}", written.error().message));
     }
   }
+  if (!path.empty())
+    for (const CachedWeights& gone :
+         prune_cached_weights(std::filesystem::path(path).parent_path(), options.cache_bytes, path))
+      out.notes.push_back(fmt::format("the weight cache gave up {}, which was used longest ago", gone.path));
   return out;
 }
 

@@ -1,8 +1,8 @@
 // load_weights: Checkpoint -> PackedWeights, through the weight cache when it can be used.
 //
 // The first start of a model requantises its file and leaves the packed form in a cache file; later starts
-// map that file and are ready at once. The cache cannot be seen in any bit: a hit holds what requantising
-// gives.
+// read that file and are ready soon. The cache cannot be seen in any bit: a hit holds what requantising
+// gives, and its fingerprint is computed of it.
 #pragma once
 
 #include <string>
@@ -12,6 +12,7 @@
 #include "load/checkpoint.h"
 #include "load/packed_weights.h"
 #include "load/requantise.h"
+#include "load/weight_cache.h"
 #include "parallel/thread_pool.h"
 
 namespace verbatim {
@@ -19,8 +20,10 @@ namespace verbatim {
 struct LoadOptions {
   WeightPolicy policy = WeightPolicy::automatic;
   bool use_cache = true;
-  bool verify_cache = true;     // check every byte of a cache file (at memory speed), not only its index
-  std::string cache_directory;  // empty: $XDG_CACHE_HOME/verbatim, else ~/.cache/verbatim
+  CacheMemory cache_memory = CacheMemory::own;
+  std::int64_t cache_bytes = std::int64_t{64}
+                             << 30;  // what the folder may hold; what was used longest ago goes
+  std::string cache_directory;       // empty: $XDG_CACHE_HOME/verbatim, else ~/.cache/verbatim
   // Called by the loading thread after each tensor; may be empty.
   std::function<void(const LoadProgress&)> progress;
 };

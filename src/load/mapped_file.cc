@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -14,32 +15,86 @@
 
 namespace verbatim {
 
-Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail("{}: cannot be opened: {}", path, std::strerror(errno));
-  struct Closer {
-    int fd;
-    ~Closer() { ::close(fd); }
-  } closer{fd};
+namespace {
 
+constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
+constexpr std::int64_t kPieceBytes = std::int64_t{4} << 20;
+
+std::string stamp_of(const struct stat& info) {
+  auto nanoseconds = [](const timespec& t) { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; };
+  return fmt::format("{} {} {} {} {}", info.st_size, info.st_ino, info.st_dev, nanoseconds(info.st_mtim),
+                     nanoseconds(info.st_ctim));
+}
+
+// Whether [begin, end) of the file could be read. data: the file's first byte
+bool read_range(int fd, std::byte* data, std::int64_t begin, std::int64_t end) {
+  while (begin < end) {
+    ssize_t n = ::pread(fd, data + begin, static_cast<std::size_t>(end - begin), begin);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    begin += n;
+  }
+  return true;
+}
+
+bool read_whole(int fd, std::byte* data, std::int64_t size, ThreadPool* pool) {
+  if (pool == nullptr) return read_range(fd, data, 0, size);
+  std::atomic<bool> whole = true;
+  pool->for_range(size, kPieceBytes, [&](std::int64_t begin, std::int64_t end, int) {
+    if (!read_range(fd, data, begin, end)) whole = false;
+  });
+  return whole;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
+  return open(path, false, nullptr);
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::copy(const std::string& path, ThreadPool* pool) {
+  return open(path, true, pool);
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path, bool copied,
+                                                           ThreadPool* pool) {
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->path_ = path;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO is no hang
+  if (fd < 0) return fail("{}: cannot be opened: {}", path, std::strerror(errno));
+  file->fd_ = fd;
   struct stat info {};
   if (::fstat(fd, &info) != 0) return fail("{}: cannot be examined: {}", path, std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return fail("{}: not a regular file", path);
   if (info.st_size == 0) return fail("{}: the file is empty", path);
   auto size = static_cast<std::size_t>(info.st_size);
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  if (data == MAP_FAILED) return fail("{}: cannot be mapped: {}", path, std::strerror(errno));
+  void* data = copied ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                      : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (data == MAP_FAILED) return fail("{}: no memory for its {} bytes: {}", path, size, std::strerror(errno));
 
-  std::shared_ptr<MappedFile> file(new MappedFile);
-  file->path_ = path;
   file->data_ = static_cast<const std::byte*>(data);
   file->size_ = size;
-  file->modified_ns_ = std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  file->stamp_ = stamp_of(info);
+  file->permissions_ = info.st_mode & 0777;
+  if (copied) {
+    ::madvise(data, size, MADV_HUGEPAGE);  // advice: refusal costs time only
+    if (!read_whole(fd, static_cast<std::byte*>(data), info.st_size, pool) || !file->is_unchanged())
+      return fail("{}: cannot be read whole, or changed while it was read", path);
+  }
+  if (size >= kLfsPointer.size() && std::memcmp(data, kLfsPointer.data(), kLfsPointer.size()) == 0)
+    return fail("{}: is a Git LFS pointer, not the file that it stands for; `git lfs pull` fetches that",
+                path);
   return std::shared_ptr<const MappedFile>(std::move(file));
 }
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+bool MappedFile::is_unchanged() const {
+  struct stat info {};
+  return ::fstat(fd_, &info) == 0 && stamp_of(info) == stamp_;
 }
 
 std::string identity_of(std::span<const FileHeader> files) {
@@ -48,8 +103,7 @@ std::string identity_of(std::span<const FileHeader> files) {
     std::error_code ignored;
     std::string path = std::filesystem::absolute(header.file.path(), ignored).string();
     std::span<const std::byte> bytes = header.file.bytes();
-    sha.update(
-        fmt::format("{}\n{}\n{}\n{}\n", path, bytes.size(), header.file.modified_ns(), header.header_bytes));
+    sha.update(fmt::format("{}\n{}\n{}\n", path, header.file.stamp(), header.header_bytes));
     sha.update(bytes.data(), std::min<std::uint64_t>(header.header_bytes, bytes.size()));
   }
   return sha.hex();

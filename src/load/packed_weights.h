@@ -32,7 +32,7 @@ struct PackedWeights {
   std::map<std::string, PackedMatrix, std::less<>> matrices;
   std::map<std::string, std::span<const float>, std::less<>> vectors;
   std::vector<TensorReport> report;     // in the order of expected_tensors()
-  std::string fingerprint;              // SHA-256, 64 hex digits (see requantise.h)
+  std::string fingerprint;              // SHA-256, 64 hex digits (see weight_fingerprint.h)
   std::shared_ptr<const void> storage;  // keeps what the above points into
 
   const PackedMatrix* matrix(std::string_view name) const {  // nullptr when absent

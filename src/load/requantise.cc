@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 
-#include "base/sha256.h"
 #include "load/architecture.h"
-#include "load/config_text.h"
 #include "load/dequantise.h"
 #include "load/panel_quantiser.h"
 #include "load/weight_arena.h"
-#include "spec/version.h"
+#include "load/weight_fingerprint.h"
 
 namespace verbatim {
 namespace {
@@ -64,12 +61,6 @@ struct Packed {
   Sha256Digest digest{};
 };
 
-Sha256Digest digest_of(std::initializer_list<std::span<const std::byte>> parts) {
-  Sha256 sha;
-  for (std::span<const std::byte> part : parts) sha.update(part.data(), part.size());
-  return sha.digest();
-}
-
 Result<Packed> pack(const CheckpointTensor& tensor, WeightKind kind, const std::string& path,
                     WeightArena& arena, ThreadPool& pool) {
   std::int64_t k_padded = padded_columns(tensor.columns), panels = padded_rows(tensor.rows) / kPanelRows;
@@ -78,15 +69,14 @@ Result<Packed> pack(const CheckpointTensor& tensor, WeightKind kind, const std::
   auto* scale = reinterpret_cast<float*>(
       arena.allocate(panels * kPanelRows * static_cast<std::int64_t>(sizeof(float))));
 
+  const PackedMatrix matrix{kind, tensor.rows, tensor.columns, data, scale};
   std::vector<PanelOutcome> outcomes(static_cast<std::size_t>(panels));
   std::vector<Sha256Digest> digests(static_cast<std::size_t>(panels));
   pool.for_range(panels, 1, [&](std::int64_t begin, std::int64_t end, int) {
     PanelQuantiser quantiser(kind, tensor.columns);
     for (std::int64_t p = begin; p < end; ++p) {
-      std::byte* panel = data + p * bytes_each;
-      outcomes[p] = quantiser.quantise(tensor, p, panel, scale + p * kPanelRows);
-      digests[p] = digest_of({{panel, static_cast<std::size_t>(bytes_each)},
-                              std::as_bytes(std::span(scale + p * kPanelRows, kPanelRows))});
+      outcomes[p] = quantiser.quantise(tensor, p, data + p * bytes_each, scale + p * kPanelRows);
+      digests[p] = digest_of_panel(matrix, p);
     }
   });
 
@@ -103,14 +93,8 @@ Result<Packed> pack(const CheckpointTensor& tensor, WeightKind kind, const std::
       energy += static_cast<double>(outcome.errors[r].energy) * unit;
     }
   }
-  Packed out;
-  out.matrix = {kind, tensor.rows, tensor.columns, data, scale};
-  out.relative_rms = energy == 0 ? 0 : std::sqrt(error / energy);
-  Sha256 sha;
-  sha.update(fmt::format("{} {} {} {}\n", tensor.name, name_of(kind), tensor.rows, tensor.columns));
-  sha.update(digests.data(), digests.size() * sizeof(Sha256Digest));
-  out.digest = sha.digest();
-  return out;
+  return Packed{matrix, energy == 0 ? 0 : std::sqrt(error / energy),
+                digest_of_matrix(tensor.name, matrix, digests)};
 }
 
 // Packs by the rules; under `automatic` a kind that errs too much gives way to the next.
@@ -156,9 +140,7 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
                                  const ProgressCallback& progress) {
   auto arena = std::make_shared<WeightArena>();
   PackedWeights out;
-  Sha256 fingerprint;
-  fingerprint.update(fmt::format("verbatim weights\ncontract={}\n", spec::kContractVersion));
-  fingerprint.update(canonical_text(checkpoint.config));
+  std::vector<Sha256Digest> digests;
 
   std::vector<TensorSpec> specs = expected_tensors(checkpoint.config);
   LoadProgress done;
@@ -178,8 +160,7 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
       if (!values) return values.error();
       out.vectors.emplace(spec.name, *values);
       report.bytes = static_cast<std::int64_t>(values->size_bytes());
-      std::string heading = fmt::format("{} f32 1 {}\n", spec.name, spec.columns);
-      fingerprint.update(to_hex(digest_of({std::as_bytes(std::span(heading)), std::as_bytes(*values)})));
+      digests.push_back(digest_of_vector(spec.name, *values));
     } else {
       Result<Packed> packed = pack_by_policy(tensor, policy, checkpoint.path, *arena, pool, &report.why);
       if (!packed) return packed.error();
@@ -189,7 +170,7 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
       report.bytes = packed_bytes(matrix.kind, matrix.n, matrix.k) +
                      padded_rows(matrix.n) * static_cast<std::int64_t>(sizeof(float));
       report.relative_rms = packed->relative_rms;
-      fingerprint.update(to_hex(packed->digest));
+      digests.push_back(packed->digest);
     }
     out.report.push_back(std::move(report));
     checkpoint.forget(tensor);
@@ -197,7 +178,7 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
     done.bytes_done += tensor.bytes;
     if (progress) progress(done);
   }
-  out.fingerprint = fingerprint.hex();
+  out.fingerprint = fingerprint_of(checkpoint.config, digests);
   out.storage = std::move(arena);
   return out;
 }

@@ -1,13 +1,6 @@
 // requantise: a model file's tensors -> the contract's integers (spec/weights.h), packed.
 //
-// Every machine and every number of threads gets the same bits. The fingerprint names them: SHA-256 over, in
-// this order,
-//   "verbatim weights" and the contract version;
-//   the configuration as "name=value" lines, floats in hexadecimal;
-//   per tensor of expected_tensors(): SHA-256 over "name kind n k" and, for matrices, the SHA-256 of each
-//   panel followed by its 16 scales (the packed form is the canonical spelling of the integers); for
-//   vectors, the float32 values.
-// The tokenizer's part of a model's identity is added by a later layer.
+// Every machine and every number of threads gets the same bits; weight_fingerprint.h names them.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,7 @@
 #include "load/weight_cache.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include <sys/stat.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -15,6 +13,7 @@
 #include "load/config_text.h"
 #include "load/mapped_file.h"
 #include "load/new_file.h"
+#include "load/weight_fingerprint.h"
 #include "spec/version.h"
 
 namespace verbatim {
@@ -22,7 +21,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormatVersion = 2;
+constexpr int kFormatVersion = 3;
 constexpr char kMagic[16] = {'v', 'e', 'r', 'b', 'a', 't', 'i', 'm', ' ', 'w', 'e', 'i', 'g', 'h', 't', '\n'};
 constexpr std::int64_t kPartAlignment = 64;
 
@@ -33,8 +32,6 @@ struct Header {
   Sha256Digest index_sha256;
 };
 static_assert(sizeof(Header) == 64 && std::is_trivially_copyable_v<Header>);
-
-std::uint64_t checksum(std::span<const std::byte> part) { return XXH3_64bits(part.data(), part.size()); }
 
 Sha256Digest sha256(std::string_view text) {
   Sha256 sha;
@@ -55,7 +52,7 @@ std::array<std::span<const std::byte>, 2> parts_of(const PackedMatrix& m) {
 class Layout {
  public:
   Json add(std::span<const std::byte> part) {
-    Json place = {{"at", end_}, {"bytes", part.size()}, {"xxh3", checksum(part)}};
+    Json place = {{"at", end_}, {"bytes", part.size()}};
     parts_.push_back(part);
     end_ = round_up(end_ + static_cast<std::int64_t>(part.size()), kPartAlignment);
     return place;
@@ -78,7 +75,8 @@ class Layout {
   std::int64_t end_ = 0;
 };
 
-Json make_index(const std::string& key, const PackedWeights& weights, Layout& layout) {
+Json make_index(const std::string& key, const PackedWeights& weights, const Checkpoint& model,
+                Layout& layout) {
   Json tensors = Json::array();
   for (const TensorReport& report : weights.report) {
     Json entry = {{"name", report.name},        {"file_type", static_cast<int>(report.file_type)},
@@ -94,28 +92,49 @@ Json make_index(const std::string& key, const PackedWeights& weights, Layout& la
     }
     tensors.push_back(std::move(entry));
   }
-  return {{"key", key}, {"fingerprint", weights.fingerprint}, {"tensors", std::move(tensors)}};
+  std::error_code ignored;
+  return {{"key", key},
+          {"model", std::filesystem::absolute(model.path, ignored).string()},
+          {"fingerprint", weights.fingerprint},
+          {"tensors", std::move(tensors)}};
 }
 
 // ---- Reading ----
 
-struct Part {
-  std::span<const std::byte> bytes;
-  std::uint64_t xxh3 = 0;
+struct Index {
+  Json json;
+  std::int64_t end = 0;  // where the parts begin
 };
 
-// Throws std::exception when the index does not say what it should: it is checked by SHA-256, so this is a
+Result<Index> read_index(const std::string& path, std::span<const std::byte> bytes) {
+  Header header{};
+  if (bytes.size() < sizeof header) return fail("{}: shorter than its header", path);
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return fail("{}: not a weight cache", path);
+  if (header.file_bytes != bytes.size()) {
+    return fail("{}: has {} bytes, but says {}", path, bytes.size(), header.file_bytes);
+  }
+  if (header.index_bytes > bytes.size() - sizeof header) return fail("{}: its index does not fit", path);
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof header, header.index_bytes);
+  if (sha256(text) != header.index_sha256) return fail("{}: its index is damaged", path);
+  Result<Json> json = parse_json(text, path);
+  if (!json) return json.error();
+  return Index{*std::move(json),
+               round_up(static_cast<std::int64_t>(sizeof header + header.index_bytes), kPartAlignment)};
+}
+
+// Throws std::exception when the index does not say what it should: it is checked by its SHA-256, so this is a
 // file written by someone else.
-Part find_part(const Json& place, std::span<const std::byte> data, std::size_t expected_bytes) {
+std::span<const std::byte> find_part(const Json& place, std::span<const std::byte> data,
+                                     std::size_t expected_bytes) {
   auto at = place.at("at").get<std::uint64_t>(), bytes = place.at("bytes").get<std::uint64_t>();
   if (bytes != expected_bytes || at % kPartAlignment != 0 || at > data.size() || bytes > data.size() - at) {
     throw std::runtime_error("a part is out of place");
   }
-  return {data.subspan(at, bytes), place.at("xxh3").get<std::uint64_t>()};
+  return data.subspan(at, bytes);
 }
 
-void add_tensor(const Json& entry, std::span<const std::byte> data, PackedWeights& weights,
-                std::vector<Part>& parts) {
+void add_tensor(const Json& entry, std::span<const std::byte> data, PackedWeights& weights) {
   TensorReport report{.name = entry.at("name"),
                       .file_type = static_cast<DType>(entry.at("file_type").get<int>()),
                       .kind = entry.at("kind"),
@@ -134,30 +153,16 @@ void add_tensor(const Json& entry, std::span<const std::byte> data, PackedWeight
       throw std::runtime_error("a matrix has no sensible shape");
     }
     m.kind = static_cast<WeightKind>(kind);
-    Part scale = find_part(places.at(0), data, static_cast<std::size_t>(padded_rows(m.n)) * sizeof(float));
-    Part integers = find_part(places.at(1), data, static_cast<std::size_t>(packed_bytes(m.kind, m.n, m.k)));
-    m.scale = reinterpret_cast<const float*>(scale.bytes.data());
-    m.data = integers.bytes.data();
+    auto scale = find_part(places.at(0), data, static_cast<std::size_t>(padded_rows(m.n)) * sizeof(float));
+    m.scale = reinterpret_cast<const float*>(scale.data());
+    m.data = find_part(places.at(1), data, static_cast<std::size_t>(packed_bytes(m.kind, m.n, m.k))).data();
     weights.matrices.emplace(report.name, m);
-    parts.insert(parts.end(), {scale, integers});
   } else {
-    Part values = find_part(places.at(0), data, static_cast<std::size_t>(report.bytes));
-    weights.vectors.emplace(report.name, std::span(reinterpret_cast<const float*>(values.bytes.data()),
-                                                   values.bytes.size() / sizeof(float)));
-    parts.push_back(values);
+    auto values = find_part(places.at(0), data, static_cast<std::size_t>(report.bytes));
+    weights.vectors.emplace(
+        report.name, std::span(reinterpret_cast<const float*>(values.data()), values.size() / sizeof(float)));
   }
   weights.report.push_back(std::move(report));
-}
-
-bool parts_are_whole(const std::vector<Part>& parts, ThreadPool& pool) {
-  std::atomic<bool> whole = true;
-  std::atomic<std::size_t> next = 0;  // which thread checks a part does not matter
-  pool.run([&](int) {
-    for (std::size_t i = next++; i < parts.size(); i = next++) {
-      if (checksum(parts[i].bytes) != parts[i].xxh3) whole = false;
-    }
-  });
-  return whole;
 }
 
 }  // namespace
@@ -178,53 +183,58 @@ Result<std::string> default_cache_directory() {
   constexpr Place kPlaces[] = {{"XDG_CACHE_HOME", "/verbatim"}, {"HOME", "/.cache/verbatim"}};
   for (const Place& place : kPlaces) {
     const char* value = std::getenv(place.variable);
-    if (value != nullptr && *value != '\0') return std::string(value) + std::string(place.below);
+    if (value == nullptr || *value == '\0') continue;
+    if (*value == '/') return std::string(value) + std::string(place.below);
   }
-  return fail("neither XDG_CACHE_HOME nor HOME is set");
+  // The XDG specification has relative paths ignored.
+  return fail("neither XDG_CACHE_HOME nor HOME is set to an absolute path");
 }
 
 std::string weight_cache_path(const std::string& directory, const std::string& key) {
-  return fmt::format("{}/{}.weights", directory, key);
+  return fmt::format("{}/{}{}", directory, key, kWeightCacheEnding);
 }
 
-Result<PackedWeights> read_weight_cache(const std::string& path, const std::string& key, bool verify,
-                                        ThreadPool& pool) {
-  Result<std::shared_ptr<const MappedFile>> mapping = MappedFile::open(path);
+Result<PackedWeights> read_weight_cache(const std::string& path, const std::string& key,
+                                        const ModelConfig& config, CacheMemory memory, ThreadPool& pool) {
+  Result<std::shared_ptr<const MappedFile>> mapping =
+      memory == CacheMemory::own ? MappedFile::copy(path, &pool) : MappedFile::open(path);
   if (!mapping) return mapping.error();
   std::span<const std::byte> bytes = (*mapping)->bytes();
-  Header header{};
-  if (bytes.size() < sizeof header) return fail("{}: shorter than its header", path);
-  std::memcpy(&header, bytes.data(), sizeof header);
-  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return fail("{}: not a weight cache", path);
-  if (header.file_bytes != bytes.size()) {
-    return fail("{}: has {} bytes, but says {}", path, bytes.size(), header.file_bytes);
-  }
-  if (header.index_bytes > bytes.size() - sizeof header) return fail("{}: its index does not fit", path);
-  std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof header, header.index_bytes);
-  if (sha256(text) != header.index_sha256) return fail("{}: its index is damaged", path);
+  Result<Index> read = read_index(path, bytes);
+  if (!read) return read.error();
 
   PackedWeights weights;
-  std::vector<Part> parts;
   try {
-    Result<Json> read = parse_json(text, path);
-    if (!read) return read.error();
-    const Json& index = *read;
+    const Json& index = read->json;
     if (index.at("key").get<std::string>() != key) return fail("{}: made for another model or policy", path);
     weights.fingerprint = index.at("fingerprint");
-    auto begin = round_up(static_cast<std::int64_t>(sizeof header + header.index_bytes), kPartAlignment);
-    std::span<const std::byte> data = bytes.subspan(std::min(static_cast<std::size_t>(begin), bytes.size()));
-    for (const Json& entry : index.at("tensors")) add_tensor(entry, data, weights, parts);
+    std::span<const std::byte> data =
+        bytes.subspan(std::min(static_cast<std::size_t>(read->end), bytes.size()));
+    for (const Json& entry : index.at("tensors")) add_tensor(entry, data, weights);
   } catch (const std::exception& error) {
     return fail("{}: its index makes no sense: {}", path, error.what());
   }
-  if (verify && !parts_are_whole(parts, pool)) return fail("{}: its weights are damaged", path);
+  Result<std::string> fingerprint = weights_fingerprint(config, weights, pool);
+  if (!fingerprint) return fail("{}: {}", path, fingerprint.error().message);
+  if (*fingerprint != weights.fingerprint) return fail("{}: its weights are damaged", path);
   weights.storage = *std::move(mapping);
   return weights;
 }
 
-Status write_weight_cache(const std::string& path, const std::string& key, const PackedWeights& weights) {
+Result<std::string> model_of_weight_cache(const std::string& path) {
+  Result<std::shared_ptr<const MappedFile>> mapping = MappedFile::open(path);
+  if (!mapping) return mapping.error();
+  Result<Index> index = read_index(path, (*mapping)->bytes());
+  if (!index) return index.error();
+  const auto model = index->json.find("model");
+  if (model == index->json.end() || !model->is_string()) return fail("{}: names no model", path);
+  return model->get<std::string>();
+}
+
+Status write_weight_cache(const std::string& path, const std::string& key, const PackedWeights& weights,
+                          const Checkpoint& model) {
   Layout layout;
-  std::string index = make_index(key, weights, layout).dump();
+  std::string index = make_index(key, weights, model, layout).dump();
   index.resize(static_cast<std::size_t>(round_up(static_cast<std::int64_t>(index.size()), kPartAlignment)),
                ' ');
   Header header{};
@@ -241,7 +251,7 @@ Status write_weight_cache(const std::string& path, const std::string& key, const
   if (!error && space.available < header.file_bytes) {
     return fail("{}: needs {} bytes, but its file system has {}", path, header.file_bytes, space.available);
   }
-  Result<NewFile> file = NewFile::create(path);
+  Result<NewFile> file = NewFile::create(path, model.permissions | S_IRUSR | S_IWUSR);
   if (!file) return file.error();
   if (Status status = file->write(std::as_bytes(std::span(&header, 1))); !status) return status;
   if (Status status = file->write(std::as_bytes(std::span(index))); !status) return status;

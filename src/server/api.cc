@@ -195,6 +195,14 @@ void Api::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
   const Routes::Route* route = Routes::find(request);
   if (route == nullptr) return responder->respond(Routes::refusal(request));
   if (!route->on_worker) return route->handler(*this, request, responder);
+  if (const std::string* encoding = request.header("Content-Encoding");
+      encoding != nullptr && !same_name(*encoding, "identity"))
+    return responder->respond(
+        error_response({415,
+                        "the body is compressed; send it as it is, without Content-Encoding",
+                        {},
+                        {},
+                        {{"Accept-Encoding", "identity"}}}));
   if (!is_json(request))
     return responder->respond(
         error_response({415, "the body must be JSON; send Content-Type: application/json", {}, {}, {}}));

@@ -51,7 +51,11 @@ TEST_F(ApiEndpoints, WrongPathMethodOrType) {
   auto untyped = server.send("POST", "/v1/completions", "{}", {{"Content-Type", ""}})->wait();
   EXPECT_EQ(untyped.status, 415);
   EXPECT_NE(untyped.body.find("send Content-Type: application/json"), std::string::npos);
+  auto zipped = server.send("POST", "/v1/completions", "\x1f\x8b", {{"Content-Encoding", "gzip"}})->wait();
+  EXPECT_EQ(zipped.status, 415);
+  EXPECT_NE(zipped.body.find("without Content-Encoding"), std::string::npos);
   Json body = {{"prompt", "x"}, {"max_tokens", 1}};
+  EXPECT_EQ(server.ask("/v1/completions", body, {{"Content-Encoding", "identity"}}).status, 200);
   EXPECT_EQ(server.ask("/v1/completions", body, {{"content-type", "Application/JSON; charset=utf-8"}}).status,
             200);
 }
