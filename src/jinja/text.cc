@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/unicode.h"
 #include "base/utf8.h"
 #include "jinja/heap.h"
 #include "jinja/upper_expansions.h"
@@ -12,9 +13,16 @@
 namespace verbatim::jinja {
 namespace {
 
-utf8proc_category_t category(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)); }
+static_assert(UTF8PROC_VERSION_MAJOR > 2 || UTF8PROC_VERSION_MINOR >= 8,
+              "utf8proc older than 2.8 knows less than unicode::kVersion");
+
+using unicode::Category;
+using unicode::category_of;
+
+// A later version may map what is not assigned, or map to it.
 char32_t mapped(utf8proc_int32_t (*map)(utf8proc_int32_t), char32_t c) {
-  return static_cast<char32_t>(map(static_cast<utf8proc_int32_t>(c)));
+  const auto to = static_cast<char32_t>(map(static_cast<utf8proc_int32_t>(c)));
+  return unicode::is_assigned(c) && unicode::is_assigned(to) ? to : c;
 }
 
 void append_upper(char32_t c, std::u32string& out) {
@@ -109,35 +117,14 @@ std::string encode(std::u32string_view text) {
 }
 
 bool is_space(char32_t c) { return is_white_space(c) || (c >= 0x1C && c <= 0x1F); }
-bool is_printable(char32_t c) {
-  if (c < 0x7F) return c >= 0x20;
-  switch (category(c)) {
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_ZS:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-      return false;
-    default:
-      return true;
-  }
-}
-bool is_alpha(char32_t c) {
-  const auto k = category(c);
-  return k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO;
-}
-bool is_decimal(char32_t c) { return category(c) == UTF8PROC_CATEGORY_ND; }
-bool is_numeric(char32_t c) {
-  const auto k = category(c);
-  return k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO;
-}
+bool is_printable(char32_t c) { return c < 0x7F ? c >= 0x20 : category_of(c) < Category::Zs; }
+bool is_alpha(char32_t c) { return category_of(c) <= Category::Lo; }
+bool is_decimal(char32_t c) { return category_of(c) == Category::Nd; }
+bool is_numeric(char32_t c) { return category_of(c) >= Category::Nd && category_of(c) <= Category::No; }
 bool is_word(char32_t c) { return c == '_' || is_alpha(c) || is_numeric(c); }
-bool is_upper(char32_t c) { return category(c) == UTF8PROC_CATEGORY_LU; }
-bool is_lower(char32_t c) { return category(c) == UTF8PROC_CATEGORY_LL; }
-bool is_cased(char32_t c) { return is_upper(c) || is_lower(c) || category(c) == UTF8PROC_CATEGORY_LT; }
+bool is_upper(char32_t c) { return category_of(c) == Category::Lu; }
+bool is_lower(char32_t c) { return category_of(c) == Category::Ll; }
+bool is_cased(char32_t c) { return category_of(c) <= Category::Lt; }
 
 std::string upper(std::string_view text) {
   if (all_ascii(text)) return ascii_case(text, 'a', 'z');

@@ -7,10 +7,14 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/unicode.h"
 #include "base/utf8.h"
 
 namespace verbatim {
 namespace {
+
+static_assert(UTF8PROC_VERSION_MAJOR > 2 || UTF8PROC_VERSION_MINOR >= 8,
+              "utf8proc older than 2.8 knows less than unicode::kVersion");
 
 constexpr auto kNfc = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 constexpr std::size_t kLongestDecomposition = 18;  // of one character, in any normalisation form (U+FDFA)
@@ -31,7 +35,8 @@ void order_canonically(std::vector<utf8proc_int32_t>& text) {
   }
 }
 
-// REQUIRES: text is well-formed UTF-8
+// REQUIRES: text is well-formed UTF-8, of assigned characters, whose normal form no version changes
+// (https://www.unicode.org/policies/stability_policy.html)
 void append_nfc(std::string_view text, std::string& out) {
   std::vector<utf8proc_int32_t> decomposed;
   decomposed.reserve(text.size());
@@ -53,6 +58,17 @@ void append_nfc(std::string_view text, std::string& out) {
   for (utf8proc_ssize_t i = 0; i < composed; ++i) append_utf8(static_cast<char32_t>(decomposed[i]), out);
 }
 
+// How many bytes come before the first character that is not assigned.  REQUIRES: text is well-formed UTF-8
+std::size_t assigned_bytes(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const Utf8Char next = read_utf8(text, at);
+    if (!unicode::is_assigned(next.code_point)) return at;
+    at += next.bytes;
+  }
+  return at;
+}
+
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
   std::string out;
   std::size_t at = 0;
@@ -70,9 +86,15 @@ std::string normalize_nfc(std::string_view text) {
   }
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t good = well_formed_bytes(text, at);
-    append_nfc(text.substr(at, good), out);
-    at += good;
+    const std::size_t good = well_formed_bytes(text, at), assigned = assigned_bytes(text.substr(at, good));
+    append_nfc(text.substr(at, assigned), out);
+    at += assigned;
+    if (assigned < good) {  // a character that a later version may know: it stays, and joins nothing
+      const std::size_t bytes = read_utf8(text, at).bytes;
+      out.append(text, at, bytes);
+      at += bytes;
+      continue;
+    }
     const std::size_t bad = ill_formed_bytes(text, at);
     out.append(text, at, bad);
     at += bad;

@@ -3,10 +3,12 @@
 
 #include <pcre2.h>
 
+#include <algorithm>
 #include <array>
-#include <cctype>
+#include <utility>
 
 #include "base/check.h"
+#include "base/unicode.h"
 #include "base/utf8.h"
 
 namespace verbatim {
@@ -24,21 +26,71 @@ std::string message_of(int error) {
   return reinterpret_cast<const char*>(text.data());
 }
 
-// Rewrites \s and \S as the Unicode property. Refuses sets of sets ([a[b]] and [a&&b], of Oniguruma and
-// Java), which PCRE2 would take for plain characters.
-Result<std::string> in_our_dialect(const std::string& pattern) {
-  std::string out;
+// A pattern in PCRE2's words.
+struct Dialect {
+  std::string text;
+  // It speaks of more than ASCII and categories: what it matches is PCRE2's to say, by its tables.
+  bool needs_library = false;
+};
+
+constexpr std::string_view kCategoryNames =
+    " L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs ";
+
+// "L" of \pL, \p{L} and \p{^L}, which begin at `at`; and where it ends.
+std::pair<std::string_view, std::size_t> property_at(std::string_view pattern, std::size_t at) {
+  if (pattern.substr(at + 2, 1) != "{") return {pattern.substr(at + 2, 1), std::min(at + 3, pattern.size())};
+  const std::size_t end = pattern.find('}', at);
+  if (end == pattern.npos) return {"", pattern.size()};
+  std::string_view name = pattern.substr(at + 3, end - at - 3);
+  if (name.starts_with('^')) name.remove_prefix(1);
+  return {name, end + 1};
+}
+
+bool is_category(std::string_view name) {
+  return kCategoryNames.find(fmt::format(" {} ", name)) != kCategoryNames.npos;
+}
+
+// An escape sequence at `at`, rewritten; gives where it ends. \s is the property White_Space; \d and \w are what they
+// are by categories, which PCRE2 did not always agree on.
+std::size_t add_escape(std::string_view pattern, std::size_t at, bool in_class, Dialect& out) {
+  const char c = pattern[at + 1];
+  if (c == 'p' || c == 'P') {
+    const auto [name, end] = property_at(pattern, at);
+    out.needs_library |= !is_category(name);
+    out.text += pattern.substr(at, end - at);
+    return end;
+  }
+  struct Rewrite {
+    char escape;
+    std::string_view outside, inside;
+  };
+  constexpr Rewrite kRewrites[] = {{'s', R"(\p{White_Space})", R"(\p{White_Space})"},
+                                   {'S', R"(\P{White_Space})", R"(\P{White_Space})"},
+                                   {'d', R"(\p{Nd})", R"(\p{Nd})"},
+                                   {'D', R"(\P{Nd})", R"(\P{Nd})"},
+                                   {'w', R"([\p{L}\p{N}_])", R"(\p{L}\p{N}_)"},
+                                   {'W', R"([^\p{L}\p{N}_])", ""}};
+  for (const Rewrite& rewrite : kRewrites) {
+    const std::string_view text = in_class ? rewrite.inside : rewrite.outside;
+    if (rewrite.escape != c || text.empty()) continue;
+    out.text += text;
+    return at + 2;
+  }
+  constexpr std::string_view kOfTheLibrary = "bBhHvVRXWxoN";  // and numbers of characters, which may be any
+  out.needs_library |= kOfTheLibrary.find(c) != kOfTheLibrary.npos;
+  out.text.append({'\\', c});
+  return at + 2;
+}
+
+// Refuses sets of sets ([a[b]] and [a&&b], of Oniguruma and Java), which PCRE2 would take for plain characters.
+Result<Dialect> in_our_dialect(const std::string& pattern) {
+  Dialect out;
   bool in_class = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
+  for (std::size_t i = 0; i < pattern.size();) {
     const char c = pattern[i];
     const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
     if (c == '\\' && next != '\0') {
-      ++i;
-      if (next == 's' || next == 'S') {
-        out += next == 's' ? "\\p{White_Space}" : "\\P{White_Space}";
-      } else {
-        out.append({c, next});
-      }
+      i = add_escape(pattern, i, in_class, out);
       continue;
     }
     if (in_class && ((c == '[' && next != ':') || (c == '&' && next == '&'))) {
@@ -46,22 +98,39 @@ Result<std::string> in_our_dialect(const std::string& pattern) {
           "the pre-tokenizer pattern '{}' has a set inside a set at offset {}, which is not supported",
           pattern, i);
     }
-    out += c;
+    out.needs_library |= static_cast<unsigned char>(c) >= 0x80;
+    out.text += c;
+    ++i;
     if (in_class && c == '[') {  // [:name:] is over at its own bracket
+      out.needs_library = true;
       const std::size_t end = pattern.find(":]", i);
       if (end == std::string::npos) continue;
-      out.append(pattern, i + 1, end + 1 - i);
-      i = end + 1;
+      out.text.append(pattern, i, end + 2 - i);
+      i = end + 2;
     } else if (c == '[' && !in_class) {
       in_class = true;
-      if (next == '^') out += pattern[++i];
+      if (next == '^') out.text += pattern[i++];
       // A first ] is a plain character.
-      if (i + 1 < pattern.size() && pattern[i + 1] == ']') out += pattern[++i];
+      if (i < pattern.size() && pattern[i] == ']') out.text += pattern[i++];
     } else if (c == ']') {
       in_class = false;
     }
   }
   return out;
+}
+
+// The text as PCRE2 may see it: every character is one whose category no version changes (base/unicode.h). Byte for byte
+// as long.   REQUIRES: text is well-formed UTF-8
+std::string_view with_stand_ins(std::string_view text, std::string& buffer) {
+  if (std::ranges::all_of(text, [](char c) { return static_cast<signed char>(c) >= 0; })) return text;
+  buffer.clear();
+  buffer.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char next = read_utf8(text, at);
+    append_utf8(unicode::stand_in(next.code_point), buffer);
+    at += next.bytes;
+  }
+  return buffer;
 }
 
 struct Free {
@@ -98,15 +167,16 @@ class Matcher {
   std::unique_ptr<pcre2_match_context, Free> context_;
 };
 
-// Appends the matches of `code` in `piece` and the gaps between them.   REQUIRES: piece is well-formed UTF-8
-Status cut(const pcre2_code* code, std::string_view source, std::string_view piece, Matcher& matcher,
-           std::vector<std::string_view>& out) {
+// Appends the matches of `code` in `piece` and the gaps between them, found in what stands for it.
+// REQUIRES: both are well-formed UTF-8, of one length
+Status cut(const pcre2_code* code, std::string_view source, std::string_view piece, std::string_view shown,
+           Matcher& matcher, std::vector<std::string_view>& out) {
   auto emit = [&](std::size_t begin, std::size_t end) {
     if (end > begin) out.push_back(piece.substr(begin, end - begin));
   };
   std::size_t gap = 0;  // where the piece that is being read begins
   for (std::size_t from = 0; from < piece.size();) {
-    const int found = matcher.search(code, piece, from);
+    const int found = matcher.search(code, shown, from);
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0) {
       return fail("the pre-tokenizer pattern '{}' gave up on a piece of {} bytes: {}", source, piece.size(),
@@ -130,22 +200,31 @@ Status cut(const pcre2_code* code, std::string_view source, std::string_view pie
 Result<PreTokenizer> PreTokenizer::create(std::span<const std::string> patterns) {
   PreTokenizer result;
   for (const std::string& source : patterns) {
-    const Result<std::string> pattern = in_our_dialect(source);
+    const Result<Dialect> pattern = in_our_dialect(source);
     if (!pattern.ok()) return pattern.error();
     int error = 0;
     PCRE2_SIZE offset = 0;
-    pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern->data()), pattern->size(),
+    pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern->text.data()), pattern->text.size(),
                                      PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
                                      &error, &offset, nullptr);
     if (!code) {
       return fail("the pre-tokenizer pattern '{}' does not compile: {} at offset {} of '{}'", source,
-                  message_of(error), offset, *pattern);
+                  message_of(error), offset, pattern->text);
     }
     pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where there is no JIT, pcre2_match interprets
-    result.patterns_.push_back(
-        {source, {code, [](const pcre2_code* c) { pcre2_code_free(const_cast<pcre2_code*>(c)); }}});
+    result.patterns_.push_back({source, pattern->needs_library, {code, [](const pcre2_code* c) {
+                                                                   pcre2_code_free(
+                                                                       const_cast<pcre2_code*>(c));
+                                                                 }}});
   }
   return result;
+}
+
+std::string PreTokenizer::library_version() const {
+  if (std::ranges::none_of(patterns_, &Pattern::needs_library)) return {};
+  std::array<char, 64> version{};
+  pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, version.data());
+  return version.data();
 }
 
 Result<std::vector<std::string_view>> PreTokenizer::split(std::string_view text) const {
@@ -156,13 +235,19 @@ Result<std::vector<std::string_view>> PreTokenizer::split(std::string_view text)
   }
   Matcher matcher;
   std::vector<std::string_view> now, next;  // the pieces of one well-formed run, before and after a pattern
+  std::string stand_ins;
   for (std::size_t at = 0; at < text.size();) {
     if (const std::size_t good = well_formed_bytes(text, at)) {
-      now.assign(1, text.substr(at, good));
+      const std::string_view run = text.substr(at, good), shown = with_stand_ins(run, stand_ins);
+      now.assign(1, run);
       for (const Pattern& pattern : patterns_) {
         next.clear();
         for (std::string_view piece : now) {
-          if (Status s = cut(pattern.code.get(), pattern.source, piece, matcher, next); !s.ok())
+          const std::string_view seen =
+              pattern.needs_library
+                  ? piece
+                  : shown.substr(static_cast<std::size_t>(piece.data() - run.data()), piece.size());
+          if (Status s = cut(pattern.code.get(), pattern.source, piece, seen, matcher, next); !s.ok())
             return s.error();
         }
         now.swap(next);

@@ -7,6 +7,10 @@
 // in the engines that the patterns were written for (PCRE2's own \s has U+180E besides). A run of ill-formed
 // UTF-8 is a piece of its own. The pieces joined are always the text. Immutable once made; safe to use from
 // many threads.
+//
+// Categories are those of unicode::kVersion, whatever PCRE2 is at hand: it is shown stand-ins (base/unicode.h). Only a
+// pattern that names other characters than ASCII, scripts or the like needs the library's own tables; library_version()
+// says so.
 #pragma once
 
 #include <memory>
@@ -26,6 +30,9 @@ class PreTokenizer {
   // No patterns: a text is one piece. Errors name the pattern and what is wrong with it.
   static Result<PreTokenizer> create(std::span<const std::string> patterns);
 
+  // The Unicode version of PCRE2's tables, where some pattern needs them; else empty.
+  std::string library_version() const;
+
   // The pieces, views into text. Fails only where a pattern needs more backtracking than is allowed (see the
   // .cc): the patterns of named_pre_tokenizers() never do.
   Result<std::vector<std::string_view>> split(std::string_view text) const;
@@ -33,6 +40,7 @@ class PreTokenizer {
  private:
   struct Pattern {
     std::string source;
+    bool needs_library = false;
     std::shared_ptr<const pcre2_real_code_8> code;
   };
   std::vector<Pattern> patterns_;

@@ -68,6 +68,9 @@ class Tokenizer {
   // The id of a token by its text as the file spells it.
   std::optional<std::int32_t> find(std::string_view token_text) const { return vocabulary_.find(token_text); }
 
+  // PreTokenizer::library_version()
+  std::string library_version() const { return pre_tokenizer_.library_version(); }
+
   // The bytes of one token at a place in a text: what decoding appends. `at_start` says that nothing came
   // before, and is cleared by the first byte.
   std::string_view decode_step(std::int32_t id, bool skip_special, bool& at_start) const;
