@@ -74,8 +74,8 @@ class PartsDigest {
   }
 
   void add(const AnswerSettings& settings) {
-    const auto& [widths, sampling, date, context, backend] = settings;
-    add_all(widths, sampling, date, context, backend);
+    const auto& [widths, sampling, date, context, backend, text_version, pattern_tables] = settings;
+    add_all(widths, sampling, date, context, backend, text_version, pattern_tables);
   }
 
   std::string hex() { return sha_.hex(); }

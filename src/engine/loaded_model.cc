@@ -34,6 +34,7 @@ AnswerSettings settings_of(const LoadedModel& loaded, const ModelOptions& widths
   settings.date = loaded.date;
   if (loaded.context != loaded.checkpoint.config.context_length) settings.context = loaded.context;
   if (!keeps_contract(*loaded.backend)) settings.backend = loaded.backend->name();
+  settings.pattern_tables = loaded.tokenizer->library_version();
   return settings;
 }
 

@@ -88,6 +88,9 @@ TEST(Fingerprint, ChangesWithEveryFieldThatDecidesAnAnswer) {
       EDIT(i.settings.context = 0),
       EDIT(i.settings.context = 1),
       EDIT(i.settings.backend = "conventional"),
+      EDIT(i.settings.text_version = 0),
+      EDIT(i.settings.pattern_tables = "14.0.0"),
+      EDIT(i.settings.pattern_tables = "15.0.0"),
 #undef EDIT
   };
   std::map<std::string, std::string> named = {{some_identity().fingerprint(), "no edit"}};
