@@ -18,56 +18,74 @@ void allow(std::int32_t token, TokenBits& bits) {
 
 }  // namespace
 
-Constraint::Constraint(std::string schema, Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary)
-    : schema_(std::move(schema)), vocabulary_(std::move(vocabulary)), table_(std::move(grammar)) {}
+Constraint::Constraint(std::string schema, std::shared_ptr<const Grammar> grammar,
+                       std::shared_ptr<const TokenTrie> vocabulary)
+    : schema_(std::move(schema)), vocabulary_(std::move(vocabulary)), places_(grammar), masks_(grammar) {}
 
 Result<std::shared_ptr<const Constraint>> Constraint::json_schema(
     const nlohmann::ordered_json& schema, std::shared_ptr<const TokenTrie> vocabulary) {
   CHECK(vocabulary != nullptr, "a constraint needs a vocabulary");
   Result<Grammar> grammar = json_grammar(schema);
   if (!grammar.ok()) return grammar.error();
-  return std::shared_ptr<const Constraint>(
-      new Constraint(schema.dump(), std::move(*grammar), std::move(vocabulary)));
+  return std::shared_ptr<const Constraint>(new Constraint(
+      schema.dump(), std::make_shared<const Grammar>(*std::move(grammar)), std::move(vocabulary)));
 }
 
 std::shared_ptr<const Constraint> Constraint::json_object(std::shared_ptr<const TokenTrie> vocabulary) {
   return *json_schema({{"type", "object"}}, std::move(vocabulary));
 }
 
-// Computes it, and remembers it.  REQUIRES: mutex_ is held
-std::shared_ptr<const TokenBits> Constraint::mask_of(StateId state) const {
-  if (table_.mask(state) != nullptr) return table_.mask(state);
-  if (table_.full()) table_.forget_all_but({&state, 1});
-  const Configurations at = table_.configurations(state);  // a walk may forget its number
+std::shared_ptr<const TokenBits> Constraint::mask_of(const Configurations& at) const {
+  std::lock_guard lock(masks_mutex_);
+  if (auto mask = find_mask(at, kMostWork)) return mask;
+  return std::make_shared<TokenBits>(vocabulary_->plain().all.size());  // its texts are refused
+}
+
+// nullptr: it takes longer, or another thread holds the table.
+std::shared_ptr<const TokenBits> Constraint::quick_mask_of(const Configurations& at,
+                                                           std::size_t most_work) const {
+  std::unique_lock lock(masks_mutex_, std::try_to_lock);
+  return lock ? find_mask(at, most_work) : nullptr;
+}
+
+// Computes it, and remembers it; nullptr: a walk needs more work.  REQUIRES: masks_mutex_ is held
+std::shared_ptr<const TokenBits> Constraint::find_mask(const Configurations& at,
+                                                       std::size_t most_work) const {
+  StateId state = masks_.number_of(at);
+  if (masks_.mask(state) != nullptr) return masks_.mask(state);
+  if (masks_.full()) masks_.forget_all_but({&state, 1});
   const TokenTrie::Part& plain = vocabulary_->plain();
   auto bits = std::make_shared<TokenBits>(plain.all.size());
   if (is_whole(plain.nodes[0], state)) {
     *bits = plain.all;
-  } else {
-    walk(plain, state, *bits);
+  } else if (!walk(plain, state, most_work, *bits)) {
+    return nullptr;
   }
-  walk(vocabulary_->others(), table_.number_of(at), *bits);
-  table_.set_mask(table_.number_of(at), bits);
+  // A walk may forget the number.
+  if (!walk(vocabulary_->others(), masks_.number_of(at), most_work, *bits)) return nullptr;
+  masks_.set_mask(masks_.number_of(at), bits);
   return bits;
 }
 
 // Whether every token below a node of the plain trie is allowed, without a look at them.
 bool Constraint::is_whole(const TokenTrie::Node& node, StateId state) const {
-  return node.height <= table_.outlook(state).free_characters;
+  return node.height <= masks_.outlook(state).free_characters;
 }
 
-void Constraint::walk(const TokenTrie::Part& part, StateId from, TokenBits& bits) const {
+// False: it needs more work.
+bool Constraint::walk(const TokenTrie::Part& part, StateId from, std::size_t most_work,
+                      TokenBits& bits) const {
   const bool plain = &part == &vocabulary_->plain();
   std::vector<StateId> path(part.depth + 1, StateTable::kRefused);  // the state after each byte to a node
   path[0] = from;
   std::size_t work = 0;
   for (std::uint32_t i = 0; i + 1 < part.nodes.size();) {
     const TokenTrie::Node& node = part.nodes[i];
-    if (node.depth > 0) path[node.depth] = table_.after(path[node.depth - 1], node.byte);
-    if (table_.full()) table_.forget_all_but(path);
+    if (node.depth > 0) path[node.depth] = masks_.after(path[node.depth - 1], node.byte);
+    if (masks_.full()) masks_.forget_all_but(path);
     const StateId state = path[node.depth];
-    work += table_.words(state);
-    if (work > kMostWork) return bits.assign(bits.size(), 0);
+    work += masks_.words(state);
+    if (work > most_work) return false;
 
     const bool refused = state == StateTable::kRefused;
     const std::uint32_t next = refused || (plain && is_whole(node, state)) ? node.end : i + 1;
@@ -75,21 +93,22 @@ void Constraint::walk(const TokenTrie::Part& part, StateId from, TokenBits& bits
     for (std::uint32_t t = node.first_token; t < end; ++t) allow(part.tokens[t], bits);
     i = next;
   }
+  return true;
 }
 
 ConstraintState::ConstraintState(std::shared_ptr<const Constraint> constraint)
     : constraint_(std::move(constraint)) {
   CHECK(constraint_ != nullptr, "a constraint state needs a constraint");
-  std::lock_guard lock(constraint_->mutex_);
-  StateTable& table = constraint_->table_;
+  std::lock_guard lock(constraint_->places_mutex_);
+  StateTable& table = constraint_->places_;
   const StateId start = table.start();
   at_ = table.configurations(start);
   outlook_ = table.outlook(start);
 }
 
 bool ConstraintState::advance(std::string_view bytes) {
-  std::lock_guard lock(constraint_->mutex_);
-  StateTable& table = constraint_->table_;
+  std::lock_guard lock(constraint_->places_mutex_);
+  StateTable& table = constraint_->places_;
   StateId state = table.number_of(at_);
   for (char byte : bytes) {
     state = table.after(state, static_cast<std::uint8_t>(byte));
@@ -98,12 +117,17 @@ bool ConstraintState::advance(std::string_view bytes) {
   }
   at_ = table.configurations(state);
   outlook_ = table.outlook(state);
+  allowed_ = nullptr;
   return true;
 }
 
 std::shared_ptr<const TokenBits> ConstraintState::allowed() const {
-  std::lock_guard lock(constraint_->mutex_);
-  return constraint_->mask_of(constraint_->table_.number_of(at_));
+  return allowed_ != nullptr ? allowed_ : constraint_->mask_of(at_);
+}
+
+bool ConstraintState::find_allowed(std::size_t most_work) {
+  if (allowed_ == nullptr && most_work > 0) allowed_ = constraint_->quick_mask_of(at_, most_work);
+  return allowed_ != nullptr;
 }
 
 }  // namespace verbatim

@@ -40,16 +40,35 @@ class Constraint {
 
  private:
   friend class ConstraintState;
+  friend class MaskJob;
 
-  Constraint(std::string schema, Grammar grammar, std::shared_ptr<const TokenTrie> vocabulary);
-  std::shared_ptr<const TokenBits> mask_of(StateId state) const;
+  Constraint(std::string schema, std::shared_ptr<const Grammar> grammar,
+             std::shared_ptr<const TokenTrie> vocabulary);
+  std::shared_ptr<const TokenBits> mask_of(const Configurations& at) const;
+  std::shared_ptr<const TokenBits> quick_mask_of(const Configurations& at, std::size_t most_work) const;
+  std::shared_ptr<const TokenBits> find_mask(const Configurations& at, std::size_t most_work) const;
   bool is_whole(const TokenTrie::Node& node, StateId state) const;
-  void walk(const TokenTrie::Part& part, StateId from, TokenBits& bits) const;
+  bool walk(const TokenTrie::Part& part, StateId from, std::size_t most_work, TokenBits& bits) const;
 
   std::string schema_;
   std::shared_ptr<const TokenTrie> vocabulary_;
-  mutable std::mutex mutex_;  // of table_
-  mutable StateTable table_;
+  // Two tables of one grammar, so that who takes in a token never waits for a mask.
+  mutable std::mutex places_mutex_, masks_mutex_;
+  mutable StateTable places_, masks_;
+};
+
+// What is left to do for ConstraintState::allowed(), for any thread.
+class MaskJob {
+ public:
+  std::shared_ptr<const TokenBits> run() const { return constraint_->mask_of(at_); }
+
+ private:
+  friend class ConstraintState;
+  MaskJob(std::shared_ptr<const Constraint> constraint, Configurations at)
+      : constraint_(std::move(constraint)), at_(std::move(at)) {}
+
+  std::shared_ptr<const Constraint> constraint_;
+  Configurations at_;
 };
 
 class ConstraintState {
@@ -66,10 +85,18 @@ class ConstraintState {
   // The tokens whose bytes may come next: bits of the vocabulary. Special tokens are not among them.
   std::shared_ptr<const TokenBits> allowed() const;
 
+  // Whether allowed() is at hand, or was found by at most `most_work` (words of configurations; 10^5 are half a
+  // millisecond). False: it takes longer, or another thread is at work on masks of this constraint; then job() finds it,
+  // on any thread, for set_allowed().
+  bool find_allowed(std::size_t most_work);
+  MaskJob job() const { return {constraint_, at_}; }
+  void set_allowed(std::shared_ptr<const TokenBits> allowed) { allowed_ = std::move(allowed); }
+
  private:
   std::shared_ptr<const Constraint> constraint_;
   Configurations at_;
   Outlook outlook_;
+  std::shared_ptr<const TokenBits> allowed_;  // nullptr: not known
 };
 
 }  // namespace verbatim

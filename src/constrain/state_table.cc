@@ -6,7 +6,7 @@
 
 namespace verbatim {
 
-StateTable::StateTable(Grammar grammar) : grammar_(std::move(grammar)) {
+StateTable::StateTable(std::shared_ptr<const Grammar> grammar) : grammar_(std::move(grammar)) {
   classify_bytes();
   forget_all_but({});
 }
@@ -14,7 +14,7 @@ StateTable::StateTable(Grammar grammar) : grammar_(std::move(grammar)) {
 // A class ends where some edge begins or ends.
 void StateTable::classify_bytes() {
   std::bitset<257> begins;
-  for (const Grammar::Node& node : grammar_.nodes) {
+  for (const Grammar::Node& node : grammar_->nodes) {
     for (const Grammar::Edge& edge : node.edges) {
       begins.set(edge.first);
       begins.set(edge.last + 1u);
@@ -33,12 +33,12 @@ std::size_t StateTable::Hash::operator()(const Configurations& words) const {
       {reinterpret_cast<const char*>(words.data()), words.size() * sizeof(words[0])});
 }
 
-StateId StateTable::start() { return number_of(start_of(grammar_.nodes, grammar_.start)); }
+StateId StateTable::start() { return number_of(start_of(grammar_->nodes, grammar_->start)); }
 
 StateId StateTable::number_of(const Configurations& configurations) {
   auto [it, added] = numbers_.emplace(configurations, static_cast<StateId>(states_.size()));
   if (added) {
-    states_.push_back({&it->first, configurations.size(), outlook_of(grammar_, configurations), nullptr});
+    states_.push_back({&it->first, configurations.size(), outlook_of(*grammar_, configurations), nullptr});
     next_.resize(next_.size() + classes_, kUnknown);
     bytes_ += sizeof(State) + 64 + (classes_ + configurations.size()) * 4;
   }
@@ -46,7 +46,7 @@ StateId StateTable::number_of(const Configurations& configurations) {
 }
 
 StateId StateTable::find_after(StateId state, std::uint8_t byte) {
-  const StateId next = number_of(verbatim::after(grammar_.nodes, configurations(state), byte));
+  const StateId next = number_of(verbatim::after(grammar_->nodes, configurations(state), byte));
   return next_[state * classes_ + class_of_[byte]] = next;
 }
 

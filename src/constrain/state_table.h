@@ -24,7 +24,7 @@ class StateTable {
  public:
   static constexpr StateId kRefused = 0;  // no text of the grammar begins so
 
-  explicit StateTable(Grammar grammar);
+  explicit StateTable(std::shared_ptr<const Grammar> grammar);  // REQUIRES: not nullptr
 
   StateId start();
   StateId number_of(const Configurations& configurations);
@@ -61,7 +61,7 @@ class StateTable {
   void classify_bytes();
   StateId find_after(StateId state, std::uint8_t byte);
 
-  const Grammar grammar_;
+  const std::shared_ptr<const Grammar> grammar_;
   std::array<std::uint8_t, 256> class_of_{};  // bytes of one class lead everywhere to the same place
   std::size_t classes_ = 0;
   std::unordered_map<Configurations, StateId, Hash> numbers_;

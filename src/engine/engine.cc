@@ -52,7 +52,8 @@ Engine::Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const
       scheduler_(options.schedule, options.kv_pages),
       pages_(model.kv_shape(), options.kv_pages),
       logits_(static_cast<std::size_t>(options.schedule.max_logits_rows * vocab_)),
-      drawer_(backend, vocab_) {}
+      drawer_(backend, vocab_),
+      quick_mask_work_(options.quick_mask_work) {}
 
 Status Engine::check(const GenerateRequest& r) const {
   auto prompt = static_cast<std::int64_t>(r.prompt.size());
@@ -143,9 +144,12 @@ void Engine::cancel(RequestId id) {
 
 void Engine::step() {
   end_cancelled();
-  Plan plan = scheduler_.plan();
-  if (plan.empty()) return;
-  for (PageCopy copy : plan.copies) pages_.copy_page(copy.from, copy.to);
+  draw_what_was_put_off();
+  Plan plan = next_plan();
+  if (plan.empty()) {  // all that run wait for their masks; who comes meanwhile is not kept waiting
+    if (!undrawn_.empty()) masks_.wait_for(std::chrono::milliseconds(1));
+    return;
+  }
   std::vector<RowFault> faults = model_.forward(plan.batch, pages_, logits_.data());
   note(plan);
   std::map<SequenceId, std::string> faulted = leave_out(faults, plan);
@@ -159,6 +163,13 @@ void Engine::step() {
     finish.message = std::move(fault->second);
     end(rows.id, std::move(finish));
   }
+}
+
+// A plan is made and its pages copied, or nothing goes on: pages that were planned and not copied would be found by others.
+Plan Engine::next_plan() noexcept {
+  Plan plan = scheduler_.plan();
+  for (PageCopy copy : plan.copies) pages_.copy_page(copy.from, copy.to);
+  return plan;
 }
 
 void Engine::end_cancelled() {
@@ -239,9 +250,10 @@ std::vector<SequenceId> Engine::fork(SequenceId id) {
   return answers;
 }
 
-// Draws the token that follows `position`. False: the answer ends here, or its draft was wrong.
+// Draws the token that follows `position`. False: the answer ends here, its draft was wrong, or its mask is not there yet.
 bool Engine::draw(SequenceId id, std::int64_t position, std::span<const float> logits) {
   Answer& answer = sequences_.at(id).answer;
+  if (!answer.finds_allowed(quick_mask_work_)) return put_off(id, position, logits);
   const Request& request = requests_.at(sequences_.at(id).request);
   Drawer::Next next = drawer_.next(answer, position + 1, logits);
   if (next.token) {
@@ -253,6 +265,27 @@ bool Engine::draw(SequenceId id, std::int64_t position, std::span<const float> l
   if (next.end) return end(id, std::move(*next.end));
   if (position + 2 > room()) return end(id, outgrown());
   return go_on(id, position + 1, *next.token);
+}
+
+// The sequence keeps its place, and computes nothing until its mask is there. What it computed of a draft is forgotten.
+bool Engine::put_off(SequenceId id, std::int64_t position, std::span<const float> logits) {
+  ++stats_.masks_awaited;
+  undrawn_[id] = {position, {logits.begin(), logits.end()}};
+  masks_.post(id, sequences_.at(id).answer.mask_job());
+  if (position + 1 < static_cast<std::int64_t>(scheduler_.tokens(id).size()))
+    scheduler_.rewind(id, position + 1);
+  return false;
+}
+
+void Engine::draw_what_was_put_off() {
+  for (MaskWorker::Done& done : masks_.take_done()) {
+    auto found = undrawn_.find(done.key);
+    if (found == undrawn_.end()) continue;
+    const Undrawn undrawn = std::move(found->second);
+    undrawn_.erase(found);
+    sequences_.at(done.key).answer.set_mask(std::move(done.mask));
+    draw(done.key, undrawn.position, undrawn.logits);
+  }
 }
 
 Finish Engine::outgrown() const {
@@ -307,6 +340,7 @@ bool Engine::end(SequenceId id, Finish finish) {
   finish.witness.cached_tokens = scheduler_.history(id).prefix_hit_tokens;
   finish.witness.preemptions = scheduler_.history(id).preemptions;
   scheduler_.remove(id);
+  if (undrawn_.erase(id) > 0) masks_.forget(id);
 
   auto request = requests_.find(sequence.request);
   TokenSink& sink = *request->second.sink;

@@ -32,6 +32,7 @@
 #include "engine/answer.h"
 #include "engine/draft.h"
 #include "engine/drawer.h"
+#include "engine/mask_worker.h"
 #include "engine/request.h"
 #include "engine/token_sink.h"
 #include "model/model.h"
@@ -43,6 +44,8 @@ namespace verbatim {
 struct EngineOptions {
   SchedulerOptions schedule;
   std::int64_t kv_pages = 64;  // of 128 tokens
+  // Masks that take more work (ConstraintState::find_allowed) are found beside the engine; 0: all of them.
+  std::size_t quick_mask_work = 100'000;
 };
 
 struct EngineStats {
@@ -53,6 +56,7 @@ struct EngineStats {
   // Reclaimable: cached, and used by no sequence. free + reclaimable == pages: nobody uses any.
   std::int64_t pages = 0, pages_free = 0, pages_reclaimable = 0, pages_cached = 0;
   std::int64_t evictions = 0;
+  std::int64_t masks_awaited = 0;  // draws that were put off until their mask was there
   SchedulerStats schedule;
 };
 
@@ -77,7 +81,8 @@ class Engine {
   // Takes effect at the beginning of the next step(): every unfinished answer ends with
   // FinishReason::cancelled. Unknown and finished requests are ignored.
   void cancel(RequestId id);
-  // Computes one batch. Does nothing when idle.
+  // Computes one batch. Does nothing when idle. Where it throws, such as std::bad_alloc, answers may have stopped half-way:
+  // cancel() all of them, and go on.
   void step();
   // Nothing is left to do.
   bool idle() const { return requests_.empty(); }
@@ -97,15 +102,23 @@ class Engine {
     Draft draft;
     std::int64_t draft_tokens = 0, draft_accepted = 0;
   };
+  // A draw that waits for its mask.
+  struct Undrawn {
+    std::int64_t position = 0;
+    std::vector<float> logits;
+  };
 
   Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const EngineOptions& options);
 
+  Plan next_plan() noexcept;
   void end_cancelled();
   void note(const Plan& plan);
   bool deliver(const PlannedRows& rows);
   void show(SequenceId id, std::int64_t position, std::int64_t row);
   std::vector<SequenceId> fork(SequenceId id);
   bool draw(SequenceId id, std::int64_t position, std::span<const float> logits);
+  bool put_off(SequenceId id, std::int64_t position, std::span<const float> logits);
+  void draw_what_was_put_off();
   bool go_on(SequenceId id, std::int64_t position, std::int32_t token);
   std::span<const std::int32_t> propose(Sequence& sequence);
   void start(RequestId id, std::int64_t first_choice, std::int64_t answers);
@@ -125,9 +138,12 @@ class Engine {
   Drawer drawer_;
   std::map<RequestId, Request> requests_;
   std::map<SequenceId, Sequence> sequences_;
+  std::map<SequenceId, Undrawn> undrawn_;
   std::set<RequestId> cancelled_;
   RequestId next_request_ = 1;
   EngineStats stats_;
+  const std::size_t quick_mask_work_;
+  MaskWorker masks_;
 };
 
 }  // namespace verbatim

@@ -77,11 +77,8 @@ Plan Scheduler::plan() {
     sequences_.at(id).planned = 0;
     making.kept += sequences_.at(id).decodes() ? 0 : 1;
   }
-  for (SequenceId id : by_age) {
-    CHECK(sequences_.at(id).remaining() > 0,
-          "sequence {} has nothing to compute: append() or remove() was not called", id);
+  for (SequenceId id : by_age)
     if (running_.contains(id) && sequences_.at(id).decodes()) serve(id, 1, 1, making);
-  }
   take_turns(making);
   for (SequenceId id : making.order) add_rows(id, sequences_.at(id), making.plan);
   return std::move(making.plan);
@@ -190,12 +187,17 @@ bool Scheduler::hand_over_seat() {
   const Sequence& s = sequences_.at(id);
   if (has_seat_for(s)) return false;
   const PrefixIndex::Match known = match(s);
-  if (!has_memory_for(s, known) || is_being_computed(s, known)) return false;
+  if (is_being_computed(s, known)) return false;
   while (!has_seat_for(s)) {
     auto giver = std::find_if(running_.rbegin(), running_.rend(), [&](SequenceId other) {
-      return share_.may_take(s.owner, s.slots, sequences_.at(other).owner, sequences_.at(other).slots);
+      const Sequence& o = sequences_.at(other);
+      return o.may_lose_pages() && share_.may_take(s.owner, s.slots, o.owner, o.slots);
     });
     if (giver == running_.rend()) return false;
+    const auto& pages = sequences_.at(*giver).pages;
+    const std::int64_t given_up =
+        std::ranges::count_if(pages, [&](PageId page) { return pool_.refs(page) == 1; });
+    if (!has_memory_for(s, known, given_up)) return false;
     preempt(*giver);
   }
   start(id, match(s));
@@ -207,14 +209,16 @@ bool Scheduler::has_seat_for(const Sequence& s) const {
 }
 
 // All its tokens should find room, beside those of the sequences that run. When nothing runs, all memory is there for it.
-bool Scheduler::has_memory_for(const Sequence& s, const PrefixIndex::Match& known) const {
+// given_up: pages that a running sequence is about to leave
+bool Scheduler::has_memory_for(const Sequence& s, const PrefixIndex::Match& known,
+                               std::int64_t given_up) const {
   if (running_.empty()) return true;
   std::int64_t whole_pages = known.tokens / kPageTokens;  // the others are new, or copies
   std::int64_t needed = pages_needed(s.size()) - whole_pages;
   for (SequenceId id : running_) needed += pages_to_take(sequences_.at(id));
   std::int64_t revived = std::count_if(known.pages.begin(), known.pages.end(),
                                        [&](PageId page) { return pool_.refs(page) == 0; });
-  return needed <= pool_.available() - revived;
+  return needed <= pool_.available() - revived + given_up;
 }
 
 // For the tokens that it has: new ones, and a copy of the one that it goes on in.
@@ -235,7 +239,7 @@ bool Scheduler::is_being_computed(const Sequence& s, const PrefixIndex::Match& k
   if (!s.use_prefix_index) return false;
   return std::ranges::any_of(running_, [&](SequenceId id) {
     const Sequence& other = sequences_.at(id);
-    if (other.root != s.root || !other.use_prefix_index) return false;
+    if (other.root != s.root || !other.use_prefix_index || other.decodes()) return false;
     auto [end, unused] = std::ranges::mismatch(s.tokens, other.tokens);
     const std::int64_t common = std::min<std::int64_t>(
         {end - s.tokens.begin(), s.first_wanted, s.size() - 1, static_cast<std::int64_t>(other.size())});
@@ -310,7 +314,7 @@ std::optional<PageId> Scheduler::take_page() {
 
 bool Scheduler::preempt_younger_than(SequenceId id) {
   for (auto it = running_.rbegin(); it != running_.rend() && *it > id; ++it) {
-    if (sequences_.at(*it).planned > 0) continue;
+    if (sequences_.at(*it).planned > 0 || !sequences_.at(*it).may_lose_pages()) continue;
     preempt(*it);
     return true;
   }
@@ -323,7 +327,7 @@ void Scheduler::force_preemption() {
   if (options_.preempt_every == 0 || steps_ % options_.preempt_every != 0) return;
   for (auto it = running_.rbegin(); it != running_.rend(); ++it) {
     Sequence& s = sequences_.at(*it);
-    if (s.computed <= s.forced_out_at + kForcedPreemptionWay) continue;
+    if (s.computed <= s.forced_out_at + kForcedPreemptionWay || !s.may_lose_pages()) continue;
     s.forced_out_at = s.computed;
     preempt(*it);
     return;

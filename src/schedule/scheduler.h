@@ -4,7 +4,8 @@
 //   plan()    picks rows and pages     -> Plan: a StepBatch, and page copies to make before it runs
 //   commit()  the plan was computed: state moves forward
 //   append(), rewind(), fork(), remove()
-//             the caller's verdict on each sequence whose wanted logits were computed
+//             the caller's verdict on each sequence whose wanted logits were computed; until it comes, the sequence
+//             keeps its seat and pages, and sits out
 //
 // A pure state machine: it knows no device, no clock and no randomness,
 // and the same calls give the same plans.
@@ -157,6 +158,8 @@ class Scheduler {
     std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
     std::int64_t remaining() const { return size() - computed; }
     bool decodes() const { return computed >= first_wanted; }
+    // Not while the caller's verdict is awaited: the logits that it needs are given once.
+    bool may_lose_pages() const { return remaining() > 0; }
     bool wants_rows() const {
       return planned < (max_chunk > 0 ? std::min(max_chunk, remaining()) : remaining());
     }
@@ -175,7 +178,8 @@ class Scheduler {
   PrefixIndex::Match match(const Sequence& sequence);
   bool is_being_computed(const Sequence& sequence, const PrefixIndex::Match& match) const;
   bool has_seat_for(const Sequence& sequence) const;
-  bool has_memory_for(const Sequence& sequence, const PrefixIndex::Match& match) const;
+  bool has_memory_for(const Sequence& sequence, const PrefixIndex::Match& match,
+                      std::int64_t given_up = 0) const;
   bool admit(SequenceId id, Making& making);
   void start(SequenceId id, const PrefixIndex::Match& match);
   void stop_waiting(SequenceId id);

@@ -179,16 +179,36 @@ TEST_F(ConstraintTest, ConstraintsOfAnotherVocabularyAreRefused) {
   EXPECT_FALSE((*without)->submit(request(0, 10), t).ok());
 }
 
+// An answer whose mask is awaited may leave, and the engine may end.
+TEST_F(ConstraintTest, WhoWaitsForAMaskMayLeave) {
+  EngineOptions options;
+  options.quick_mask_work = 0;
+  Transcript leaves, stays, open;
+  auto e = engine(options);
+  auto id = e->submit(request(0, 60), leaves);
+  ASSERT_TRUE(id.ok());
+  ASSERT_TRUE(e->submit(request(kBounded, 300), stays).ok());
+  while (e->stats().masks_awaited < 2) e->step();
+  e->cancel(*id);
+  finish_all(*e);
+  EXPECT_EQ(leaves.finish[0].reason, FinishReason::cancelled);
+  EXPECT_EQ(stays.finish[0].reason, FinishReason::stop);
+  EXPECT_EQ(e->stats().pages_free + e->stats().pages_reclaimable, e->stats().pages);
+  ASSERT_TRUE(e->submit(request(0, 60), open).ok());
+  while (e->stats().masks_awaited < 100 && !e->idle()) e->step();
+}
+
 // Half of each crowd is constrained, by constraints that the crowd shares and that remember what all its
 // answers asked; alone, each request has a constraint of its own that knows nothing.
 TEST_F(ConstraintTest, OneRequestOneAnswerInRandomCrowds) {
   std::vector<std::shared_ptr<const Constraint>> shared;
   for (std::size_t i = 0; i < std::size(kSchemas); ++i) shared.push_back(constraint(i));
   std::int64_t constrained_tokens = 0, preempted = 0, cached = 0, most_sequences = 0, forked = 0,
-               fulfilled = 0;
+               fulfilled = 0, awaited = 0;
   for (std::uint32_t seed = 0; seed < 60; ++seed) {
     std::mt19937 random(seed);
-    const EngineOptions options = random_options(random);
+    EngineOptions options = random_options(random);
+    if (random() % 2 == 0) options.quick_mask_work = 0;  // every draw is put off
     auto e = engine(options);
     std::vector<GenerateRequest> requests;
     std::vector<std::size_t> schemas;
@@ -204,6 +224,7 @@ TEST_F(ConstraintTest, OneRequestOneAnswerInRandomCrowds) {
       for (std::uint64_t steps = random() % 12; steps > 0; --steps) e->step();
     }
     finish_all(*e);
+    awaited += e->stats().masks_awaited;
     for (std::size_t i = 0; i < requests.size(); ++i) {
       if (requests[i].constraint == nullptr) continue;
       requests[i].constraint = constraint(schemas[i]);
@@ -232,8 +253,9 @@ TEST_F(ConstraintTest, OneRequestOneAnswerInRandomCrowds) {
   EXPECT_GT(cached, 4000);
   EXPECT_GT(preempted, 50);
   EXPECT_GT(forked, 30);
-  std::printf("%ld constrained tokens equal; %ld answers fulfilled, %ld preemptions\n", constrained_tokens,
-              fulfilled, preempted);
+  EXPECT_GT(awaited, 2000);
+  std::printf("%ld constrained tokens equal; %ld answers fulfilled, %ld preemptions, %ld draws put off\n",
+              constrained_tokens, fulfilled, preempted, awaited);
 }
 
 }  // namespace

@@ -66,6 +66,22 @@ TEST(Fairness, AListOfPromptsKeepsNobodyOut) {
   EXPECT_EQ(simulation.finished, 1024 + 10);
 }
 
+// With a seat come the pages of whoever held it, where all memory is taken too.
+TEST(Fairness, ASeatComesWithItsPages) {
+  SchedulerOptions options;
+  options.max_sequences = 4;
+  Simulation simulation(options, 4 * 8);
+  for (std::int32_t i = 1; i <= 10; ++i)
+    simulation.add(request_of({1, i}, text(7 * kPageTokens + 50, i), kPageTokens - 60));
+  for (int i = 0; i < 12; ++i) simulation.step();
+  ASSERT_EQ(simulation.scheduler.running(), 4);
+  ASSERT_EQ(simulation.scheduler.pool().free(), 0);
+  simulation.add(request_of({2, 1}, text(5, 11), 3));
+  EXPECT_EQ(steps_to_first_token(simulation, 11, 5), 1);
+  simulation.run(2000);
+  EXPECT_EQ(simulation.finished, 11);
+}
+
 // Nor does a list of texts whose every position wants its logits, of which a step has few.
 TEST(Fairness, AListOfScoresKeepsNobodyOut) {
   Simulation simulation({}, 2000);
