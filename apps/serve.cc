@@ -1,8 +1,11 @@
 // verbatim serve: an OpenAI-compatible server (docs/http-api.md) whose answers do not depend on its load.
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 
 #include "base/memory.h"
 #include "command.h"
@@ -20,13 +23,13 @@ struct ServeFlags {
   std::vector<std::string> names;
   std::string host = "127.0.0.1";
   int port = 8000, http_threads = 1;
-  std::string tls_certificate, tls_key, access_log, receipt_key;
+  std::string tls_certificate, tls_key, access_log, receipt_key, api_key_file;
   std::vector<std::string> api_keys, cors_origins, allowed_hosts;
   bool open_metrics = false, share_prefix_cache = false;
   std::size_t max_connections = 4096;
   std::uint64_t max_body_bytes = server::HttpServerOptions().max_body_bytes;
   std::uint64_t max_total_body_bytes = server::HttpServerOptions().max_total_body_bytes;
-  std::int64_t max_step_tokens = 512, max_sequences = 64, max_queue = 1024;
+  std::int64_t max_step_tokens = 0, max_sequences = 64, max_queue = 1024;
   std::uint64_t kv_cache_bytes = 0;
   int drain_seconds = 30, keep_alive_seconds = 75;
   bool verbose = false;
@@ -42,6 +45,15 @@ std::int64_t kv_pages(const ServeFlags& options, const LoadedModel& loaded) {
   std::int64_t most = options.max_sequences * Scheduler::pages_needed(loaded.context);
   std::int64_t fit = shape.pages_in(available_memory() / 4);
   return std::max<std::int64_t>(std::min(most, fit), 16);
+}
+
+// As many as make the weights worth reading, and no more: who comes waits for the step that runs. Of weights that lie in
+// caches, few rows are as fast as many.
+std::int64_t step_tokens(const LoadedModel& loaded, std::int64_t max_sequences) {
+  constexpr std::int64_t kLargeBytes = std::int64_t{512} << 20, kFew = 128, kMany = 512;
+  std::int64_t bytes = 0;
+  for (const TensorReport& tensor : loaded.tensors) bytes += tensor.bytes;
+  return std::max(bytes < kLargeBytes ? kFew : kMany, max_sequences);
 }
 
 Result<std::unique_ptr<Engine>> make_engine(const ServeFlags& options, const LoadedModel& loaded) {
@@ -75,12 +87,25 @@ server::HttpServerOptions http_options(const ServeFlags& options) {
   return http;
 }
 
+// Adds the keys of a file, one a line; empty lines and those that begin with # are none.
+Status read_key_file(const std::string& path, std::vector<std::string>& keys) {
+  std::ifstream file(path);
+  const std::size_t before = keys.size();
+  for (std::string line; std::getline(file, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty() && !line.starts_with('#')) keys.push_back(line);
+  }
+  if (!file.eof()) return fail("{}: cannot be read: {}", path, std::strerror(errno));
+  if (keys.size() == before) return fail("{}: holds no API key: write one a line", path);
+  return {};
+}
+
 void warn_of_open_keys(const ServeFlags& options) {
-  for (const std::string& file : {options.tls_key, options.receipt_key}) {
+  for (const std::string& file : {options.tls_key, options.receipt_key, options.api_key_file}) {
     std::error_code absent;
-    const auto permissions = std::filesystem::status(file, absent).permissions();
-    if (!file.empty() && !absent &&
-        (permissions & std::filesystem::perms::others_read) != std::filesystem::perms::none)
+    const auto status = std::filesystem::status(file, absent);
+    if (std::filesystem::is_regular_file(status) &&
+        (status.permissions() & std::filesystem::perms::others_read) != std::filesystem::perms::none)
       fmt::print(stderr, "verbatim: {}: every user may read this key; chmod 600 it\n", file);
   }
 }
@@ -183,13 +208,17 @@ void serve_until_signal(const ServeFlags& options, SignalQueue& signals, server:
   http.stop();
 }
 
-int serve(const ServeFlags& options) {
+int serve(ServeFlags options) {
   warn_of_open_keys(options);
+  if (!options.api_key_file.empty())
+    if (Status read = read_key_file(options.api_key_file, options.api_keys); !read)
+      return complain(read.error());
   Door door;
   auto http = server::HttpServer::create(http_options(options), door.handler());
   if (!http) return complain(http.error());
   auto loaded = open_model(options.model);
   if (loaded == nullptr) return 1;
+  if (options.max_step_tokens == 0) options.max_step_tokens = step_tokens(*loaded, options.max_sequences);
   auto engine = make_engine(options, *loaded);
   if (!engine) return complain(engine.error());
   auto model = served_model(options, *loaded);
@@ -213,6 +242,8 @@ void add_http_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--host", options.host, "Address to listen on; 0.0.0.0 is every interface");
   flag(app, "--port", options.port, "Port; 0 is a free one")->check(CLI::Range(0, 65535));
   flag(app, "--api-key", options.api_keys, "Key that clients must show; may be repeated");
+  flag(app, "--api-key-file", options.api_key_file,
+       "File of keys, one a line: unlike flags, other users of the machine do not see them");
   flag(app, "--tls-cert", options.tls_certificate, "PEM file of the certificate and its chain");
   flag(app, "--tls-key", options.tls_key, "PEM file of the certificate's key");
   flag(app, "--cors-origin", options.cors_origins,
@@ -242,8 +273,9 @@ void add_http_flags(CLI::App& app, ServeFlags& options) {
 void add_engine_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--max-num-seqs", options.max_sequences, "Sequences computed at the same time")
       ->check(CLI::Range(1, 4096));
-  flag(app, "--max-step-tokens", options.max_step_tokens, "Tokens computed in one step")
-      ->check(CLI::Range(1, 1 << 20));
+  flag(app, "--max-step-tokens", options.max_step_tokens,
+       "Tokens computed in one step; 0 is 128 for weights below 512 MiB, else 512")
+      ->check(CLI::Range(0, 1 << 20));
   flag(app, "--kv-cache-bytes", options.kv_cache_bytes,
        "Memory of the KV cache, such as 4GiB; 0 is what all sequences need, within a quarter of free memory")
       ->transform(CLI::AsSizeValue(false));

@@ -206,7 +206,9 @@ void Api::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
   if (!is_json(request))
     return responder->respond(
         error_response({415, "the body must be JSON; send Content-Type: application/json", {}, {}, {}}));
-  workers_.post([this, route, request = std::move(request), responder = std::move(responder)] {
+  // Without keys nobody can be told from others, and all are one.
+  const std::int64_t tenant = request.key ? static_cast<std::int64_t>(*request.key) : 0;
+  workers_.post(tenant, [this, route, request = std::move(request), responder = std::move(responder)] {
     if (responder->gone()) return;
     try {
       route->handler(*this, request, responder);

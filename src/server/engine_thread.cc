@@ -131,12 +131,25 @@ std::int64_t EngineThread::waiting_locked() const {
 
 void EngineThread::run() {
   while (take_inbox()) {
-    engine_->step();
+    step();
     remove_finished();
     tell_waiting();
     publish();
   }
   shut_down();
+}
+
+// What throws here, for want of memory say, has stopped all answers of the step half-way: they are lost, and not the server.
+void EngineThread::step() {
+  try {
+    engine_->step();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "verbatim: all running requests are lost: {}\n", error.what());
+    for (auto& [key, entry] : entries_) {
+      entry.task->on_lost();
+      cancel_now(key);
+    }
+  }
 }
 
 // Sleeps until there is something to do; false: it is to end.
@@ -218,7 +231,7 @@ void EngineThread::shut_down() {
     entry.tell([](EngineTask& task) { task.on_shutdown(); });
     cancel_now(key);
   }
-  engine_->step();
+  step();
   remove_finished();
   CHECK(entries_.empty(), "{} tasks did not end with the engine", entries_.size());
   publish();

@@ -101,6 +101,7 @@ class EngineThread {
   };
 
   void run();
+  void step();
   bool take_inbox();
   void start(std::shared_ptr<EngineTask> task);
   void cancel_now(const EngineTask* task);

@@ -1,10 +1,13 @@
 // Workers: a few threads that turn bodies into calls, so that neither the network nor the engine waits for a
-// long prompt to be tokenised or a schema to be compiled. Tasks start in the order in which they came.
+// long prompt to be tokenised or a schema to be compiled. Those who ask are served in turn, each one's tasks in the order
+// in which they came: who posts many delays himself.
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -26,10 +29,10 @@ class Workers {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  void post(std::function<void()> task) {
+  void post(std::int64_t tenant, std::function<void()> task) {
     {
       std::lock_guard lock(mutex_);
-      tasks_.push_back(std::move(task));
+      tasks_[tenant].push_back(std::move(task));
     }
     wake_.notify_one();
   }
@@ -40,8 +43,12 @@ class Workers {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return ending_ || !tasks_.empty(); });
       if (tasks_.empty()) return;
-      std::function<void()> task = std::move(tasks_.front());
-      tasks_.pop_front();
+      auto turn = tasks_.upper_bound(served_last_);
+      if (turn == tasks_.end()) turn = tasks_.begin();
+      served_last_ = turn->first;
+      std::function<void()> task = std::move(turn->second.front());
+      turn->second.pop_front();
+      if (turn->second.empty()) tasks_.erase(turn);
       lock.unlock();
       task();
     }
@@ -49,7 +56,8 @@ class Workers {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;
+  std::map<std::int64_t, std::deque<std::function<void()>>> tasks_;  // by tenant; no queue is empty
+  std::int64_t served_last_ = 0;                                     // tenant
   bool ending_ = false;
   std::vector<std::thread> threads_;
 };

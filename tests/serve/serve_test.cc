@@ -93,6 +93,19 @@ TEST(Serve, KeysAreAskedFor) {
   EXPECT_EQ(get(by_environment.port(), "/v1/models", "Authorization: Bearer second\r\n").status, 401);
 }
 
+TEST(Serve, KeysOfAFileAreAskedFor) {
+  server::SelfSigned identity;
+  const std::string path = identity.key_path() + ".keys";
+  std::ofstream(path) << "# of the team\nfirst\r\n\nsecond\n";
+  Serve serve({"--api-key-file", path, "--api-key", "third"});
+  for (const char* key : {"first", "second", "third"})
+    EXPECT_EQ(get(serve.port(), "/v1/models", fmt::format("Authorization: Bearer {}\r\n", key)).status, 200)
+        << key;
+  for (const char* key : {"", "# of the team", "fourth"})
+    EXPECT_EQ(get(serve.port(), "/v1/models", fmt::format("Authorization: Bearer {}\r\n", key)).status, 401)
+        << key;
+}
+
 TEST(Serve, SaysWhereEveryUserMayReadAKey) {
   server::SelfSigned identity;
   namespace fs = std::filesystem;
@@ -203,6 +216,10 @@ TEST(Serve, WhatCannotWorkIsSaidInOneSentence) {
        1,
        "verbatim: nowhere.pem: cannot be used as the PEM private key of .*: No such file or directory\n"},
       {{"--api-key", "two words"}, 1, "verbatim: an API key must consist of .*\n"},
+      {{"--api-key-file", "nowhere.keys"},
+       1,
+       "verbatim: nowhere.keys: cannot be read: No such file or directory\n"},
+      {{"--api-key-file", "/dev/null"}, 1, "verbatim: /dev/null: holds no API key: write one a line\n"},
       {{"--cors-origin", "example.org"}, 1, "verbatim: 'example.org' is no origin: .*\n"},
       {{"--access-log", "/dev/null/log"},
        1,

@@ -1,6 +1,8 @@
 // An exception that escapes from the work on a request costs that request, wherever it is thrown.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <new>
 #include <stdexcept>
 
 #include "api_fixture.h"
@@ -53,6 +55,51 @@ TEST(ApiExceptions, CostOneRequest) {
   survives("{", 0);                                                 // on a worker
   survives(asked.dump(), 0);                                        // on the engine's thread: the answer
   for (int calls : {0, 1, 2, 5}) survives(streamed.dump(), calls);  // the stream
+}
+
+// The tiny model, whose n-th batch there is no memory for.
+class ScarceModel final : public Model {
+ public:
+  explicit ScarceModel(Model& model) : model_(model) {}
+  const ModelConfig& config() const override { return model_.config(); }
+  KvShape kv_shape() const override { return model_.kv_shape(); }
+  std::vector<RowFault> forward(const StepBatch& batch, KvPages& pages, float* logits) override {
+    if (--left_ == 0) throw std::bad_alloc();
+    return model_.forward(batch, pages, logits);
+  }
+  HiddenRow hidden_row(std::int64_t i) const override { return model_.hidden_row(i); }
+  void fail_at(int batch) { left_ = batch; }
+
+ private:
+  Model& model_;
+  std::atomic<int> left_ = 0;
+};
+
+TEST(ApiExceptions, AStepThatThrowsCostsWhatRunsAndNotTheServer) {
+  ScarceModel model(*tiny_loaded_model().model);
+  TestServerOptions options;
+  options.model = &model;
+  TestServer server(options);
+  const Json asked = {{"prompt", "There is no memory for this"}, {"max_tokens", 8}};
+  const Json expected = bits_of_answer(server.answer("/v1/completions", asked));
+  Json streamed = asked;
+  streamed["stream"] = true;
+  for (int batch : {1, 2, 5}) {
+    bool let_go = false;
+    std::mutex mutex;
+    std::condition_variable changed;
+    server.wait_idle();
+    model.fail_at(batch);
+    server.send_for(std::make_shared<ThrowingClient>(1000, let_go, mutex, changed), "POST", "/v1/completions",
+                    streamed.dump());
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return let_go; });  // as one whose answer breaks off
+    }
+    EXPECT_EQ(bits_of_answer(server.answer("/v1/completions", asked)), expected);
+    server.wait_idle();
+    EXPECT_EQ(server.pages_used(), 0);
+  }
 }
 
 }  // namespace

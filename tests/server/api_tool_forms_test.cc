@@ -147,7 +147,7 @@ TEST(ApiToolForms, ResponsesCallTools) {
     EXPECT_EQ(stream.substr(0, at) + server.ask("/v1/responses", body, {{"Last-Event-ID", event.id}}).body,
               stream);
   }
-  EXPECT_EQ(arguments, call["arguments"]);
+  EXPECT_EQ(call["arguments"], arguments);
   EXPECT_EQ(done["arguments"], call["arguments"]);
 
   for (const char* hosted : {"web_search", "file_search"}) {
