@@ -197,9 +197,9 @@ int wait_for_the_end(SignalQueue& signals, server::HttpServer& http) {
 void serve_until_signal(const ServeFlags& options, SignalQueue& signals, server::EngineThread& engine,
                         server::HttpServer& http) {
   int signal = wait_for_the_end(signals, http);
+  engine.drain();
   fmt::print(stderr, "verbatim: {}: finishing what runs, for at most {} s; again: at once\n",
              strsignal(signal), options.drain_seconds);
-  engine.drain();
   auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(options.drain_seconds);
   if (!engine.wait_idle(deadline)) fmt::print(stderr, "verbatim: ending what did not finish\n");
   engine.stop();
