@@ -43,8 +43,7 @@ void add_compute_flags(CLI::App& app, ModelFlags& flags) {
       ->transform(CLI::AsSizeValue(false));
   boolean(app, "--mmap", flags.mmap,
           "Map the weight cache instead of reading it: shared between processes, but who truncates the file "
-          "kills this "
-          "program, and who writes it changes its answers");
+          "kills this program, and who writes it changes its answers");
   boolean(app, "-q,--quiet", flags.quiet, "No progress and no notes on stderr");
 }
 

@@ -1,5 +1,6 @@
 #include "engine/mask_worker.h"
 
+#include <new>
 #include <utility>
 
 namespace verbatim {
@@ -46,7 +47,11 @@ void MaskWorker::run() {
     const Posted next = std::move(posted_.front());
     posted_.pop_front();
     lock.unlock();
-    auto mask = next.job.run();
+    std::shared_ptr<const TokenBits> mask;
+    try {
+      mask = next.job.run();
+    } catch (const std::bad_alloc&) {  // the engine asks again, or the client leaves
+    }
     lock.lock();
     done_.push_back({next.key, std::move(mask)});
     done_cv_.notify_one();

@@ -20,7 +20,7 @@ class MaskWorker {
   using Key = std::int64_t;
   struct Done {
     Key key = 0;
-    std::shared_ptr<const TokenBits> mask;
+    std::shared_ptr<const TokenBits> mask;  // nullptr: there was no memory for it
   };
 
   MaskWorker() = default;

@@ -44,7 +44,6 @@ class FairShare {
   void add_seats(Owner owner, std::int64_t seats);  // less than 0: gives some back
 
   Turn turn(Owner owner) const;
-  std::int64_t seats(Owner owner) const { return request(owner).seats; }
   // Whether `from` may be asked to give up some of its seats for `to`: where that leaves it no fewer than `to` has then.
   bool may_take(Owner to, std::int64_t wanted, Owner from, std::int64_t given_up) const;
 
