@@ -11,6 +11,7 @@ namespace verbatim {
 namespace {
 
 constexpr std::int64_t kForcedPreemptionWay = 16;  // tokens
+constexpr std::int64_t kShortStep = 4;             // so much shorter is one that a short newcomer waits for
 constexpr std::int64_t kTurnsInAStep = 8;  // so many owners share the rows of one, if there are as many
 
 }  // namespace
@@ -128,6 +129,9 @@ std::vector<Scheduler::Candidate> Scheduler::waiting_candidates() const {
 // More rows for a running sequence, one after the other; false: it gets none now.
 bool Scheduler::serve(SequenceId id, std::int64_t most_rows, std::int64_t most_logits, Making& making) {
   Sequence& s = sequences_.at(id);
+  const std::int64_t short_step = std::max<std::int64_t>(options_.max_step_tokens / kShortStep, 1);
+  if (std::exchange(s.newcomer, false) && s.remaining() <= short_step)
+    making.rows = std::min(making.rows, short_step);
   const std::int64_t begin = s.computed + s.planned;
   const std::int64_t before_wanted = std::max<std::int64_t>(s.first_wanted - begin, 0);
   const std::int64_t own = before_wanted > 0 ? 1 : 0;
@@ -251,6 +255,10 @@ bool Scheduler::is_being_computed(const Sequence& s, const PrefixIndex::Match& k
 void Scheduler::start(SequenceId id, const PrefixIndex::Match& known) {
   Sequence& s = sequences_.at(id);
   stop_waiting(id);
+  s.newcomer =
+      !s.admitted_before && !running_.empty() && std::ranges::none_of(running_, [&](SequenceId other) {
+        return sequences_.at(other).owner.tenant == s.owner.tenant;
+      });
   running_.insert(id);
   slots_used_ += s.slots;
   share_.add_seats(s.owner, s.slots);

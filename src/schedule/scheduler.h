@@ -13,7 +13,8 @@
 // Rules
 //   rows       Every sequence whose turn it is to decode gets a row. Then the oldest that wants more (a prompt, a
 //              draft, logits of a prompt) gets an eighth of the step. What is left goes in turns of as much to
-//              those whose owners had the least (fair_share.h), running or waiting.
+//              those whose owners had the least (fair_share.h), running or waiting. A step in which a short prompt
+//              of a tenant who had nothing running is computed is a short one, for others wait for all of a step.
 //   seats      A waiting sequence is admitted at its turn, if there is a seat and pages for all its tokens; else
 //              nobody overtakes it. Where seats lack, one comes from an owner who has more than it would leave
 //              (preemption by recompute), the youngest first.
@@ -144,6 +145,7 @@ class Scheduler {
     Owner owner;
     PrefixIndex::Node* root = nullptr;  // of its namespace; open as long as it is here
     bool admitted_before = false;
+    bool newcomer = false;  // only others' sequences ran when it came in, and it has had no rows
     SequenceHistory history;
     std::int64_t paid_until = 0;     // positions before it are computed again, at nobody's expense
     std::int64_t forced_out_at = 0;  // `computed` when last preempted without need

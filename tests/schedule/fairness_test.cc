@@ -43,10 +43,32 @@ TEST(Fairness, AShortPromptDoesNotWaitForLongOnes) {
   for (int i = 0; i < 3; ++i) simulation.step();
   simulation.add(request_of(nobody(4), text(5, 4), 10));
   EXPECT_EQ(steps_to_first_token(simulation, 4, 5), 1);
-  // The long ones go on together, and no row of a step is left empty for it.
+  // The long ones go on together.
   for (SequenceId id = 1; id <= 3; ++id)
     EXPECT_PRED3(near, simulation.scheduler.computed(id), 4 * 512 / 3, 128);
-  EXPECT_EQ(simulation.computed_rows, 4 * 512);
+  simulation.run(100);
+  EXPECT_EQ(simulation.finished, 4);
+}
+
+// Rows of the next step.
+std::int64_t next_step(Simulation& simulation) {
+  const std::int64_t before = simulation.computed_rows;
+  simulation.step();
+  return simulation.computed_rows - before;
+}
+
+TEST(Fairness, AShortNewcomerWaitsForAShortStep) {
+  Simulation simulation({}, 400);
+  simulation.add(request_of({1, 1}, text(20000, 1), 10));
+  EXPECT_EQ(next_step(simulation), 512);
+  simulation.add(request_of({2, 2}, text(5, 2), 10));
+  EXPECT_EQ(next_step(simulation), 512 / 8 + 512 / 4) << "the oldest's part, and a quarter";
+  EXPECT_EQ(simulation.scheduler.computed(2), 5);
+  EXPECT_EQ(next_step(simulation), 512) << "one only";
+  simulation.add(request_of({2, 3}, text(5, 3), 10));
+  EXPECT_EQ(next_step(simulation), 512) << "its tenant has something running";
+  simulation.add(request_of({3, 4}, text(129, 4), 10));
+  EXPECT_EQ(next_step(simulation), 512) << "it is long";
   simulation.run(100);
   EXPECT_EQ(simulation.finished, 4);
 }
