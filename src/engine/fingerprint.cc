@@ -48,8 +48,8 @@ class PartsDigest {
   }
 
   void add(const TokenizerData::Added& token) {
-    const auto& [id, special, lstrip, rstrip] = token;
-    add_all(id, special, lstrip, rstrip);
+    const auto& [id, special, lstrip, rstrip, normalized] = token;
+    add_all(id, special, lstrip, rstrip, normalized);
   }
 
   void add(const TokenizerData& data) {

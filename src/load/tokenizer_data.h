@@ -43,7 +43,8 @@ struct TokenizerData {
   // "Isolated"). When set, the name is not used. Empty and no name: bpe takes the name "default", spm splits
   // nothing.
   std::vector<std::string> pre_regex;
-  std::string normalizer;      // "" or "nfc"
+  std::string
+      normalizer;  // "", "nfc", or "spaces": they become U+2581 before normalised added tokens are looked for
   bool ignore_merges = false;  // a whole pre-token that is in the vocabulary is taken as it is (llama 3)
 
   std::optional<std::int32_t> bos, eos, unk, pad;
@@ -65,6 +66,7 @@ struct TokenizerData {
     std::int32_t id = 0;
     bool special = true;  // taken from text only under --parse-special; user-defined ones always
     bool lstrip = false, rstrip = false;  // swallow whitespace on that side
+    bool normalized = false;  // its text as the normaliser leaves it is found in what the normaliser leaves
   };
   std::vector<Added> added;
 

@@ -119,6 +119,7 @@ void replace(JsonKeys& keys, Draft& draft) {
     keys.refuse("pattern", "and content do not turn a space into U+2581: not supported");
   }
   draft.mark_spaces = true;
+  draft.data.normalizer = "spaces";
 }
 
 constexpr Component kNormalizers[] = {{"NFC", nfc}, {"Prepend", prepend}, {"Replace", replace}};
@@ -236,9 +237,11 @@ void read_added_tokens(JsonKeys& root, Draft& draft, Status& status) {
     if (keys.flag("single_word").value_or(false))
       keys.refuse("single_word", "is true, which is not supported");
     bool lstrip = keys.flag("lstrip").value_or(false), rstrip = keys.flag("rstrip").value_or(false);
+    bool normalized = keys.flag("normalized").value_or(false);
     if (!keys.ok()) return;
     add_token(keys, "id", id, *text, special ? TokenType::control : TokenType::user_defined, draft);
-    if (keys.ok()) draft.data.added.push_back({static_cast<std::int32_t>(id), special, lstrip, rstrip});
+    if (keys.ok())
+      draft.data.added.push_back({static_cast<std::int32_t>(id), special, lstrip, rstrip, normalized});
   }
 }
 

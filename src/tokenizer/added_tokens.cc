@@ -67,28 +67,34 @@ std::size_t AddedTokens::Index::next_candidate(std::string_view text, std::size_
   return from;
 }
 
-AddedTokens::AddedTokens(const TokenizerData& data, const Vocabulary& vocabulary)
-    : user_defined_({}), all_({}) {
+AddedTokens::AddedTokens(const TokenizerData& data, const Vocabulary& vocabulary,
+                         const std::function<std::string(std::string_view)>& normalize) {
   std::unordered_map<std::int32_t, const TokenizerData::Added*> listed;
   for (const TokenizerData::Added& added : data.added) listed.emplace(added.id, &added);
 
-  std::vector<Entry> all, user_defined;
+  struct {
+    std::vector<Entry> all, user_defined;
+  } raw, normalized;
   for (std::int32_t id = 0; id < vocabulary.size(); ++id) {
     if (!vocabulary.is_added(id) || vocabulary.find(vocabulary.text(id)) != id) continue;
     Entry entry{vocabulary.text(id), id};
+    bool is_normalized = false;
     if (auto it = listed.find(id); it != listed.end()) {
       entry.lstrip = it->second->lstrip;
       entry.rstrip = it->second->rstrip;
+      is_normalized = it->second->normalized;
     }
-    if (!vocabulary.is_special(id)) user_defined.push_back(entry);
-    all.push_back(std::move(entry));
+    if (is_normalized) entry.text = normalize(entry.text);
+    auto& into = is_normalized ? normalized : raw;
+    if (!vocabulary.is_special(id)) into.user_defined.push_back(entry);
+    into.all.push_back(std::move(entry));
   }
-  user_defined_ = Index(std::move(user_defined));
-  all_ = Index(std::move(all));
+  raw_ = {Index(std::move(raw.user_defined)), Index(std::move(raw.all))};
+  normalized_ = {Index(std::move(normalized.user_defined)), Index(std::move(normalized.all))};
 }
 
-std::vector<TextSegment> AddedTokens::split(std::string_view text, bool parse_special) const {
-  const Index& index = parse_special ? all_ : user_defined_;
+std::vector<TextSegment> AddedTokens::Phase::split(std::string_view text, bool parse_special) const {
+  const Index& index = parse_special ? all : user_defined;
   std::vector<TextSegment> segments;
   std::size_t plain = 0;  // where the plain text before `at` begins
   auto emit_plain = [&](std::size_t end) {

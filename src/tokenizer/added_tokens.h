@@ -1,12 +1,14 @@
-// AddedTokens: the tokens that are found in raw text before it is normalised, split and merged.
+// AddedTokens: the tokens that are found in text before it is split and merged: most in raw text; then, in what is left of
+// it and was normalised, those that are marked as normalised, by their normalised texts.
 //
-// At each place the longest one wins, and the leftmost place goes first (as in Hugging Face's tokenizers).
-// Special tokens are found only when asked for; user-defined ones always. Immutable once made; safe to use
-// from many threads.
+// At each place the longest one wins, and the leftmost place goes first (as in Hugging Face's tokenizers,
+// added_vocabulary.rs). Special tokens are found only when asked for; user-defined ones always. Immutable once made; safe
+// to use from many threads.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +19,7 @@
 
 namespace verbatim {
 
-// A stretch of raw text, or the token that a stretch of it stands for.
+// A stretch of text, or the token that a stretch of it stands for.
 struct TextSegment {
   std::string_view text;
   std::optional<std::int32_t> token;  // then `text` is what it took, stripped white space included
@@ -25,10 +27,17 @@ struct TextSegment {
 
 class AddedTokens {
  public:
-  AddedTokens(const TokenizerData& data, const Vocabulary& vocabulary);
+  AddedTokens(const TokenizerData& data, const Vocabulary& vocabulary,
+              const std::function<std::string(std::string_view)>& normalize);
 
   // The segments of text in order; joined, they are the text. No two neighbours are both plain text.
-  std::vector<TextSegment> split(std::string_view text, bool parse_special) const;
+  std::vector<TextSegment> split(std::string_view text, bool parse_special) const {
+    return raw_.split(text, parse_special);
+  }
+  // The same, of a plain segment that was normalised.
+  std::vector<TextSegment> split_normalized(std::string_view text, bool parse_special) const {
+    return normalized_.split(text, parse_special);
+  }
 
  private:
   struct Entry {
@@ -51,7 +60,11 @@ class AddedTokens {
     std::array<bool, 256> starts_entry_{};
   };
 
-  Index user_defined_, all_;
+  struct Phase {
+    std::vector<TextSegment> split(std::string_view text, bool parse_special) const;
+    Index user_defined{{}}, all{{}};
+  };
+  Phase raw_, normalized_;
 };
 
 }  // namespace verbatim

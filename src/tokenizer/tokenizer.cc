@@ -31,8 +31,8 @@ Status check_ids(const TokenizerData& data, const Vocabulary& vocabulary) {
   if (data.add_eos && !data.eos) {
     return fail("tokenizer.ggml.add_eos_token is true, but there is no tokenizer.ggml.eos_token_id");
   }
-  if (!data.normalizer.empty() && data.normalizer != "nfc") {
-    return fail("the tokenizer's normalizer '{}' is not supported (supported: nfc)", data.normalizer);
+  if (!data.normalizer.empty() && data.normalizer != "nfc" && data.normalizer != "spaces") {
+    return fail("the tokenizer's normalizer '{}' is not supported (supported: nfc, spaces)", data.normalizer);
   }
   return {};
 }
@@ -62,7 +62,6 @@ Result<NamedPreTokenizer> resolve_pre_tokenizer(const TokenizerData& data) {
 Tokenizer::Tokenizer(const TokenizerData& data, Vocabulary vocabulary, PreTokenizer pre_tokenizer,
                      Model model)
     : vocabulary_(std::move(vocabulary)),
-      added_(data, vocabulary_),
       pre_tokenizer_(std::move(pre_tokenizer)),
       model_(std::move(model)),
       bos_(data.bos),
@@ -74,6 +73,7 @@ Tokenizer::Tokenizer(const TokenizerData& data, Vocabulary vocabulary, PreTokeni
   if (data.kind == TokenizerKind::spm) {
     space_prefix_ = {data.add_space_prefix, data.space_prefix_first_only, data.space_prefix_unless_present};
     remove_extra_spaces_ = data.remove_extra_whitespaces;
+    escapes_spaces_first_ = data.normalizer == "spaces";
   }
 }
 
@@ -91,6 +91,8 @@ Result<Tokenizer> Tokenizer::create(const TokenizerData& data) {
     Tokenizer tokenizer(data, *std::move(vocabulary), *std::move(pre_tokenizer), *std::move(model));
     tokenizer.nfc_ = splitting->nfc;
     tokenizer.add_bos_ = splitting->add_bos;
+    tokenizer.added_.emplace(data, tokenizer.vocabulary_,
+                             [&](std::string_view text) { return tokenizer.normalized(text, true); });
     return tokenizer;
   };
   return data.kind == TokenizerKind::bpe
@@ -102,31 +104,44 @@ Result<std::vector<std::int32_t>> Tokenizer::encode(std::string_view text, Encod
   std::vector<std::int32_t> ids;
   MergeScratch scratch;
   if (options.add_special && add_bos_) ids.push_back(*bos_);
-  for (const TextSegment& segment : added_.split(text, options.parse_special)) {
+  for (const TextSegment& segment : added_->split(text, options.parse_special)) {
     if (segment.token) {
       ids.push_back(*segment.token);
       continue;
     }
     const bool first = segment.text.data() == text.data();
-    if (Status s = encode_plain(segment.text, first, scratch, ids); !s.ok()) return s.error();
+    if (Status s = encode_plain(segment.text, first, options.parse_special, scratch, ids); !s.ok())
+      return s.error();
   }
   if (options.add_special && add_eos_) ids.push_back(*eos_);
   return ids;
 }
 
-Status Tokenizer::encode_plain(std::string_view text, bool first, MergeScratch& scratch,
-                               std::vector<std::int32_t>& ids) const {
-  std::string rewritten;
-  if (nfc_) text = rewritten = normalize_nfc(text);
-  if (std::holds_alternative<SentencePieceBpe>(model_)) text = rewritten = with_spaces_escaped(text, first);
+std::string Tokenizer::normalized(std::string_view text, bool first) const {
+  std::string made = nfc_ ? normalize_nfc(text) : std::string(text);
+  return escapes_spaces_first_ ? with_spaces_escaped(made, first) : made;
+}
 
-  const Result<std::vector<std::string_view>> pieces = pre_tokenizer_.split(text);
-  if (!pieces.ok()) return pieces.error();
-  for (std::string_view piece : *pieces) {
-    if (const auto* bpe = std::get_if<ByteLevelBpe>(&model_)) {
-      bpe->encode(piece, vocabulary_, scratch, ids);
-    } else {
-      std::get<SentencePieceBpe>(model_).encode(piece, scratch, ids);
+Status Tokenizer::encode_plain(std::string_view text, bool first, bool parse_special, MergeScratch& scratch,
+                               std::vector<std::int32_t>& ids) const {
+  const bool escapes_later = std::holds_alternative<SentencePieceBpe>(model_) && !escapes_spaces_first_;
+  const std::string made = normalized(text, first);
+  for (const TextSegment& segment : added_->split_normalized(made, parse_special)) {
+    if (segment.token) {
+      ids.push_back(*segment.token);
+      continue;
+    }
+    std::string escaped;
+    std::string_view plain = segment.text;
+    if (escapes_later) plain = escaped = with_spaces_escaped(plain, first && plain.data() == made.data());
+    const Result<std::vector<std::string_view>> pieces = pre_tokenizer_.split(plain);
+    if (!pieces.ok()) return pieces.error();
+    for (std::string_view piece : *pieces) {
+      if (const auto* bpe = std::get_if<ByteLevelBpe>(&model_)) {
+        bpe->encode(piece, vocabulary_, scratch, ids);
+      } else {
+        std::get<SentencePieceBpe>(model_).encode(piece, scratch, ids);
+      }
     }
   }
   return {};

@@ -83,12 +83,12 @@ class Tokenizer {
   using Model = std::variant<ByteLevelBpe, SentencePieceBpe>;
 
   Tokenizer(const TokenizerData& data, Vocabulary vocabulary, PreTokenizer pre_tokenizer, Model model);
-  Status encode_plain(std::string_view text, bool first, MergeScratch& scratch,
+  Status encode_plain(std::string_view text, bool first, bool parse_special, MergeScratch& scratch,
                       std::vector<std::int32_t>& ids) const;
+  std::string normalized(std::string_view text, bool first) const;
   std::string with_spaces_escaped(std::string_view text, bool first) const;
 
   Vocabulary vocabulary_;
-  AddedTokens added_;
   PreTokenizer pre_tokenizer_;
   Model model_;
   std::optional<std::int32_t> bos_, eos_;
@@ -96,7 +96,9 @@ class Tokenizer {
   bool add_bos_ = false, add_eos_ = false;
   bool nfc_ = false;
   bool remove_extra_spaces_ = false;
+  bool escapes_spaces_first_ = false;  // in the normaliser, not after it
   SpacePrefix space_prefix_;
+  std::optional<AddedTokens> added_;  // last: made with all of the above
 };
 
 }  // namespace verbatim

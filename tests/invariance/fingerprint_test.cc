@@ -125,7 +125,7 @@ TEST(Fingerprint, ChangesWithTheChoiceOfAModel) {
   }
 }
 
-// Values may not pass from one list to the next: four stops are not the four fields of an added token.
+// Values may not pass from one list to the next: five stops are not the five fields of an added token.
 TEST(Fingerprint, CountsItsLists) {
   Identity stops;
   stops.tokenizer.add_bos = true;
@@ -133,8 +133,8 @@ TEST(Fingerprint, CountsItsLists) {
   stops.tokenizer.ignore_merges = stops.tokenizer.add_eos = stops.tokenizer.space_prefix_first_only = true;
   stops.tokenizer.space_prefix_unless_present = stops.tokenizer.remove_extra_whitespaces = true;
   Identity added = stops;
-  stops.tokenizer.stop_ids = {1, 1, 1, 1};
-  added.tokenizer.added = {{.id = 1, .special = true, .lstrip = true, .rstrip = true}};
+  stops.tokenizer.stop_ids = {1, 1, 1, 1, 1};
+  added.tokenizer.added = {{.id = 1, .special = true, .lstrip = true, .rstrip = true, .normalized = true}};
   EXPECT_NE(stops.fingerprint(), added.fingerprint());
 }
 

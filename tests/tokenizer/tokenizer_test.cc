@@ -231,6 +231,64 @@ TEST(AddedTokens, StripTakesWhiteSpace) {
   EXPECT_EQ(encode(tokenizer, " <L>"), Ids{left});
 }
 
+// What Hugging Face's tokenizers 0.23.2 makes of the same tokens and texts.
+TEST(AddedTokens, NormalizedOnesAreFoundInNormalizedText) {
+  TokenizerData data = byte_level_data();
+  data.normalizer = "nfc";
+  const auto cafe = add_token(data, "caf\u00e9", TokenType::user_defined);
+  const auto raw = add_token(data, "x\u00e9", TokenType::user_defined);
+  const auto na = add_token(data, "na\u0308", TokenType::user_defined);
+  const auto special = add_token(data, "<s\u00e9>", TokenType::control);
+  data.added = {{.id = cafe, .special = false, .normalized = true},
+                {.id = na, .special = false, .lstrip = true, .normalized = true},
+                {.id = special, .normalized = true}};
+  const Tokenizer tokenizer = make_tokenizer(data);
+  EXPECT_EQ(encode(tokenizer, "caf\u00e9"), Ids{cafe});
+  EXPECT_EQ(encode(tokenizer, "cafe\u0301!"), (Ids{cafe, '!'}));
+  EXPECT_EQ(encode(tokenizer, "x\u00e9"), Ids{raw});
+  EXPECT_EQ(encode(tokenizer, "xe\u0301"), (Ids{'x', 0xC3, 0xA9}));
+  EXPECT_EQ(encode(tokenizer, "a na\u0308b"), (Ids{'a', na, 'b'}));
+  EXPECT_EQ(encode(tokenizer, "a n\u00e4b"), (Ids{'a', na, 'b'}));
+  EXPECT_EQ(encode(tokenizer, "<se\u0301>", {.parse_special = true}), Ids{special});
+  EXPECT_EQ(encode(tokenizer, "<se\u0301>").size(), 5u);
+  EXPECT_EQ(encode(tokenizer, "cafcaf\u00e9x\u00e9"), (Ids{'c', 'a', 'f', cafe, raw}));
+}
+
+// The same library's, where the normaliser is SentencePiece's: a space in front, then U+2581 for spaces.
+TEST(AddedTokens, NormalizedOnesHaveTheSpaceOfSentencePieceInFront) {
+  TokenizerData data = sentencepiece_data({{"\u2581", -9},
+                                           {"a", -9},
+                                           {"b", -9},
+                                           {"d", -9},
+                                           {"e", -9},
+                                           {"<", -9},
+                                           {"s", -9},
+                                           {">", -9},
+                                           {"\u2581a", -1}});
+  const auto id = [&](std::string_view text) {
+    return static_cast<std::int32_t>(std::ranges::find(data.tokens, text) - data.tokens.begin());
+  };
+  data.merges = {{"\u2581", "a"}};
+  data.normalizer = "spaces";
+  const auto de = add_token(data, "de", TokenType::user_defined);
+  data.added = {{.id = 1, .normalized = true}, {.id = de, .special = false, .normalized = true}};
+  const Tokenizer tokenizer = make_tokenizer(data);
+  const auto of = [&](std::string_view text) {
+    return encode(tokenizer, text, {.add_special = false, .parse_special = true});
+  };
+  const std::int32_t space = id("\u2581"), space_a = id("\u2581a");
+  EXPECT_EQ(of("<s>a"), (Ids{1, id("a")}));
+  EXPECT_EQ(of("a<s>b"), (Ids{space_a, id("<"), id("s"), id(">"), id("b")}));
+  EXPECT_EQ(of("a <s>b"), (Ids{space_a, 1, id("b")}));
+  EXPECT_EQ(of("a</s>b"), (Ids{space_a, 2, space, id("b")}));
+  EXPECT_EQ(of("a</s><s>b"), (Ids{space_a, 2, 1, id("b")}));
+  EXPECT_EQ(of("de"), Ids{de});
+  EXPECT_EQ(of(" de"), (Ids{space, de}));
+  EXPECT_EQ(of("ade"), (Ids{space_a, id("d"), id("e")}));
+  EXPECT_EQ(of("a de"), (Ids{space_a, de}));
+  EXPECT_EQ(of("<s> a"), (Ids{1, space_a}));
+}
+
 TEST(AddedTokens, AMergeIntoASpecialTokenIsLeftOut) {
   TokenizerData data = byte_level_data({{"a", "b"}});
   data.types[256] = TokenType::control;
@@ -260,7 +318,7 @@ TEST(Create, ErrorsNameTheField) {
             "tokenizer.ggml.add_bos_token is true, but there is no tokenizer.ggml.bos_token_id");
   data = good;
   data.normalizer = "nfkc";
-  EXPECT_EQ(error_of(data), "the tokenizer's normalizer 'nfkc' is not supported (supported: nfc)");
+  EXPECT_EQ(error_of(data), "the tokenizer's normalizer 'nfkc' is not supported (supported: nfc, spaces)");
   data = good;
   data.added = {{-1}};
   EXPECT_EQ(error_of(data), "added token -1 lies outside the vocabulary of 257 tokens");
