@@ -227,7 +227,7 @@ TEST(Gguf, RefusesByName) {
       {"heads", set("llama.attention.head_count_kv", std::uint32_t{3}),
        "2 heads cannot be shared evenly by 3 key-value heads"},
       {"zero", set("llama.attention.head_count", std::uint32_t{0}),
-       "the number of heads is 0, not in [1, 16384]"},
+       "the number of heads (attention.head_count, num_attention_heads) is 0, not in [1, 16384]"},
       {"rope", set("llama.rope.scaling.type", std::string("longrope")),
        "llama.rope.scaling.type 'longrope' is not supported (supported: none, linear, yarn, and llama3 by "
        "rope_freqs.weight)"},
@@ -236,12 +236,12 @@ TEST(Gguf, RefusesByName) {
       {"two widths", set("llama.feed_forward_length", std::vector<std::int32_t>{64, 32}),
        "key 'llama.feed_forward_length' differs between layers, or is empty: not supported"},
       {"long head", set("llama.attention.key_length", std::uint32_t{1026}),
-       "the head dimension is 1026, not in [1, 1024]"},
+       "the head dimension (attention.key_length, head_dim) is 1026, not in [1, 1024]"},
       {"rope base", set("llama.rope.freq_base", 1e-11),
-       "the rope base 1e-11 with its scaling (factor 1) turns a pair by 177827941.0038923 a position, past "
-       "2^30 within "
-       "the context length 64"},
-      {"epsilon", set("llama.attention.layer_norm_rms_epsilon", 0.0f), "the norm epsilon is 0"},
+       "the rope base (rope.freq_base, rope_theta) 1e-11 with its scaling (factor 1) turns a pair by "
+       "177827941.0038923 a position, past 2^30 within the context length 64"},
+      {"epsilon", set("llama.attention.layer_norm_rms_epsilon", 0.0f),
+       "the norm epsilon (attention.layer_norm_rms_epsilon, rms_norm_eps) is 0"},
       {"missing",
        [](GgufContent& content) {
          std::erase_if(content.metadata, [](auto& kv) { return kv.first == "llama.block_count"; });

@@ -329,8 +329,9 @@ TEST(HfConfig, RefusesByKey) {
       {"rope_scaling", {{"type", "linear"}}, "c: key 'rope_scaling.factor' is missing"},
       {"hidden_size", "64", "c: key 'hidden_size' is \"64\", not an integer"},
       {"num_attention_heads", nullptr, "c: key 'num_attention_heads' is missing"},
-      {"rms_norm_eps", -1, "c: the norm epsilon is -1"},
-      {"head_dim", 15, "c: the head dimension 15 is odd: it cannot be rotated"},
+      {"rms_norm_eps", -1, "c: the norm epsilon (attention.layer_norm_rms_epsilon, rms_norm_eps) is -1"},
+      {"head_dim", 15,
+       "c: the head dimension (attention.key_length, head_dim) 15 is odd: it cannot be rotated"},
   };
   for (const Case& c : cases) {
     Json config = config_of(SmallModel("llama"), "llama");
