@@ -5,7 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <tuple>
 
 #include "base/check.h"
@@ -40,7 +44,53 @@ void enqueue(int number) {
   errno = error;
 }
 
+void say(std::string_view text) { std::ignore = ::write(STDERR_FILENO, text.data(), text.size()); }
+
+// A line of /proc/self/maps: "7f00-7f80 r--p 00000000 fe:01 1234    /path".
+struct Mapping {
+  std::uintptr_t begin = 0, end = 0;
+  std::string_view path;
+};
+Mapping read_mapping(std::string_view line) {
+  Mapping mapping;
+  const char* const last = line.data() + line.size();
+  const auto begin = std::from_chars(line.data(), last, mapping.begin, 16);
+  if (begin.ptr != last) std::from_chars(begin.ptr + 1, last, mapping.end, 16);
+  if (const auto path = line.find('/'); path != line.npos) mapping.path = line.substr(path);
+  return mapping;
+}
+
+// Only what a handler may call (signal-safety(7)), and nothing that allocates.
+void end_on_bus_error(int, siginfo_t* info, void*) {
+  const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  say("verbatim: ");
+  static char text[8192];
+  std::size_t size = 0;
+  bool found = false;
+  const int maps = ::open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  for (ssize_t n; !found && (n = ::read(maps, text + size, sizeof text - size)) > 0;) {
+    size += static_cast<std::size_t>(n);
+    std::string_view rest(text, size);
+    for (std::size_t end; !found && (end = rest.find('\n')) != rest.npos; rest.remove_prefix(end + 1)) {
+      const Mapping mapping = read_mapping(rest.substr(0, end));
+      found = mapping.begin <= at && at < mapping.end;
+      if (found) say(mapping.path);
+    }
+    size = rest.size();
+    std::memmove(text, rest.data(), size);
+  }
+  say(": became shorter while it was read, or cannot be read; start again when it is whole\n");
+  ::_exit(1);
+}
+
 }  // namespace
+
+void explain_bus_errors() {
+  struct sigaction action {};
+  action.sa_sigaction = end_on_bus_error;
+  action.sa_flags = SA_SIGINFO;
+  ::sigaction(SIGBUS, &action, nullptr);
+}
 
 void end_on_signals() {
   for (int number : kEnding) {

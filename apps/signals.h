@@ -13,6 +13,9 @@ namespace verbatim::app {
 // code 128 + number). A signal that whoever started us wants ignored (nohup) stays so.
 void end_on_signals();
 
+// A mapped file that becomes shorter while it is read ends the process: with a sentence that names it, and exit code 1.
+void explain_bus_errors();
+
 // Hands signals to the thread that waits for them, whichever thread of the process they reach. Where one of SIGINT and
 // SIGTERM was handed over, another ends the process at once. At most one queue at a time.
 class SignalQueue {

@@ -48,6 +48,7 @@ int said(int code) {
 int main(int argc, char** argv) {
   verbatim::require_subnormals();
   verbatim::app::end_on_signals();
+  verbatim::app::explain_bus_errors();
   verbatim::app::leave_service_links_aside();
   CLI::App program("verbatim: one request, one answer, to the last bit");
   program.require_subcommand(1);

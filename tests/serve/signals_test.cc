@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "load/random_model.h"
 #include "program.h"
 
 namespace verbatim {
@@ -135,6 +136,37 @@ TEST(Signals, InterruptEndsAnAnswerAndThenTheProgram) {
   run.signal(SIGINT);
   EXPECT_EQ(run.wait(), 0) << "the end of its input";
   EXPECT_TRUE(run.text().starts_with(before));
+}
+
+// The weights are mapped, and somebody shortens the file that they are in.
+TEST(Signals, AMappedFileThatBecomesShorterIsNamed) {
+  const fs::path folder = fs::path(testing::TempDir()) / fmt::format("verbatim-shorter-{}", ::getpid());
+  fs::create_directories(folder);
+  const std::string model = (folder / "model.gguf").string();
+  RandomModel random;
+  ModelConfig& c = random.config;
+  c.architecture = "llama";
+  c.layers = 2, c.dim = 64, c.hidden_dim = 96, c.heads = 4, c.kv_heads = 2, c.vocab_size = 400;
+  c.head_dim = c.rope_dim = 16, c.context_length = 128;
+  ThreadPool pool(1);
+  ASSERT_TRUE(write_random_model(model, random, pool).ok());
+  const std::vector<std::string> environment = {"XDG_CACHE_HOME=" + folder.string()};
+  EXPECT_EQ(Program({VERBATIM_PROGRAM, "run", "-m", model, "-p", "x", "-n", "1"}, environment).wait(), 0);
+  fs::path cache;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && entry.path() != model) cache = entry.path();
+  ASSERT_FALSE(cache.empty()) << "no weights were kept";
+
+  Program serve({VERBATIM_PROGRAM, "serve", "--port", "0", "-m", model, "--mmap"}, environment);
+  ASSERT_TRUE(serve.prints("listening .*\n"));
+  std::smatch port;
+  ASSERT_TRUE(std::regex_search(serve.text(), port, std::regex("listening .*:([0-9]+)\n")));
+  Client client(std::stoi(port[1]));
+  fs::resize_file(cache, 0);
+  client.post("/v1/completions", R"({"prompt":"x","max_tokens":1})", "Content-Type: application/json\r\n");
+  EXPECT_TRUE(serve.prints("verbatim: " + cache.string() + ": became shorter while it was read"));
+  EXPECT_EQ(serve.wait(), 1);
+  fs::remove_all(folder);
 }
 
 }  // namespace
