@@ -29,6 +29,7 @@ struct ServeFlags {
   std::size_t max_connections = 4096;
   std::uint64_t max_body_bytes = server::HttpServerOptions().max_body_bytes;
   std::uint64_t max_total_body_bytes = server::HttpServerOptions().max_total_body_bytes;
+  std::uint64_t max_total_answer_bytes = server::HttpServerOptions().answer_memory->bytes();
   std::int64_t max_step_tokens = 0, max_sequences = 64, max_queue = 1024;
   std::uint64_t kv_cache_bytes = 0;
   int drain_seconds = 30, keep_alive_seconds = 75;
@@ -50,7 +51,7 @@ std::int64_t kv_pages(const ServeFlags& options, const LoadedModel& loaded) {
 // As many as make the weights worth reading, and no more: who comes waits for the step that runs. Of weights that lie in
 // caches, few rows are as fast as many.
 std::int64_t step_tokens(const LoadedModel& loaded, std::int64_t max_sequences) {
-  constexpr std::int64_t kLargeBytes = std::int64_t{512} << 20, kFew = 128, kMany = 512;
+  constexpr std::int64_t kLargeBytes = std::int64_t{512} << 20, kFew = 96, kMany = 512;
   std::int64_t bytes = 0;
   for (const TensorReport& tensor : loaded.tensors) bytes += tensor.bytes;
   return std::max(bytes < kLargeBytes ? kFew : kMany, max_sequences);
@@ -84,6 +85,7 @@ server::HttpServerOptions http_options(const ServeFlags& options) {
   http.idle_timeout = std::chrono::seconds(options.keep_alive_seconds);
   http.max_body_bytes = options.max_body_bytes;
   http.max_total_body_bytes = options.max_total_body_bytes;
+  http.answer_memory = std::make_shared<server::MemoryBudget>(options.max_total_answer_bytes);
   return http;
 }
 
@@ -204,7 +206,10 @@ void serve_until_signal(const ServeFlags& options, SignalQueue& signals, server:
   if (!engine.wait_idle(deadline)) fmt::print(stderr, "verbatim: ending what did not finish\n");
   engine.stop();
   http.stop_accepting();
-  http.wait_until_idle(std::chrono::seconds(2));
+  // For those who still read an answer.
+  const auto left = deadline - std::chrono::steady_clock::now();
+  http.wait_until_idle(
+      std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds(2000)));
   http.stop();
 }
 
@@ -214,7 +219,8 @@ int serve(ServeFlags options) {
     if (Status read = read_key_file(options.api_key_file, options.api_keys); !read)
       return complain(read.error());
   Door door;
-  auto http = server::HttpServer::create(http_options(options), door.handler());
+  const server::HttpServerOptions with = http_options(options);
+  auto http = server::HttpServer::create(with, door.handler());
   if (!http) return complain(http.error());
   auto loaded = open_model(options.model);
   if (loaded == nullptr) return 1;
@@ -230,6 +236,7 @@ int serve(ServeFlags options) {
   server::EngineThread thread(*std::move(engine), {.max_queue = options.max_queue});
   server::ApiOptions api_options;
   api_options.share_prefix_cache = options.share_prefix_cache;
+  api_options.answer_memory = with.answer_memory;
   if (options.verbose) api_options.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   server::Api api(*model, thread, std::move(api_options));
   door.open(api);
@@ -263,6 +270,9 @@ void add_http_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--max-total-body-bytes", options.max_total_body_bytes,
        "Memory for the bodies of all requests that are arriving; one that exceeds it is told 503")
       ->transform(CLI::AsSizeValue(false));
+  flag(app, "--max-total-answer-bytes", options.max_total_answer_bytes,
+       "Memory for all answers that are being made and sent; one that exceeds it is told 503")
+      ->transform(CLI::AsSizeValue(false));
   flag(app, "--keep-alive-seconds", options.keep_alive_seconds,
        "How long a connection may stay without a request")
       ->check(at_least(1));
@@ -274,7 +284,7 @@ void add_engine_flags(CLI::App& app, ServeFlags& options) {
   flag(app, "--max-num-seqs", options.max_sequences, "Sequences computed at the same time")
       ->check(CLI::Range(1, 4096));
   flag(app, "--max-step-tokens", options.max_step_tokens,
-       "Tokens computed in one step; 0 is 128 for weights below 512 MiB, else 512")
+       "Tokens computed in one step; 0 is 96 for weights below 512 MiB, else 512")
       ->check(CLI::Range(0, 1 << 20));
   flag(app, "--kv-cache-bytes", options.kv_cache_bytes,
        "Memory of the KV cache, such as 4GiB; 0 is what all sequences need, within a quarter of free memory")

@@ -22,9 +22,11 @@ void stream_tokens(benchmark::State& state, Endpoint endpoint, const char* body)
   static const ServedModel model = tiny_served_model();
   auto call = read_call(body, endpoint, model);
   CHECK(call.ok(), "{}", call.error().message);
-  AnswerContext context{*std::move(call), &model, "0123456789abcdef", 1700000000, {{}}, {}, {}};
+  const auto shared = std::make_shared<const AnswerContext>(AnswerContext{
+      *std::move(call), &model, "0123456789abcdef", 1700000000, std::vector<LogprobRows>(1), {}, {}, {}});
+  const AnswerContext& context = *shared;
   auto nobody = std::make_shared<Nobody>();
-  auto presenter = make_presenter(context, nobody, 0);
+  auto presenter = make_presenter(shared, nobody, 0);
   presenter->start();
   TokenEvent event{0, 7, 70, " token", std::nullopt};
   if (context.call.show.logprobs) event.logprobs = Logprobs{{70, -1.25f}, {{70, -1.25f}, {71, -2.5f}}};

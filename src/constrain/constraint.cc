@@ -20,7 +20,20 @@ void allow(std::int32_t token, TokenBits& bits) {
 
 Constraint::Constraint(std::string schema, std::shared_ptr<const Grammar> grammar,
                        std::shared_ptr<const TokenTrie> vocabulary)
-    : schema_(std::move(schema)), vocabulary_(std::move(vocabulary)), places_(grammar), masks_(grammar) {}
+    : schema_(std::move(schema)),
+      grammar_bytes_(grammar->bytes()),
+      vocabulary_(std::move(vocabulary)),
+      places_(grammar),
+      masks_(grammar) {}
+
+std::size_t Constraint::bytes() const {
+  // Never waits for a mask: a table that is in use may hold all that it can.
+  auto bytes_of = [](const StateTable& table, std::mutex& mutex) {
+    std::unique_lock lock(mutex, std::try_to_lock);
+    return lock ? table.bytes() : StateTable::kMostBytes;
+  };
+  return schema_.size() + grammar_bytes_ + bytes_of(places_, places_mutex_) + bytes_of(masks_, masks_mutex_);
+}
 
 Result<std::shared_ptr<const Constraint>> Constraint::json_schema(
     const nlohmann::ordered_json& schema, std::shared_ptr<const TokenTrie> vocabulary) {

@@ -37,6 +37,8 @@ class Constraint {
   std::int32_t vocab_size() const { return vocabulary_->vocab_size(); }
   // The schema that it was made from, as JSON text: it makes the same constraint again.
   const std::string& schema() const { return schema_; }
+  // Of memory, about, with what it has learnt so far.
+  std::size_t bytes() const;
 
  private:
   friend class ConstraintState;
@@ -51,6 +53,7 @@ class Constraint {
   bool walk(const TokenTrie::Part& part, StateId from, std::size_t most_work, TokenBits& bits) const;
 
   std::string schema_;
+  std::size_t grammar_bytes_ = 0;
   std::shared_ptr<const TokenTrie> vocabulary_;
   // Two tables of one grammar, so that who takes in a token never waits for a mask.
   mutable std::mutex places_mutex_, masks_mutex_;

@@ -73,6 +73,13 @@ std::vector<char> nodes_that_finish(const std::vector<Node>& nodes) {
 
 }  // namespace
 
+std::size_t Grammar::bytes() const {
+  std::size_t bytes = nodes.size() * sizeof(Node);
+  for (const Node& node : nodes)
+    bytes += node.edges.size() * sizeof(Edge) + node.choices.size() * sizeof(NodeId);
+  return bytes;
+}
+
 GrammarBuilder::GrammarBuilder() { add(Kind::end); }
 
 Node& GrammarBuilder::add(Kind kind) {

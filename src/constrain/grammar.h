@@ -38,6 +38,8 @@ struct Grammar {
   static constexpr NodeId kEnd = 0;  // of every rule
   static constexpr std::uint32_t kUnbounded = std::numeric_limits<std::uint32_t>::max();
 
+  std::size_t bytes() const;  // of memory, about
+
   std::vector<Node> nodes;
   NodeId start = kEnd;
   // The rule for one character of a JSON string that may hold any text; kEnd: the grammar has none.

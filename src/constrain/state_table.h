@@ -22,7 +22,8 @@ using StateId = std::uint32_t;
 
 class StateTable {
  public:
-  static constexpr StateId kRefused = 0;  // no text of the grammar begins so
+  static constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // beyond what it keeps when it forgets
+  static constexpr StateId kRefused = 0;                           // no text of the grammar begins so
 
   explicit StateTable(std::shared_ptr<const Grammar> grammar);  // REQUIRES: not nullptr
 
@@ -40,12 +41,12 @@ class StateTable {
   const std::shared_ptr<const TokenBits>& mask(StateId state) const { return states_[state].mask; }
   void set_mask(StateId state, std::shared_ptr<const TokenBits> mask);
 
+  std::size_t bytes() const { return bytes_; }  // of memory, about
   bool full() const { return bytes_ > kept_ + kMostBytes; }
   // Forgets every state but these, which get new numbers.
   void forget_all_but(std::span<StateId> states);
 
  private:
-  static constexpr std::size_t kMostBytes = std::size_t{4} << 20;
   static constexpr StateId kUnknown = UINT32_MAX;
 
   struct State {

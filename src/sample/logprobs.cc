@@ -7,6 +7,13 @@
 
 namespace verbatim {
 
+void LogprobRows::push(const LogprobsView& row) {
+  if (held_.empty()) width_ = 1 + row.top.size();
+  CHECK(width_ == 1 + row.top.size(), "{} alternatives beside rows of {}", row.top.size(), width_ - 1);
+  held_.push_back(row.chosen);
+  held_.insert(held_.end(), row.top.begin(), row.top.end());
+}
+
 Logprobs logprobs_of(std::span<const float> logits, const spec::LogNormaliser& normaliser,
                      std::int32_t chosen, std::int64_t top_n) {
   CHECK(chosen >= 0 && static_cast<std::size_t>(chosen) < logits.size(), "token {} of {}", chosen,

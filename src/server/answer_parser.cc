@@ -133,6 +133,13 @@ std::vector<AnswerPiece> AnswerText::finish() {
   return parser_ ? counted(parser_->finish()) : std::vector<AnswerPiece>();
 }
 
+std::vector<AnswerPart> AnswerText::parts_of(const std::string& text) {
+  std::vector<AnswerPart> parts;
+  for (const AnswerPiece& piece : push(text)) add_piece(parts, piece);
+  for (const AnswerPiece& piece : finish()) add_piece(parts, piece);
+  return parts;
+}
+
 std::vector<AnswerPiece> AnswerText::counted(std::vector<AnswerPiece> pieces) {
   for (const AnswerPiece& piece : pieces) calls_ += std::holds_alternative<ToolCallBegin>(piece) ? 1 : 0;
   return pieces;

@@ -42,6 +42,8 @@ class AnswerText {
 
   std::vector<AnswerPiece> push(const std::string& text);
   std::vector<AnswerPiece> finish();
+  // Of a text that is there whole: in place of push() and finish()
+  std::vector<AnswerPart> parts_of(const std::string& text);
   std::size_t calls() const { return calls_; }
 
  private:

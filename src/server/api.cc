@@ -71,6 +71,9 @@ const Routes::Route Routes::kTable[] = {
 
 namespace {
 
+// Short answers never lack memory, whatever others hold.
+constexpr std::size_t kFreeAnswerBytes = std::size_t{16} << 10;
+
 ApiError going_down() {
   return {503,
           "the server is going down and takes no new requests; ask another",
@@ -210,6 +213,7 @@ void Api::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
   const std::int64_t tenant = request.key ? static_cast<std::int64_t>(*request.key) : 0;
   workers_.post(tenant, [this, route, request = std::move(request), responder = std::move(responder)] {
     if (responder->gone()) return;
+    if (engine_.draining()) return responder->respond(error_response(going_down()));
     try {
       route->handler(*this, request, responder);
     } catch (const std::exception& error) {
@@ -234,8 +238,11 @@ void Api::attribute(Call& call, const HttpRequest& request) {
 
 void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::shared_ptr<Responder>& responder) {
   Reply::Clock::time_point arrival = Reply::Clock::now();
-  if (engine_.draining()) return responder->respond(error_response(going_down()));
-  auto call = read_call(request.body, endpoint, model_);
+  auto call = read_call(request.body, endpoint, model_, [&]() -> std::optional<ApiError> {
+    if (engine_.draining()) return going_down();
+    if (responder->gone()) return refuse("", "the client has gone");  // nobody reads it
+    return {};
+  });
   if (!call) return responder->respond(error_response(call.error()));
   attribute(*call, request);
   for (const GenerateRequest& asked : call->requests)
@@ -247,7 +254,11 @@ void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::share
   auto beginning = beginning_of(request, *call);
   if (!beginning) return responder->respond(error_response(beginning.error()));
 
-  AnswerContext context{*std::move(call), &model_, beginning->nonce, beginning->created, {}, {}, {}};
+  auto share = std::make_shared<MemoryShare>(options_.answer_memory, kFreeAnswerBytes);
+  if (!share->hold(certain_bytes(*call)))
+    return responder->respond(error_response(no_memory_for_answer(options_.answer_memory->bytes())));
+
+  AnswerContext context{*std::move(call), &model_, beginning->nonce, beginning->created, {}, {}, {}, share};
   std::string effective = effective_parameters(context.call);
   if (options_.log) options_.log(fmt::format("{} {}: {}", beginning->nonce, request.path, effective));
   context.headers = {{"X-Request-Id", beginning->nonce}, {"X-Verbatim-Effective-Parameters", effective}};

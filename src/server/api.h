@@ -20,6 +20,7 @@
 #include "server/call.h"
 #include "server/engine_thread.h"
 #include "server/http.h"
+#include "server/memory_budget.h"
 #include "server/metrics.h"
 #include "server/served_model.h"
 #include "server/workers.h"
@@ -27,10 +28,12 @@
 namespace verbatim::server {
 
 struct ApiOptions {
-  int workers = 2;
+  int workers = 3;  // a key has at most all but one of them at a time
   // Pages of the prefix cache serve the prompts of every key: faster, and who has one key can find out, by time or
   // cached_tokens, with what the prompts of another begin.
   bool share_prefix_cache = false;
+  // Of all answers, from their prompts until the clients have them. Shared with the transport
+  std::shared_ptr<MemoryBudget> answer_memory = std::make_shared<MemoryBudget>(std::size_t{256} << 20);
   // Called with a line for each call: its id and the parameters in effect. Any thread.
   std::function<void(const std::string&)> log;
 };

@@ -41,6 +41,17 @@ void append_string_or_null(std::string& out, std::string_view text) {
 
 }  // namespace
 
+ApiError no_memory_for_answer(std::size_t bytes) {
+  return {503,
+          fmt::format(
+              "the answers that are being made and sent would need more than {} bytes together: try again in "
+              "a moment, ask for less, or start the server with more --max-total-answer-bytes",
+              bytes),
+          {},
+          "answer_memory_full",
+          {{"Retry-After", "1"}}};
+}
+
 std::string error_body(const ApiError& error) {
   StatusNames names = names_of(error.status);
   std::string out = R"({"error":{"message":)";

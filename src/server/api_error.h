@@ -3,6 +3,8 @@
 // The message is one sentence that says what to change. `param` names the parameter at fault.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +37,12 @@ inline ApiError too_large_for_this_machine(const std::string& message) {
           "kv_cache_too_small",
           {}};
 }
+
+// What all answers together may hold is held. bytes: so many
+ApiError no_memory_for_answer(std::size_t bytes);
+
+// Asked between the steps of long work: why it should not go on, if so.
+using Interrupt = std::function<std::optional<ApiError>()>;
 
 std::string error_body(const ApiError& error);
 HttpResponse error_response(const ApiError& error);

@@ -29,13 +29,13 @@ EncodeOptions encoding_of(const Asked& asked, Endpoint endpoint) {
 }
 
 Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, const ToolUse& tools, Endpoint endpoint,
-                                                 const ServedModel& model) {
+                                                 const ServedModel& model, const Interrupt& interrupt) {
   EncodeOptions options = encoding_of(asked, endpoint);
   const OrderedJson* text = endpoint == kScore ? asked.input : asked.prompt;
   std::string_view param = endpoint == kScore ? "input" : "prompt";
   if (endpoint == kCompletions || endpoint == kScore) {
     if (text == nullptr) return refuse(param, "{} is missing", param);
-    return read_prompts(*text, param, model, options);
+    return read_prompts(*text, param, model, options, interrupt);
   }
   Asked conversation = asked;
   conversation.tools = tools.shown.is_null() ? nullptr : &tools.shown;
@@ -191,7 +191,7 @@ std::optional<ApiError> check_model_name(const std::string& name, const ServedMo
 }
 
 Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, const ServedModel& model,
-                                 const std::vector<std::int32_t>* conversation) {
+                                 const Interrupt& interrupt, const std::vector<std::int32_t>* conversation) {
   auto tree = parse_body(body);
   if (!tree) {
     ApiError error = refuse("", "{}", tree.error().message);
@@ -206,7 +206,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
   auto tools = read_tools(asked, endpoint, model);
   if (!tools) return tools.error();
   auto prompts = conversation != nullptr ? std::vector{Prompt{*conversation, {}}}
-                                         : prompts_of(asked, *tools, endpoint, model);
+                                         : prompts_of(asked, *tools, endpoint, model, interrupt);
   if (!prompts) return prompts.error();
   Call call;
   call.endpoint = endpoint;
@@ -218,6 +218,7 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
   call.make_parser = std::move(tools->make_parser);
   call.ignored = std::move(read->ignored);
   call.cache_salt = asked.cache_salt;
+  if (auto why = interrupt ? interrupt() : std::nullopt) return *why;
   auto constraint = constraint_of(asked, *tools, endpoint, model);
   if (!constraint) return constraint.error();
   if (call.prompts.size() * static_cast<std::size_t>(asked.n) > kMostChoices)

@@ -33,8 +33,10 @@ struct Call {
 };
 
 // Errors: a parameter that is wrong, unsupported or does not fit (400), a model that is not here (404).
+// interrupt: asked between its steps
 // conversation: the tokens of the one prompt; then the body's messages or input are not looked at
 Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, const ServedModel& model,
+                                 const Interrupt& interrupt = {},
                                  const std::vector<std::int32_t>* conversation = nullptr);
 
 // The paths of the endpoints that answer, as receipts name them.

@@ -10,14 +10,7 @@ std::string_view finish_of(const Finish& finish, const AnswerText& text) {
   return finish.reason == FinishReason::stop && text.calls() > 0 ? "tool_calls" : finish_name(finish.reason);
 }
 
-void append_logprobs(std::string& out, const AnswerContext& context, std::span<const Logprobs> logprobs) {
-  out += R"({"content":[)";
-  for (const Logprobs& token : logprobs) {
-    if (&token != &logprobs.front()) out += ',';
-    append_chat_logprob(out, token, context.names());
-  }
-  out += R"(],"refusal":null})";
-}
+constexpr std::string_view kLogprobsBegin = R"({"content":[)", kLogprobsEnd = R"(],"refusal":null})";
 
 // "id":"...","type":"function","function":{"name":"...","arguments":"..."}
 std::string call_json(const AnswerContext& context, std::size_t choice, std::int64_t number,
@@ -45,22 +38,30 @@ std::string message_json(const AnswerContext& context, std::size_t index,
   return out + '}';
 }
 
-std::string message_choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
+BodyPieces message_choice(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
   const Show& show = context.call.show;
   AnswerText text(context.call.make_parser);
-  std::vector<AnswerPart> parts;
-  for (const AnswerPiece& piece : text.push(answer.text)) add_piece(parts, piece);
-  for (const AnswerPiece& piece : text.finish()) add_piece(parts, piece);
-  std::string out =
-      fmt::format(R"({{"index":{},"message":{},"logprobs":)", index, message_json(context, index, parts));
-  show.logprobs ? append_logprobs(out, context, answer.logprobs) : void(out += "null");
+  std::string out = fmt::format(R"({{"index":{},"message":{},"logprobs":)", index,
+                                message_json(context, index, text.parts_of(answer.text)));
+  if (show.logprobs) {
+    out += kLogprobsBegin;
+    for (std::size_t i = 0; i < answer.logprobs.size(); ++i) {
+      if (i > 0) out += ',';
+      append_chat_logprob(out, answer.logprobs[i], context.names());
+      if (is_piece(out)) co_yield out;
+    }
+    out += kLogprobsEnd;
+  } else {
+    out += "null";
+  }
   out += fmt::format(R"(,"finish_reason":"{}","stop_reason":{})", finish_of(answer.finish, text),
                      stop_reason_json(answer.finish, context.call.requests.front()));
   if (show.token_ids) {
     out += R"(,"token_ids":)";
     append_json_ids(out, answer.tokens);
   }
-  return out + context.receipt_field(index) + '}';
+  out += context.receipt_field(index);
+  co_yield out += '}';
 }
 
 class ChatStream final : public StreamPresenter {
@@ -121,8 +122,13 @@ class ChatStream final : public StreamPresenter {
     std::string& out = open(choice);
     append_delta(out, choice, piece);
     out += R"(},"logprobs":)";
-    bool scored = token != nullptr && token->logprobs;
-    scored ? append_logprobs(out, context_, std::span(&*token->logprobs, 1)) : void(out += "null");
+    if (token != nullptr && token->logprobs) {
+      out += kLogprobsBegin;
+      append_chat_logprob(out, *token->logprobs, context_.names());
+      out += kLogprobsEnd;
+    } else {
+      out += "null";
+    }
     out += R"(,"finish_reason":null)";
     if (token != nullptr && show().token_ids) {
       out += R"(,"token_ids":)";
@@ -169,23 +175,28 @@ class ChatStream final : public StreamPresenter {
 
 }  // namespace
 
-std::string chat_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
-                      const Usage& usage) {
+BodyPieces chat_body(std::shared_ptr<const CollectedAnswers> all) {
+  const AnswerContext& context = *all->context;
   const Show& show = context.call.show;
   std::string out = context.head(kChatIdPrefix, "chat.completion") + R"(,"choices":[)";
-  for (std::size_t i = 0; i < answers.size(); ++i) {
+  for (std::size_t i = 0; i < all->choices.size(); ++i) {
     if (i > 0) out += ',';
-    out += message_choice_json(context, i, answers[i]);
+    BodyPieces choice = message_choice(context, i, all->choices[i]);
+    for (std::string piece; choice.next(piece);)
+      if (is_piece(out += piece)) co_yield out;
   }
-  out += R"(],"usage":)" + usage_json(usage, true);
-  if (show.prompt_logprobs)
-    out += R"(,"prompt_logprobs":)" +
-           prompt_logprobs_json(context.scores_of(0), 1, *show.prompt_logprobs, context.names());
+  out += R"(],"usage":)" + usage_json(all->usage, true);
+  if (show.prompt_logprobs) {
+    out += R"(,"prompt_logprobs":)";
+    BodyPieces scores = prompt_logprobs_json(context.scores_of(0), 1, *show.prompt_logprobs, context.names());
+    for (std::string piece; scores.next(piece);)
+      if (is_piece(out += piece)) co_yield out;
+  }
   if (show.token_ids) {
     out += R"(,"prompt_token_ids":)";
     append_json_ids(out, context.prompt_of(0).tokens);
   }
-  return out + '}';
+  co_yield out += '}';
 }
 
 std::unique_ptr<Presenter> make_chat_stream(const AnswerContext& context, EventStream events) {

@@ -1,70 +1,70 @@
 // ChoiceOrder: puts what several answers say, which comes as load has it, into one order that load cannot
 // change.
 //
-// Events of one choice come in their own order, numbered 0, 1, ...; the last is its end. They leave by
-// increasing (number, choice): event 0 of every choice, then event 1 of every choice that has one, and so on.
-// A choice that is ahead is held back until the others have caught up; with one choice nothing ever is.
+// Events of one choice come in their own order: its prompt is computed, its tokens, its end. They leave by increasing
+// (number, choice): the first of every choice, then the second of every choice that has one, and so on. A choice that is
+// ahead is held back, in as few bytes as it needs, until the others have caught up; with one choice nothing ever is.
 #pragma once
 
 #include <cstddef>
-#include <deque>
-#include <functional>
-#include <utility>
+#include <optional>
+#include <string>
 #include <vector>
 
-#include "base/check.h"
+#include "engine/token_sink.h"
 
 namespace verbatim::server {
 
-template <class Event>
+class ChoiceEvents {
+ public:
+  virtual ~ChoiceEvents() = default;
+  virtual void prompt(std::size_t /*choice*/) {}  // first of each choice: its prompt is computed
+  virtual void token(std::size_t choice, const TokenEvent& event) = 0;
+  virtual void finish(std::size_t choice, const Finish& finish) = 0;
+};
+
 class ChoiceOrder {
  public:
-  // out(choice, event): the next in the order
-  using Out = std::function<void(std::size_t choice, Event event)>;
+  // out: is told of them in order; tokens that were held back come without a position
+  ChoiceOrder(std::size_t choices, ChoiceEvents& out) : lanes_(choices), out_(out) {}
 
-  ChoiceOrder(std::size_t choices, Out out) : lanes_(choices), out_(std::move(out)) {}
-
-  // last: the choice ends with this event.  REQUIRES: it has not ended
-  void push(std::size_t choice, Event event, bool last) {
-    Lane& lane = lanes_[choice];
-    CHECK(!lane.complete, "choice {} goes on after its end", choice);
-    lane.complete = last;
-    lane.held.push_back(std::move(event));
-    while (move_on()) {
-    }
-  }
+  // REQUIRES: of each choice prompt() comes first and once, finish() last
+  void prompt(std::size_t choice);
+  void token(std::size_t choice, const TokenEvent& event);
+  void finish(std::size_t choice, const Finish& finish);
 
   // All choices have ended, and everything has left.
   bool done() const { return done_ == lanes_.size(); }
 
  private:
+  class HeldTokens {
+   public:
+    bool empty() const { return next_ == tokens_.size(); }
+    void push(const TokenEvent& event);
+    TokenEvent pop();  // REQUIRES: not empty
+
+   private:
+    std::vector<std::int32_t> tokens_;
+    std::vector<std::size_t> text_ends_;  // of each token, in text_
+    std::string text_;
+    LogprobRows logprobs_;  // of each token, or none
+    std::size_t next_ = 0;
+  };
   struct Lane {
-    std::deque<Event> held;
-    bool complete = false;  // its last event has come
-    bool left = false;      // its last event has left
+    bool begun = false;        // its prompt is computed,
+    bool prompt_left = false;  // and that was said
+    HeldTokens tokens;
+    std::optional<Finish> end;
+    bool left = false;  // its end was said
   };
 
-  // Lets one event out, or passes over a choice that has ended; false: the next one is not here yet.
-  bool move_on() {
-    if (done()) return false;
-    Lane& lane = lanes_[turn_];
-    if (!lane.left) {
-      if (lane.held.empty()) return false;
-      Event event = std::move(lane.held.front());
-      lane.held.pop_front();
-      lane.left = lane.complete && lane.held.empty();
-      if (lane.left) ++done_;
-      std::size_t choice = turn_;
-      turn_ = (turn_ + 1) % lanes_.size();
-      out_(choice, std::move(event));
-      return true;
-    }
-    turn_ = (turn_ + 1) % lanes_.size();
-    return true;
-  }
+  Lane& open_lane(std::size_t choice);
+  void move_on();
+  bool let_one_out();
+  void pass_turn() { turn_ = (turn_ + 1) % lanes_.size(); }
 
   std::vector<Lane> lanes_;
-  Out out_;
+  ChoiceEvents& out_;
   std::size_t turn_ = 0, done_ = 0;
 };
 

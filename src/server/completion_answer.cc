@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "server/text_offsets.h"
 #include "server/whole_answer.h"
@@ -11,18 +12,18 @@ namespace {
 
 constexpr std::string_view kCompletionIdPrefix = "cmpl-", kObject = "text_completion";
 
-// The prompt's part of the log-probabilities of one choice.
-CompletionLogprobs logprobs_of_prompt(const AnswerContext& context, std::size_t choice) {
-  CompletionLogprobs logprobs(context.names());
-  if (!context.call.show.echo) return logprobs;
+// The prompt's part of the log-probabilities of one choice: of its tokens, where it is echoed.
+std::vector<CompletionToken> tokens_of_prompt(const AnswerContext& context, std::size_t choice) {
+  std::vector<CompletionToken> shown;
+  if (!context.call.show.echo) return shown;
   const Prompt& prompt = context.prompt_of(choice);
+  const LogprobRows& scores = context.scores_of(choice);
   const std::vector<std::int64_t> offsets =
       prompt_offsets(prompt.tokens, prompt.text, context.model->tokenizer());
-  logprobs.add_first(prompt.tokens.front(), offsets.front());
-  const std::int64_t* offset = &offsets.front();
-  for (const Logprobs& score : context.scores_of(choice))
-    logprobs.add(score, *context.call.show.logprobs, *++offset);
-  return logprobs;
+  shown.reserve(offsets.size());
+  for (std::size_t i = 0; i < offsets.size(); ++i)
+    shown.push_back({prompt.tokens[i], offsets[i], i == 0 ? std::nullopt : std::optional(scores[i - 1])});
+  return shown;
 }
 
 // Where drawn tokens stand in the text. What ends a text is seen too late for its tokens: those of a stop string stand
@@ -48,35 +49,58 @@ class AnswerOffsets {
   CharacterCounter counter_;
 };
 
-std::string text_choice_json(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
+// All that logprobs shows of one choice.
+std::vector<CompletionToken> tokens_of_choice(const AnswerContext& context, std::size_t choice,
+                                              const ChoiceAnswer& answer, std::int64_t characters) {
+  std::vector<CompletionToken> shown = tokens_of_prompt(context, choice);
+  AnswerOffsets offsets(context, choice);
+  for (std::size_t i = 0; i < answer.tokens.size(); ++i)
+    shown.push_back(
+        {answer.tokens[i], std::min(offsets.pass(answer.tokens[i]), characters), answer.logprobs[i]});
+  return shown;
+}
+
+BodyPieces text_choice(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
   const Show& show = context.call.show;
-  const GenerateRequest& request = context.call.requests.front();
+  const TokenNames names = context.names();
   const std::string text = show.echo ? context.prompt_of(index).text + answer.text : answer.text;
   std::string out = fmt::format(R"({{"index":{},"text":)", index);
   append_json_string(out, text);
   out += R"(,"logprobs":)";
   if (show.logprobs) {
-    CompletionLogprobs logprobs = logprobs_of_prompt(context, index);
-    AnswerOffsets offsets(context, index);
-    const std::int64_t end = characters_in(text);
-    for (const Logprobs& token : answer.logprobs)
-      logprobs.add(token, *show.logprobs, std::min(offsets.pass(token.chosen.token), end));
-    out += logprobs.json();
+    const std::vector<CompletionToken> tokens = tokens_of_choice(context, index, answer, characters_in(text));
+    char before = '{';
+    for (const CompletionList& list : completion_lists()) {
+      out += fmt::format(R"({}"{}":)", std::exchange(before, ','), list.name);
+      char separator = '[';
+      for (const CompletionToken& token : tokens) {
+        out += std::exchange(separator, ',');
+        list.append(out, token, *show.logprobs, names);
+        if (is_piece(out)) co_yield out;
+      }
+      out += tokens.empty() ? "[]" : "]";
+    }
+    out += '}';
   } else {
     out += "null";
   }
   out += fmt::format(R"(,"finish_reason":"{}","stop_reason":{})", finish_name(answer.finish.reason),
-                     stop_reason_json(answer.finish, request));
-  if (show.prompt_logprobs)
-    out += R"(,"prompt_logprobs":)" +
-           prompt_logprobs_json(context.scores_of(index), 1, *show.prompt_logprobs, context.names());
+                     stop_reason_json(answer.finish, context.call.requests.front()));
+  if (show.prompt_logprobs) {
+    out += R"(,"prompt_logprobs":)";
+    BodyPieces scores =
+        prompt_logprobs_json(context.scores_of(index), 1, *show.prompt_logprobs, context.names());
+    for (std::string piece; scores.next(piece);)
+      if (is_piece(out += piece)) co_yield out;
+  }
   if (show.token_ids) {
     out += R"(,"prompt_token_ids":)";
     append_json_ids(out, context.prompt_of(index).tokens);
     out += R"(,"token_ids":)";
     append_json_ids(out, answer.tokens);
   }
-  return out + context.receipt_field(index) + '}';
+  out += context.receipt_field(index);
+  co_yield out += '}';
 }
 
 class CompletionStream final : public StreamPresenter {
@@ -93,18 +117,19 @@ class CompletionStream final : public StreamPresenter {
   void prompt(std::size_t choice) override {
     if (!show().echo && !show().token_ids) return;
     const Prompt& prompt = context_.prompt_of(choice);
-    std::optional<CompletionLogprobs> logprobs;
-    if (show().echo && show().logprobs) logprobs = logprobs_of_prompt(context_, choice);
-    send(choice, show().echo ? prompt.text : "", logprobs, "prompt_token_ids", prompt.tokens);
+    const bool scored = show().echo && show().logprobs;
+    send(choice, show().echo ? prompt.text : "",
+         scored ? logprobs_json(tokens_of_prompt(context_, choice)) : "null", "prompt_token_ids",
+         prompt.tokens);
   }
 
   void token(std::size_t choice, const TokenEvent& event) override {
     ++drawn_[choice];
     if (event.text.empty() && !shows_every_token()) return;
-    std::optional<CompletionLogprobs> logprobs;
+    std::string logprobs = "null";
     if (event.logprobs) {
-      logprobs.emplace(context_.names());
-      logprobs->add(*event.logprobs, *show().logprobs, offsets_[choice].pass(event.token));
+      const CompletionToken token{event.token, offsets_[choice].pass(event.token), *event.logprobs};
+      logprobs = logprobs_json(std::span(&token, 1));
     }
     send(choice, event.text, logprobs, "token_ids", std::span(&event.token, 1));
   }
@@ -126,16 +151,19 @@ class CompletionStream final : public StreamPresenter {
 
  private:
   // An event before the last; ids_name: under which it shows `ids`, if they are wanted
-  void send(std::size_t choice, std::string_view text, const std::optional<CompletionLogprobs>& logprobs,
-            std::string_view ids_name, std::span<const std::int32_t> ids) {
+  void send(std::size_t choice, std::string_view text, std::string_view logprobs, std::string_view ids_name,
+            std::span<const std::int32_t> ids) {
     std::string& out = open(choice, text);
-    out += logprobs ? logprobs->json() : "null";
+    out += logprobs;
     out += R"(,"finish_reason":null)";
     if (show().token_ids) {
       out += fmt::format(R"(,"{}":)", ids_name);
       append_json_ids(out, ids);
     }
     close(out, choice);
+  }
+  std::string logprobs_json(std::span<const CompletionToken> tokens) const {
+    return completion_logprobs_json(tokens, *show().logprobs, context_.names());
   }
   // Up to the value of "logprobs".
   std::string& open(std::size_t choice, std::string_view text) {
@@ -158,14 +186,16 @@ class CompletionStream final : public StreamPresenter {
 
 }  // namespace
 
-std::string completion_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
-                            const Usage& usage) {
+BodyPieces completion_body(std::shared_ptr<const CollectedAnswers> all) {
+  const AnswerContext& context = *all->context;
   std::string out = context.head(kCompletionIdPrefix, kObject) + R"(,"choices":[)";
-  for (std::size_t i = 0; i < answers.size(); ++i) {
+  for (std::size_t i = 0; i < all->choices.size(); ++i) {
     if (i > 0) out += ',';
-    out += text_choice_json(context, i, answers[i]);
+    BodyPieces choice = text_choice(context, i, all->choices[i]);
+    for (std::string piece; choice.next(piece);)
+      if (is_piece(out += piece)) co_yield out;
   }
-  return out + R"(],"usage":)" + usage_json(usage, true) + '}';
+  co_yield out += R"(],"usage":)" + usage_json(all->usage, true) + '}';
 }
 
 std::unique_ptr<Presenter> make_completion_stream(const AnswerContext& context, EventStream events) {

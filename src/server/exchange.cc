@@ -8,13 +8,15 @@
 #include "server/api_error.h"
 
 namespace verbatim::server {
+namespace {
 
-Exchange::Exchange(Framing framing, std::size_t max_queue_bytes, const std::atomic<bool>& draining,
+constexpr std::size_t kShortBody = std::size_t{64} << 10;
+
+}  // namespace
+
+Exchange::Exchange(Framing framing, std::unique_ptr<MemoryShare> queue, const std::atomic<bool>& draining,
                    std::function<void()> wake)
-    : max_queue_bytes_(max_queue_bytes),
-      draining_(draining),
-      framing_(std::move(framing)),
-      wake_(std::move(wake)) {}
+    : draining_(draining), framing_(std::move(framing)), share_(std::move(queue)), wake_(std::move(wake)) {}
 
 std::shared_ptr<Responder> Exchange::responder(std::shared_ptr<Exchange> exchange) {
   Responder* raw = exchange.get();
@@ -29,6 +31,25 @@ void Exchange::respond(HttpResponse response) {
   answer(response);
 }
 
+// A short body goes out as any other answer.
+void Exchange::respond_in_pieces(HttpResponse head, BodyPieces body) {
+  bool ends = false;
+  for (std::string piece; !ends && head.body.size() < kShortBody; head.body += std::exchange(piece, {}))
+    ends = !body.next(piece);
+  if (ends) return respond(std::move(head));
+  std::function<void()> let_go;
+  std::lock_guard lock(mutex_);
+  CHECK(stage_ == Stage::waiting, "a request was answered twice");
+  let_go.swap(gone_);
+  stage_ = Stage::complete;
+  begin(head, std::nullopt);
+  if (sends_body()) {
+    queue_chunk(head.body);
+    if (!detached_) pieces_ = std::move(body);
+  }
+  notify();
+}
+
 void Exchange::begin_stream(HttpResponse head) {
   std::lock_guard lock(mutex_);
   CHECK(stage_ == Stage::waiting, "a stream was begun in an answer that had begun");
@@ -40,18 +61,13 @@ void Exchange::begin_stream(HttpResponse head) {
 void Exchange::write(std::string piece) {
   std::lock_guard lock(mutex_);
   CHECK(stage_ == Stage::streaming, "a piece was written outside a stream");
-  if (detached_ || overflowed_ || framing_.head_only || !has_body(status_)) return;
-  if (piece.empty()) return;  // as a chunk it would end the body
-  if (queue_.size() + being_sent_ > max_queue_bytes_) {
+  if (detached_ || overflowed_ || !sends_body()) return;
+  if (!share_->hold(queue_.size() + being_sent_ + piece.size())) {
     overflowed_ = true;
     queue_ = {};
     return wake_();
   }
-  if (framing_.http_1_1) {
-    fmt::format_to(std::back_inserter(queue_), "{:x}\r\n", piece.size());
-    piece += "\r\n";
-  }
-  queue(piece);
+  queue_chunk(piece);
   notify();
 }
 
@@ -61,7 +77,7 @@ void Exchange::end() {
   CHECK(stage_ == Stage::streaming, "a stream was ended that had not begun");
   stage_ = Stage::complete;
   let_go.swap(gone_);
-  if (framing_.http_1_1 && !framing_.head_only && has_body(status_)) queue("0\r\n\r\n");
+  if (sends_body()) queue_end();
   notify();
 }
 
@@ -104,13 +120,38 @@ void Exchange::begin(const HttpResponse& response, std::optional<std::size_t> co
 
 void Exchange::answer(const HttpResponse& response) {
   stage_ = Stage::complete;
+  if (response.status < 400 && !share_->hold(response.body.size()))
+    return answer(error_response(no_memory_for_answer(share_->budget().bytes())));
   begin(response, response.body.size());
-  if (!framing_.head_only && has_body(status_)) queue(response.body);
+  if (sends_body()) queue(response.body);
   notify();
 }
 
 void Exchange::queue(std::string_view bytes) {
   if (!detached_ && !overflowed_) queue_ += bytes;
+}
+
+void Exchange::queue_chunk(std::string_view bytes) {
+  if (bytes.empty()) return;  // as a chunk it would end the body
+  if (framing_.http_1_1) queue(fmt::format("{:x}\r\n", bytes.size()));
+  queue(bytes);
+  if (framing_.http_1_1) queue("\r\n");
+}
+
+void Exchange::queue_end() {
+  if (framing_.http_1_1) queue("0\r\n\r\n");
+}
+
+// The next piece of the body, or its end, into the queue.
+void Exchange::write_on() {
+  std::string piece;
+  try {
+    if (pieces_->next(piece)) return queue_chunk(piece);
+    queue_end();
+  } catch (const std::exception&) {  // such as no memory: half a body must not look like a whole one
+    broken_ = true;
+  }
+  pieces_.reset();
 }
 
 void Exchange::notify() {
@@ -123,16 +164,19 @@ Exchange::Progress Exchange::take(std::string& bytes) {
   std::lock_guard lock(mutex_);
   CHECK(bytes.empty(), "bytes were taken before those taken last were sent");
   notified_ = false;
+  while (queue_.empty() && pieces_) write_on();
   bytes.swap(queue_);
   being_sent_ = bytes.size();
+  share_->hold(being_sent_);
   if (broken_) return Progress::broken;
-  return stage_ == Stage::complete ? Progress::complete : Progress::incomplete;
+  return stage_ == Stage::complete && !pieces_ ? Progress::complete : Progress::incomplete;
 }
 
 std::function<void()> Exchange::detach() {
   std::lock_guard lock(mutex_);
   detached_ = true;
   queue_ = {};
+  pieces_.reset();
   wake_ = nullptr;
   return std::exchange(gone_, nullptr);
 }

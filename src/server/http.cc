@@ -19,4 +19,9 @@ const std::string* find_header(const std::vector<Header>& headers, std::string_v
   return found == headers.end() ? nullptr : &found->second;
 }
 
+void Responder::respond_in_pieces(HttpResponse head, BodyPieces body) {
+  for (std::string piece; body.next(piece);) head.body += piece;
+  respond(std::move(head));
+}
+
 }  // namespace verbatim::server

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/body_pieces.h"
+
 namespace verbatim::server {
 
 using Header = std::pair<std::string, std::string>;
@@ -33,7 +35,7 @@ struct HttpRequest {
   std::optional<std::size_t> key =
       std::nullopt;  // which of the server's API keys it showed; none: none is asked for
   std::shared_ptr<const void> share =
-      nullptr;  // of the memory for bodies (body_budget.h): lives as long as the body
+      nullptr;  // of the memory for bodies (memory_budget.h): lives as long as the body
 
   const std::string* header(std::string_view name) const { return find_header(headers, name); }
 };
@@ -44,7 +46,8 @@ struct HttpResponse {
   std::string body;
 };
 
-// Answers one request: either respond() once, or begin_stream() once, write() any number of times, end() once.
+// Answers one request: either respond() or respond_in_pieces() once, or begin_stream() once, write() any number of times,
+// end() once.
 //
 // Thread safe, and no call ever blocks: bytes are queued and sent by the transport. The queue of a client that
 // reads too slowly is bounded: when it overflows the connection is closed, as if the client had gone. After
@@ -54,6 +57,8 @@ class Responder {
   virtual ~Responder() = default;
 
   virtual void respond(HttpResponse response) = 0;
+  // The same, of a body that is written as it is sent, on a thread of the transport.
+  virtual void respond_in_pieces(HttpResponse head, BodyPieces body);
 
   // Sends status and headers (response.body is not looked at); the body follows in pieces.
   virtual void begin_stream(HttpResponse head) = 0;

@@ -189,8 +189,8 @@ bool Connection::admit() {
 // Takes memory for what has come of the body; answers the request when there is none left.
 bool Connection::hold_body() {
   if (reader_.body_bytes() == 0) return true;
-  if (share_ == nullptr) share_ = std::make_shared<BodyShare>(service_.bodies);
-  if (share_->grow_to(reader_.body_bytes())) return true;
+  if (share_ == nullptr) share_ = std::make_shared<MemoryShare>(service_.bodies);
+  if (share_->hold(reader_.body_bytes())) return true;
   ++service_.bodies_refused;
   refuse(with_header(
       error_response(503,
@@ -233,8 +233,10 @@ void Connection::begin_exchange(bool keep_alive) {
   framing.headers = std::exchange(cors_, {});
   if (record_.start == Clock::time_point{}) record_.start = Clock::now();
   // Not kept alive by its exchange, which the API may hold for long: close() and finish() detach it.
-  exchange_ = std::make_shared<Exchange>(std::move(framing), service_.options.max_queue_bytes,
-                                         service_.draining, [this] { post(&Connection::on_wake); });
+  exchange_ = std::make_shared<Exchange>(
+      std::move(framing),
+      std::make_unique<MemoryShare>(service_.options.answer_memory, service_.options.max_queue_bytes),
+      service_.draining, [this] { post(&Connection::on_wake); });
 }
 
 void Connection::run(HttpRequest request) {

@@ -26,10 +26,10 @@
 #include "server/access_log.h"
 #include "server/allowed_hosts.h"
 #include "server/api_keys.h"
-#include "server/body_budget.h"
 #include "server/cors.h"
 #include "server/exchange.h"
 #include "server/http_server.h"
+#include "server/memory_budget.h"
 #include "server/request_reader.h"
 
 namespace verbatim::server {
@@ -49,7 +49,7 @@ struct HttpService {
   std::atomic<bool> draining{false};
   std::atomic<std::int64_t> requests_running{0}, connections{0}, connections_refused{0}, requests{0},
       clients_gone{0}, clients_shed{0}, bytes_sent{0}, bodies_refused{0};
-  std::shared_ptr<BodyBudget> bodies;  // outlives the server where the API still holds a request
+  std::shared_ptr<MemoryBudget> bodies;  // outlives the server where the API still holds a request
 
   std::mutex mutex;
   std::condition_variable all_closed;
@@ -127,7 +127,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool admitted_ = false;           // the request that is arriving
   std::optional<std::size_t> key_;  // that it showed
   std::vector<Header> cors_;        // for its answer
-  std::shared_ptr<BodyShare> share_;
+  std::shared_ptr<MemoryShare> share_;
 
   std::shared_ptr<Exchange> exchange_;  // phase answer
   std::string output_;                  // being sent, from sent_ on

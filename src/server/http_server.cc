@@ -123,7 +123,7 @@ Status fill(HttpService& service) {
     return fail("max_total_body_bytes {}: must be at least max_body_bytes, which is {}",
                 options.max_total_body_bytes, options.max_body_bytes);
   }
-  service.bodies = std::make_shared<BodyBudget>(options.max_total_body_bytes);
+  service.bodies = std::make_shared<MemoryBudget>(options.max_total_body_bytes);
   auto keys = ApiKeys::create(options.api_keys, options.open_metrics || is_loopback(options.host));
   if (!keys) return keys.error();
   service.keys = *std::move(keys);

@@ -21,6 +21,7 @@
 
 #include "base/result.h"
 #include "server/http.h"
+#include "server/memory_budget.h"
 
 namespace verbatim::server {
 
@@ -40,11 +41,13 @@ struct HttpServerOptions {
   std::size_t max_connections = 4096;       // one more is told 503
   std::size_t max_header_bytes = 32 << 10;  // 431
   std::size_t max_body_bytes = 16 << 20;    // 413
-  // Of all requests whose bodies are arriving or not read yet: 503. See body_budget.h
+  // Of all requests whose bodies are arriving or not read yet: 503. See memory_budget.h
   std::size_t max_total_body_bytes = 256 << 20;
-  // Of a stream, not yet taken by the kernel: a client that falls further behind is dropped (but a single
-  // piece may have any size). The kernel holds up to twice send_buffer_bytes more.
+  // Of an answer, not yet taken by the kernel, which holds up to twice send_buffer_bytes more. What is beyond it is of
+  // answer_memory: a client that falls so far behind is dropped when there is none left.
   std::size_t max_queue_bytes = 256 << 10;
+  // Of all answers, from their prompts until the clients have them. Shared with the API
+  std::shared_ptr<MemoryBudget> answer_memory = std::make_shared<MemoryBudget>(std::size_t{256} << 20);
   int send_buffer_bytes = 64 << 10;
 
   std::chrono::milliseconds header_timeout{10'000};  // handshake and headers, from the first byte: 408

@@ -8,10 +8,6 @@
 namespace verbatim::server {
 namespace {
 
-void separate(std::string& list) {
-  if (!list.empty()) list += ',';
-}
-
 void append_chat_token(std::string& out, TokenLogprob token, const TokenNames& names) {
   std::string_view bytes = names.tokenizer->token_bytes(token.token);
   out += R"({"token":)";
@@ -22,9 +18,44 @@ void append_chat_token(std::string& out, TokenLogprob token, const TokenNames& n
   append_json_bytes(out, bytes);
 }
 
-std::span<const TokenLogprob> first_of(const Logprobs& logprobs, std::int64_t top) {
-  return std::span(logprobs.top).first(std::min(logprobs.top.size(), static_cast<std::size_t>(top)));
+std::span<const TokenLogprob> first_of(const LogprobsView& logprobs, std::int64_t top) {
+  return logprobs.top.first(std::min(logprobs.top.size(), static_cast<std::size_t>(top)));
 }
+
+void append_name(std::string& out, const CompletionToken& token, std::int64_t, const TokenNames& names) {
+  append_json_string(out, names.name(token.token));
+}
+
+void append_logprob(std::string& out, const CompletionToken& token, std::int64_t, const TokenNames&) {
+  token.logprobs ? append_json_number(out, token.logprobs->chosen.logprob) : void(out += "null");
+}
+
+void append_top(std::string& out, const CompletionToken& token, std::int64_t top, const TokenNames& names) {
+  if (!token.logprobs) return void(out += "null");
+  std::vector<std::string> shown;  // two tokens may have one name: the likelier has it
+  out += '{';
+  auto put = [&](TokenLogprob each) {
+    std::string name = names.name(each.token);
+    if (std::ranges::find(shown, name) != shown.end()) return;
+    if (!shown.empty()) out += ',';
+    append_json_string(out, name);
+    out += ':';
+    append_json_number(out, each.logprob);
+    shown.push_back(std::move(name));
+  };
+  std::ranges::for_each(first_of(*token.logprobs, top), put);
+  put(token.logprobs->chosen);
+  out += '}';
+}
+
+void append_offset(std::string& out, const CompletionToken& token, std::int64_t, const TokenNames&) {
+  append_json_number(out, token.offset);
+}
+
+constexpr CompletionList kCompletionLists[] = {{"tokens", append_name},
+                                               {"token_logprobs", append_logprob},
+                                               {"top_logprobs", append_top},
+                                               {"text_offset", append_offset}};
 
 }  // namespace
 
@@ -37,7 +68,7 @@ std::string TokenNames::name(std::int32_t token) const {
   return text;
 }
 
-void append_chat_logprob(std::string& out, const Logprobs& logprobs, const TokenNames& names) {
+void append_chat_logprob(std::string& out, const LogprobsView& logprobs, const TokenNames& names) {
   append_chat_token(out, logprobs.chosen, names);
   out += R"(,"top_logprobs":[)";
   for (const TokenLogprob& token : logprobs.top) {
@@ -48,51 +79,24 @@ void append_chat_logprob(std::string& out, const Logprobs& logprobs, const Token
   out += "]}";
 }
 
-void CompletionLogprobs::add_token(std::int32_t token, std::int64_t offset) {
-  separate(tokens_);
-  append_json_string(tokens_, names_.name(token));
-  separate(text_offset_);
-  append_json_number(text_offset_, offset);
-}
+std::span<const CompletionList> completion_lists() { return kCompletionLists; }
 
-void CompletionLogprobs::add_first(std::int32_t token, std::int64_t offset) {
-  add_token(token, offset);
-  separate(token_logprobs_);
-  token_logprobs_ += "null";
-  separate(top_logprobs_);
-  top_logprobs_ += "null";
-}
-
-void CompletionLogprobs::add(const Logprobs& logprobs, std::int64_t top, std::int64_t offset) {
-  add_token(logprobs.chosen.token, offset);
-  separate(token_logprobs_);
-  append_json_number(token_logprobs_, logprobs.chosen.logprob);
-  separate(top_logprobs_);
-  std::vector<std::string> names;  // two tokens may have one name: the likelier has it
-  top_logprobs_ += '{';
-  auto put = [&](TokenLogprob token) {
-    std::string name = names_.name(token.token);
-    if (std::ranges::find(names, name) != names.end()) return;
-    if (!names.empty()) top_logprobs_ += ',';
-    append_json_string(top_logprobs_, name);
-    top_logprobs_ += ':';
-    append_json_number(top_logprobs_, token.logprob);
-    names.push_back(std::move(name));
-  };
-  std::ranges::for_each(first_of(logprobs, top), put);
-  put(logprobs.chosen);
-  top_logprobs_ += '}';
-}
-
-std::string CompletionLogprobs::json() const {
-  return fmt::format(R"({{"tokens":[{}],"token_logprobs":[{}],"top_logprobs":[{}],"text_offset":[{}]}})",
-                     tokens_, token_logprobs_, top_logprobs_, text_offset_);
-}
-
-std::string prompt_logprobs_json(const std::vector<Logprobs>& scores, std::size_t unscored, std::int64_t top,
-                                 const TokenNames& names) {
+std::string completion_logprobs_json(std::span<const CompletionToken> tokens, std::int64_t top,
+                                     const TokenNames& names) {
   std::string out;
-  for (std::size_t i = 0; i < unscored; ++i) out += i == 0 ? "null" : ",null";
+  for (const CompletionList& list : kCompletionLists) {
+    out += fmt::format(R"({}"{}":[)", out.empty() ? '{' : ',', list.name);
+    for (const CompletionToken& token : tokens) {
+      if (&token != &tokens.front()) out += ',';
+      list.append(out, token, top, names);
+    }
+    out += ']';
+  }
+  return out + '}';
+}
+
+void append_prompt_logprob(std::string& out, const LogprobsView& scores, std::int64_t top,
+                           const TokenNames& names) {
   auto put = [&](TokenLogprob token, std::string_view rank) {
     out += fmt::format(R"("{}":{{"logprob":)", token.token);
     append_json_number(out, token.logprob);
@@ -100,22 +104,31 @@ std::string prompt_logprobs_json(const std::vector<Logprobs>& scores, std::size_
     append_json_string(out, names.tokenizer->token_bytes(token.token));
     out += '}';
   };
-  for (const Logprobs& scored : scores) {
-    out += out.empty() ? "{" : ",{";
-    std::int64_t rank = 0;
-    bool chosen_among = false;
-    for (const TokenLogprob& token : first_of(scored, top)) {
-      if (rank > 0) out += ',';
-      put(token, fmt::format("{}", ++rank));
-      chosen_among = chosen_among || token.token == scored.chosen.token;
-    }
-    if (!chosen_among) {
-      if (rank > 0) out += ',';
-      put(scored.chosen, "null");
-    }
-    out += '}';
+  out += '{';
+  std::int64_t rank = 0;
+  bool chosen_among = false;
+  for (const TokenLogprob& token : first_of(scores, top)) {
+    if (rank > 0) out += ',';
+    put(token, fmt::format("{}", ++rank));
+    chosen_among = chosen_among || token.token == scores.chosen.token;
   }
-  return '[' + out + ']';
+  if (!chosen_among) {
+    if (rank > 0) out += ',';
+    put(scores.chosen, "null");
+  }
+  out += '}';
+}
+
+BodyPieces prompt_logprobs_json(const LogprobRows& scores, std::size_t unscored, std::int64_t top,
+                                TokenNames names) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < unscored; ++i) out += i == 0 ? "null" : ",null";
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (i + unscored > 0) out += ',';
+    append_prompt_logprob(out, scores[i], top, names);
+    if (is_piece(out)) co_yield out;
+  }
+  co_yield out += ']';
 }
 
 }  // namespace verbatim::server

@@ -2,11 +2,13 @@
 // completions, and vLLM's of prompts. Values are written so that they read back as the same float32.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "sample/logprobs.h"
+#include "server/body_pieces.h"
 #include "tokenizer/tokenizer.h"
 
 namespace verbatim::server {
@@ -20,29 +22,30 @@ struct TokenNames {
 };
 
 // {"token":" Hi","logprob":-0.5,"bytes":[32,72,105],"top_logprobs":[{...}, ...]}; top: of these many
-void append_chat_logprob(std::string& out, const Logprobs& logprobs, const TokenNames& names);
+void append_chat_logprob(std::string& out, const LogprobsView& logprobs, const TokenNames& names);
 
-// {"tokens":[..],"token_logprobs":[..],"top_logprobs":[{..}, ..],"text_offset":[..]}
-class CompletionLogprobs {
- public:
-  explicit CompletionLogprobs(const TokenNames& names) : names_(names) {}
-
-  // offset: where the token stands in the text (text_offsets.h)
-  void add_first(std::int32_t token, std::int64_t offset);  // of a prompt: nothing predicts it
-  // top: at most this many alternatives
-  void add(const Logprobs& logprobs, std::int64_t top, std::int64_t offset);
-  std::string json() const;
-
- private:
-  void add_token(std::int32_t token, std::int64_t offset);
-
-  TokenNames names_;
-  std::string tokens_, token_logprobs_, top_logprobs_, text_offset_;  // lists without brackets
+// A token of the older completions.
+struct CompletionToken {
+  std::int32_t token = 0;
+  std::int64_t offset = 0;               // where it stands in the text (text_offsets.h)
+  std::optional<LogprobsView> logprobs;  // none: nothing predicts it
 };
+// {"tokens":[..],"token_logprobs":[..],"top_logprobs":[{..}, ..],"text_offset":[..]}: one list after the other
+struct CompletionList {
+  std::string_view name;
+  // top: at most this many alternatives
+  void (*append)(std::string& out, const CompletionToken& token, std::int64_t top, const TokenNames& names);
+};
+std::span<const CompletionList> completion_lists();
+std::string completion_logprobs_json(std::span<const CompletionToken> tokens, std::int64_t top,
+                                     const TokenNames& names);
 
-// [null,{"15043":{"logprob":-0.5,"rank":1,"decoded_token":" Hi"}, ...}, ...]: of prompt tokens 0, 1, ...
-// scores: of the tokens after the first `unscored`, which have null; a rank beyond the alternatives is null
-std::string prompt_logprobs_json(const std::vector<Logprobs>& scores, std::size_t unscored, std::int64_t top,
-                                 const TokenNames& names);
+// {"15043":{"logprob":-0.5,"rank":1,"decoded_token":" Hi"}, ...}; a rank beyond the alternatives is null
+void append_prompt_logprob(std::string& out, const LogprobsView& scores, std::int64_t top,
+                           const TokenNames& names);
+// [null,{...}, ...]: of prompt tokens 0, 1, ...
+// scores: of the tokens after the first `unscored`, which have null.
+BodyPieces prompt_logprobs_json(const LogprobRows& scores, std::size_t unscored, std::int64_t top,
+                                TokenNames names);
 
 }  // namespace verbatim::server

@@ -11,9 +11,10 @@ std::string AnswerContext::head(std::string_view id_prefix, std::string_view obj
                      id_prefix, nonce, object, created, json_string(call.model), model->short_fingerprint());
 }
 
-std::unique_ptr<Presenter> make_presenter(const AnswerContext& context, std::shared_ptr<Responder> responder,
-                                          std::int64_t first_event) {
-  if (!context.call.show.stream) return std::make_unique<WholeAnswer>(context, std::move(responder));
+std::unique_ptr<Presenter> make_presenter(const std::shared_ptr<const AnswerContext>& shared,
+                                          std::shared_ptr<Responder> responder, std::int64_t first_event) {
+  const AnswerContext& context = *shared;
+  if (!context.call.show.stream) return std::make_unique<WholeAnswer>(shared, std::move(responder));
   EventStream events(std::move(responder), {context.nonce, context.created, context.call.digest, 0},
                      first_event);
   switch (context.call.endpoint) {

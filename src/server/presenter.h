@@ -1,9 +1,9 @@
 // Presenter: what an endpoint makes of the answers to one call: a body, or a stream of events.
 //
-// It is told of all choices in an order that does not depend on load (choice_order.h), and what it writes is
-// a function of that, of the call, and of the answer's id and time. So a stream is the same whoever makes it.
-// Two families: whole_answer.h collects and writes one body; the streams write an event for every token that
-// has text, and for every token where token ids or log-probabilities are wanted.
+// What it writes is a function of what it is told, of the call, and of the answer's id and time. Two families:
+// whole_answer.h collects, whatever order choices come in, and has one body written; the streams write an event for every
+// token that has text, and for every token where token ids or log-probabilities are wanted. They must be told in an order
+// that does not depend on load (choice_order.h): so a stream is the same whoever makes it.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "server/call.h"
+#include "server/choice_order.h"
 #include "server/event_stream.h"
 #include "server/logprobs_json.h"
+#include "server/memory_budget.h"
 
 namespace verbatim::server {
 
@@ -30,16 +32,17 @@ struct Usage {
 struct AnswerContext {
   Call call;
   const ServedModel* model = nullptr;
-  std::string nonce;                                 // the random part of ids: 16 hex digits
-  std::int64_t created = 0;                          // Unix time
-  std::vector<std::vector<Logprobs>> prompt_scores;  // of each prompt, of its tokens prompt_from + 1 ..
-  std::vector<Header> headers;                       // of the response
-  std::vector<std::string> receipts;  // of each choice that has ended, as JSON; none: not asked for
+  std::string nonce;                       // the random part of ids: 16 hex digits
+  std::int64_t created = 0;                // Unix time
+  std::vector<LogprobRows> prompt_scores;  // of each prompt, of its tokens prompt_from + 1 ..
+  std::vector<Header> headers;             // of the response
+  std::vector<std::string> receipts;       // of each choice that has ended, as JSON; none: not asked for
+  std::shared_ptr<MemoryShare> share;      // of the memory for answers, until this one is sent
 
   const Prompt& prompt_of(std::size_t choice) const {
     return call.prompts[choice / call.choices_per_prompt()];
   }
-  const std::vector<Logprobs>& scores_of(std::size_t choice) const {
+  const LogprobRows& scores_of(std::size_t choice) const {
     return prompt_scores[choice / call.choices_per_prompt()];
   }
   // ,"receipt":{...}: what follows in the object that shows how a choice ended.
@@ -51,23 +54,19 @@ struct AnswerContext {
   std::string head(std::string_view id_prefix, std::string_view object) const;
 };
 
-class Presenter {
+// finish(): stop or length
+class Presenter : public ChoiceEvents {
  public:
-  virtual ~Presenter() = default;
-
   virtual void start() {}
-  virtual void prompt(std::size_t /*choice*/) {}  // first of each choice: its prompt is computed
-  virtual void token(std::size_t choice, const TokenEvent& event) = 0;
-  virtual void finish(std::size_t choice, const Finish& finish) = 0;  // stop or length
   virtual void end(const Usage& usage) = 0;
   virtual void keep_alive() {}
   // Instead of end(). `own`: the request's own doing, which every server would meet.
   virtual void fail(const ApiError& error, bool own) = 0;
 };
 
-// context: must outlive the presenter. first_event: of a stream that is continued, else 0
-std::unique_ptr<Presenter> make_presenter(const AnswerContext& context, std::shared_ptr<Responder> responder,
-                                          std::int64_t first_event);
+// context: must outlive a stream's presenter. first_event: of a stream that is continued, else 0
+std::unique_ptr<Presenter> make_presenter(const std::shared_ptr<const AnswerContext>& context,
+                                          std::shared_ptr<Responder> responder, std::int64_t first_event);
 
 // The streams.
 std::unique_ptr<Presenter> make_chat_stream(const AnswerContext& context, EventStream events);

@@ -76,13 +76,15 @@ Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& va
 }
 
 Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std::string_view param,
-                                                   const ServedModel& model, EncodeOptions options) {
+                                                   const ServedModel& model, EncodeOptions options,
+                                                   const Interrupt& interrupt) {
   bool several =
       value.is_array() && !value.empty() && (value.front().is_string() || value.front().is_array());
   if (several && value.size() > kMostPrompts)
     return refuse(param, "{} holds {} prompts, at most {} are allowed", param, value.size(), kMostPrompts);
   std::vector<Prompt> prompts;
   for (std::size_t i = 0; i < (several ? value.size() : 1); ++i) {
+    if (auto why = interrupt ? interrupt() : std::nullopt) return *why;
     auto prompt = read_prompt(several ? value[i] : value, param, model, options);
     if (!prompt) return prompt.error();
     prompts.push_back(*std::move(prompt));

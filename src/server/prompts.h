@@ -18,9 +18,10 @@ struct Prompt {
 inline constexpr std::size_t kMostPrompts = 1024;
 
 // A string, an array of strings, an array of token ids, or an array of arrays of token ids.
-// param: the parameter's name, for errors
+// param: the parameter's name, for errors. interrupt: asked before each
 Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std::string_view param,
-                                                   const ServedModel& model, EncodeOptions options);
+                                                   const ServedModel& model, EncodeOptions options,
+                                                   const Interrupt& interrupt = {});
 
 // An array of ids of the model's vocabulary.
 Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& value, std::string_view param,

@@ -174,15 +174,13 @@ class ResponseStream final : public StreamPresenter {
 
 }  // namespace
 
-std::string response_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
-                          const Usage& usage) {
-  const ChoiceAnswer& answer = answers.front();
-  AnswerText text(context.call.make_parser);
-  std::vector<AnswerPart> parts;
-  for (const AnswerPiece& piece : text.push(answer.text)) add_piece(parts, piece);
-  for (const AnswerPiece& piece : text.finish()) add_piece(parts, piece);
+BodyPieces response_body(std::shared_ptr<const CollectedAnswers> all) {
+  const AnswerContext& context = *all->context;
+  const ChoiceAnswer& answer = all->choices.front();
+  std::vector<AnswerPart> parts = AnswerText(context.call.make_parser).parts_of(answer.text);
   if (parts.empty()) parts.emplace_back(std::string());
-  return response_json(context, final_state(context, parts, answer.finish, usage, true));
+  std::string out = response_json(context, final_state(context, parts, answer.finish, all->usage, true));
+  co_yield out;
 }
 
 std::unique_ptr<Presenter> make_response_stream(const AnswerContext& context, EventStream events) {

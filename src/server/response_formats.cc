@@ -45,8 +45,18 @@ Result<std::shared_ptr<const Constraint>, ApiError> ResponseFormats::schema(cons
   if (!made) return refuse(param, "{}: {}", param, made.error().message);
   std::lock_guard lock(mutex_);
   kept_.emplace_front(std::move(text), *made);
-  if (kept_.size() > kMostKept) kept_.pop_back();
+  forget_the_oldest();
   return *std::move(made);
+}
+
+// What an answer is under stays alive with it. The newest is kept, whatever its size.
+void ResponseFormats::forget_the_oldest() {
+  std::size_t number = 0, bytes = 0;
+  auto first = std::ranges::find_if(kept_, [&](const auto& entry) {
+    bytes += entry.first.size() + entry.second->bytes();
+    return ++number > 1 && (number > kMostKept || bytes > kMostBytesKept);
+  });
+  kept_.erase(first, kept_.end());
 }
 
 }  // namespace verbatim::server

@@ -31,7 +31,9 @@ class ResponseFormats {
                                                              std::string_view param);
 
  private:
-  static constexpr std::size_t kMostKept = 32;
+  static constexpr std::size_t kMostKept = 32, kMostBytesKept = std::size_t{64} << 20;
+
+  void forget_the_oldest();  // with the lock
 
   std::shared_ptr<const TokenTrie> vocabulary_;
   std::shared_ptr<const Constraint> any_object_;

@@ -3,9 +3,7 @@
 namespace verbatim::server {
 namespace {
 
-using WriteBody = std::string (*)(const AnswerContext&, const std::vector<ChoiceAnswer>&, const Usage&);
-
-WriteBody body_of(Endpoint endpoint) {
+WriteBody* body_of(Endpoint endpoint) {
   switch (endpoint) {
     case kChat:
       return chat_body;
@@ -33,22 +31,31 @@ std::string usage_json(const Usage& usage, bool details) {
   return out + '}';
 }
 
+WholeAnswer::WholeAnswer(std::shared_ptr<const AnswerContext> context, std::shared_ptr<Responder> responder)
+    : all_(std::make_shared<CollectedAnswers>()), responder_(std::move(responder)) {
+  all_->choices.resize(context->call.choices());
+  all_->context = std::move(context);
+}
+
 void WholeAnswer::token(std::size_t choice, const TokenEvent& event) {
-  ChoiceAnswer& answer = answers_[choice];
+  ChoiceAnswer& answer = all_->choices[choice];
   answer.text += event.text;
   answer.tokens.push_back(event.token);
-  if (event.logprobs) answer.logprobs.push_back(*event.logprobs);
+  if (event.logprobs) answer.logprobs.push(*event.logprobs);
 }
 
 void WholeAnswer::finish(std::size_t choice, const Finish& finish) {
-  answers_[choice].text += finish.text;
-  answers_[choice].finish = finish;
+  ChoiceAnswer& answer = all_->choices[choice];
+  answer.text += finish.text;
+  answer.finish = finish;
 }
 
 void WholeAnswer::end(const Usage& usage) {
-  HttpResponse response{200, context_.headers, body_of(context_.call.endpoint)(context_, answers_, usage)};
-  response.headers.emplace_back("Content-Type", "application/json");
-  responder_->respond(std::move(response));
+  all_->usage = usage;
+  HttpResponse head{200, all_->context->headers, {}};
+  head.headers.emplace_back("Content-Type", "application/json");
+  WriteBody* body = body_of(all_->context->call.endpoint);
+  responder_->respond_in_pieces(std::move(head), body(std::move(all_)));
 }
 
 void WholeAnswer::fail(const ApiError& error, bool /*own*/) { responder_->respond(error_response(error)); }

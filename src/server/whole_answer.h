@@ -1,4 +1,4 @@
-// WholeAnswer: collects the answers to one call and writes them as one body.
+// WholeAnswer: collects the answers to one call, and has them written as one body while that is sent.
 #pragma once
 
 #include "server/presenter.h"
@@ -8,27 +8,27 @@ namespace verbatim::server {
 struct ChoiceAnswer {
   std::string text;
   std::vector<std::int32_t> tokens;
-  std::vector<Logprobs> logprobs;
+  LogprobRows logprobs;  // of the tokens; none: not asked for
   Finish finish;
 };
 
+// All that a body is written from.
+struct CollectedAnswers {
+  std::shared_ptr<const AnswerContext> context;
+  std::vector<ChoiceAnswer> choices;
+  Usage usage;
+};
+
 // What an endpoint's body is; one file each: chat_answer.cc, completion_answer.cc, ...
-std::string chat_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
-                      const Usage& usage);
-std::string completion_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
-                            const Usage& usage);
-std::string response_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
-                          const Usage& usage);
-std::string score_body(const AnswerContext& context, const std::vector<ChoiceAnswer>& answers,
-                       const Usage& usage);
+using WriteBody = BodyPieces(std::shared_ptr<const CollectedAnswers> all);
+WriteBody chat_body, completion_body, response_body, score_body;
 
 // {"prompt_tokens":..,"completion_tokens":..,"total_tokens":..}; if `details`, with what streams leave out
 std::string usage_json(const Usage& usage, bool details);
 
 class WholeAnswer final : public Presenter {
  public:
-  WholeAnswer(const AnswerContext& context, std::shared_ptr<Responder> responder)
-      : context_(context), responder_(std::move(responder)), answers_(context.call.choices()) {}
+  WholeAnswer(std::shared_ptr<const AnswerContext> context, std::shared_ptr<Responder> responder);
 
   void token(std::size_t choice, const TokenEvent& event) override;
   void finish(std::size_t choice, const Finish& finish) override;
@@ -36,9 +36,8 @@ class WholeAnswer final : public Presenter {
   void fail(const ApiError& error, bool own) override;
 
  private:
-  const AnswerContext& context_;
+  std::shared_ptr<CollectedAnswers> all_;
   std::shared_ptr<Responder> responder_;
-  std::vector<ChoiceAnswer> answers_;
 };
 
 }  // namespace verbatim::server

@@ -1,7 +1,6 @@
 #include "verify/retelling.h"
 
 #include <algorithm>
-#include <variant>
 
 #include "server/choice_order.h"
 #include "server/presenter.h"
@@ -22,15 +21,6 @@ class Collector final : public server::Responder {
 
   std::vector<std::string> pieces;
 };
-
-struct PromptDone {};
-using Told = std::variant<PromptDone, TokenEvent, Finish>;
-
-void tell_choice(server::Presenter& presenter, std::size_t choice, const Told& told) {
-  if (std::holds_alternative<PromptDone>(told)) return presenter.prompt(choice);
-  if (const auto* token = std::get_if<TokenEvent>(&told)) return presenter.token(choice, *token);
-  presenter.finish(choice, std::get<Finish>(told));
-}
 
 // The body that was asked with, as far as the receipts tell. What `prompt` holds is a conversation's tokens, or the
 // prompts.
@@ -72,7 +62,7 @@ Result<server::Call, Mismatch> call_of(std::span<const SavedReceipt> receipts,
   if (!body) return body.error();
   const bool conversation = *endpoint != server::kCompletions;
   auto call =
-      server::read_call(body->dump(), *endpoint, model, conversation ? &first.request.prompt : nullptr);
+      server::read_call(body->dump(), *endpoint, model, {}, conversation ? &first.request.prompt : nullptr);
   if (!call) return Mismatch{"show.parameters", "show.parameters: " + call.error().message};
   if (!call->show.receipt) return Mismatch{"show.parameters", "show.parameters ask for no receipts"};
   if (call->prompts.size() != static_cast<std::size_t>(first.show->prompts))
@@ -137,7 +127,8 @@ const GenerateRequest& Retelling::request_of(const Receipt& receipt) const {
 
 std::vector<std::string> Retelling::tell(std::span<const SavedReceipt> receipts,
                                          std::span<const Verdict> verdicts, const NotRetold& rest) const {
-  server::AnswerContext context;
+  auto shared = std::make_shared<server::AnswerContext>();
+  server::AnswerContext& context = *shared;
   context.call = call_;
   context.call.digest = rest.digest;
   context.model = &model_;
@@ -153,21 +144,20 @@ std::vector<std::string> Retelling::tell(std::span<const SavedReceipt> receipts,
   for (std::size_t i : receipt_of_) {
     const Receipt& receipt = *receipts[i].receipt;
     context.receipts.push_back(to_json_text(receipt));
-    context.prompt_scores[static_cast<std::size_t>(receipt.show->prompt)] = verdicts[i].answer.prompt_scores;
+    context.prompt_scores[static_cast<std::size_t>(receipt.show->prompt)] =
+        LogprobRows(verdicts[i].answer.prompt_scores);
     usage.completion_tokens += verdicts[i].answer.finish.tokens;
   }
 
   auto collector = std::make_shared<Collector>();
-  auto presenter = server::make_presenter(context, collector, rest.first_event);
+  auto presenter = server::make_presenter(shared, collector, rest.first_event);
   presenter->start();
-  server::ChoiceOrder<Told> order(receipt_of_.size(), [&](std::size_t choice, const Told& told) {
-    tell_choice(*presenter, choice, told);
-  });
+  server::ChoiceOrder order(receipt_of_.size(), *presenter);
   for (std::size_t choice = 0; choice < receipt_of_.size(); ++choice) {
     const Replayed& answer = verdicts[receipt_of_[choice]].answer;
-    order.push(choice, PromptDone(), false);
-    for (const TokenEvent& token : answer.tokens) order.push(choice, token, false);
-    order.push(choice, answer.finish, true);
+    order.prompt(choice);
+    for (const TokenEvent& token : answer.tokens) order.token(choice, token);
+    order.finish(choice, answer.finish);
   }
   presenter->end(usage);
   return std::move(collector->pieces);

@@ -64,7 +64,7 @@ class Server {
     service_.keys = *ApiKeys::create(service_.options.api_keys, false);
     service_.cors = *Cors::create(service_.options.cors_origins);
     service_.log = *AccessLog::create("");
-    service_.bodies = std::make_shared<BodyBudget>(1024);  // less than one body may have
+    service_.bodies = std::make_shared<MemoryBudget>(1024);  // less than one body may have
   }
 
   void serve(std::string_view bytes, std::size_t piece) {

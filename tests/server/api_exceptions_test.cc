@@ -4,6 +4,7 @@
 #include <atomic>
 #include <new>
 #include <stdexcept>
+#include <thread>
 
 #include "api_fixture.h"
 
@@ -100,6 +101,36 @@ TEST(ApiExceptions, AStepThatThrowsCostsWhatRunsAndNotTheServer) {
     server.wait_idle();
     EXPECT_EQ(server.pages_used(), 0);
   }
+}
+
+// Leaves while its prompts are read.
+class LeavingClient final : public Responder {
+ public:
+  explicit LeavingClient(std::atomic<int>& asked, std::atomic<bool>& let_go)
+      : asked_(asked), let_go_(let_go) {}
+  ~LeavingClient() override { let_go_ = true; }
+  void respond(HttpResponse) override {}
+  void begin_stream(HttpResponse) override {}
+  void write(std::string) override {}
+  void end() override {}
+  void on_gone(std::function<void()> callback) override { callback(); }
+  bool gone() const override { return ++asked_ > 5; }
+
+ private:
+  std::atomic<int>& asked_;
+  std::atomic<bool>& let_go_;
+};
+
+TEST(ApiExceptions, WorkForAClientThatLeavesEndsEarly) {
+  TestServer server;
+  Json body = {{"prompt", Json::array()}, {"max_tokens", 1}};
+  for (int i = 0; i < 1000; ++i) body["prompt"].push_back("prompt " + std::to_string(i));
+  std::atomic<int> asked = 0;
+  std::atomic<bool> let_go = false;
+  server.send_for(std::make_shared<LeavingClient>(asked, let_go), "POST", "/v1/completions", body.dump());
+  while (!let_go) std::this_thread::yield();
+  EXPECT_EQ(asked, 6) << "it is asked before each prompt, and no more once it has gone";
+  server.wait_idle();
 }
 
 }  // namespace

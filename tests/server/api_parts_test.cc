@@ -4,8 +4,10 @@
 #include <random>
 
 #include "server/api_error.h"
+#include "server/body_pieces.h"
 #include "server/choice_order.h"
 #include "server/json_text.h"
+#include "server/memory_budget.h"
 #include "server/metrics.h"
 #include "server/pace.h"
 #include "server/resume_id.h"
@@ -13,38 +15,119 @@
 namespace verbatim::server {
 namespace {
 
-// Whatever way events of several choices come, they leave by (number, choice).
+// What left a ChoiceOrder, in order: "<choice> prompt", "<choice> token <id> <text> <log-probability>", "<choice> end <tokens>".
+struct WhatLeft final : ChoiceEvents {
+  void prompt(std::size_t choice) override { lines.push_back(fmt::format("{} prompt", choice)); }
+  void token(std::size_t choice, const TokenEvent& event) override {
+    std::string line = fmt::format("{} token {} '{}'", choice, event.token, event.text);
+    if (event.logprobs)
+      for (const TokenLogprob& each : event.logprobs->top)
+        line += fmt::format(" {}:{}", each.token, each.logprob);
+    lines.push_back(line);
+  }
+  void finish(std::size_t choice, const Finish& finish) override {
+    lines.push_back(fmt::format("{} end {}", choice, finish.tokens));
+  }
+  std::vector<std::string> lines;
+};
+
+// Event `number` of a choice that has `length` of them.
+void give(ChoiceEvents& out, std::size_t choice, std::size_t number, std::size_t length, bool logprobs) {
+  if (number == 0) return out.prompt(choice);
+  if (number + 1 == length) {
+    Finish finish;
+    finish.tokens = static_cast<std::int64_t>(number);
+    return out.finish(choice, finish);
+  }
+  TokenEvent event;
+  event.token = static_cast<std::int32_t>(100 * choice + number);
+  event.text = std::string(number % 3, static_cast<char>('a' + choice));
+  if (logprobs)
+    event.logprobs = Logprobs{{event.token, -1}, {{event.token, -1}, {7, -static_cast<float>(number)}}};
+  out.token(choice, event);
+}
+
+struct IntoOrder final : ChoiceEvents {
+  explicit IntoOrder(ChoiceOrder& into) : order(into) {}
+  void prompt(std::size_t choice) override { order.prompt(choice); }
+  void token(std::size_t choice, const TokenEvent& event) override { order.token(choice, event); }
+  void finish(std::size_t choice, const Finish& finish) override { order.finish(choice, finish); }
+  ChoiceOrder& order;
+};
+
+// Whatever way events of several choices come, they leave by (number, choice), whole.
 TEST(ChoiceOrder, IsTheSameForEveryArrival) {
   std::mt19937 random(1);
   for (int round = 0; round < 300; ++round) {
     std::size_t choices = 1 + random() % 6;
+    const bool logprobs = round % 2 == 0;
     std::vector<std::size_t> lengths(choices), sent(choices);
-    for (std::size_t& length : lengths) length = 1 + random() % 9;
-    std::vector<std::pair<std::size_t, std::size_t>> expected, seen;
-    for (std::size_t number = 0; number < 9; ++number)
+    for (std::size_t& length : lengths) length = 2 + random() % 9;
+    WhatLeft expected, seen;
+    for (std::size_t number = 0; number < 10; ++number)
       for (std::size_t choice = 0; choice < choices; ++choice)
-        if (number < lengths[choice]) expected.emplace_back(number, choice);
-    ChoiceOrder<std::size_t> order(
-        choices, [&](std::size_t choice, std::size_t number) { seen.emplace_back(number, choice); });
-    while (seen.size() < expected.size()) {
+        if (number < lengths[choice]) give(expected, choice, number, lengths[choice], logprobs);
+    ChoiceOrder order(choices, seen);
+    IntoOrder into(order);
+    while (seen.lines.size() < expected.lines.size()) {
       EXPECT_FALSE(order.done());
       std::size_t choice = random() % choices;
       if (sent[choice] == lengths[choice]) continue;
-      std::size_t number = sent[choice]++;
-      order.push(choice, number, sent[choice] == lengths[choice]);
+      give(into, choice, sent[choice], lengths[choice], logprobs);
+      ++sent[choice];
     }
-    EXPECT_EQ(seen, expected);
+    EXPECT_EQ(seen.lines, expected.lines);
     EXPECT_TRUE(order.done());
   }
 }
 
 TEST(ChoiceOrder, OneChoiceIsNeverHeldBack) {
-  int seen = 0;
-  ChoiceOrder<int> order(1, [&](std::size_t, int) { ++seen; });
-  for (int i = 1; i <= 5; ++i) {
-    order.push(0, i, i == 5);
-    EXPECT_EQ(seen, i);
+  WhatLeft seen;
+  ChoiceOrder order(1, seen);
+  IntoOrder into(order);
+  for (std::size_t i = 0; i < 5; ++i) {
+    give(into, 0, i, 5, true);
+    EXPECT_EQ(seen.lines.size(), i + 1);
   }
+}
+
+TEST(MemoryBudget, IsGivenBackAndNeverExceeded) {
+  auto budget = std::make_shared<MemoryBudget>(100);
+  {
+    MemoryShare one(budget), other(budget, 10);
+    EXPECT_TRUE(one.hold(60));
+    EXPECT_TRUE(other.hold(50)) << "10 of it are free";
+    EXPECT_EQ(budget->held(), 100u);
+    EXPECT_FALSE(one.hold(61));
+    EXPECT_TRUE(other.hold(10));
+    EXPECT_TRUE(one.hold(100));
+    EXPECT_FALSE(other.hold(11));
+    EXPECT_TRUE(other.hold(3));
+    EXPECT_TRUE(one.hold(1));
+    EXPECT_EQ(budget->held(), 1u);
+  }
+  EXPECT_EQ(budget->held(), 0u);
+}
+
+BodyPieces counted_to(int end) {
+  std::string out;
+  for (int i = 0; i < end; ++i) {
+    out += fmt::format("{} ", i);
+    if (i % 3 == 2) co_yield out;
+  }
+  if (end < 0) throw std::bad_alloc();
+  co_yield out += '.';
+}
+
+TEST(BodyPieces, ComeInOrderAndEnd) {
+  BodyPieces pieces = counted_to(5);
+  std::string piece;
+  ASSERT_TRUE(pieces.next(piece));
+  EXPECT_EQ(piece, "0 1 2 ");
+  ASSERT_TRUE(pieces.next(piece));
+  EXPECT_EQ(piece, "3 4 .");
+  EXPECT_FALSE(pieces.next(piece));
+  EXPECT_THROW(counted_to(-1).next(piece), std::bad_alloc);
 }
 
 TEST(ResumeId, ReadsWhatItWrote) {

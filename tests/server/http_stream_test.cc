@@ -190,6 +190,7 @@ TEST(HttpStream, SlowReadersAreShedAndOthersAreNot) {
   constexpr int kSlow = 200, kQuick = 50;
   HttpServerOptions options = on_free_port();
   options.max_queue_bytes = 64 << 10;
+  options.answer_memory = std::make_shared<MemoryBudget>(0);
   options.send_buffer_bytes = 16 << 10;
   Inbox inbox;
   Event slow_gone, quick_gone;
