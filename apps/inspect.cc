@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "load/cache_folder.h"
 #include "load/end_of_turn.h"
+#include "load/weight_cache.h"
 
 namespace verbatim::app {
 namespace {
@@ -61,6 +63,17 @@ std::vector<std::pair<std::int32_t, std::string>> ends_of(const LoadedModel& loa
   return ends;
 }
 
+// Packed weights that starts leave behind: verbatim cache has more.
+void print_cache(const ModelFlags& flags) {
+  const auto directory = default_cache_directory();
+  if (!directory) return;
+  std::int64_t bytes = 0;
+  const std::vector<CachedWeights> files = cached_weights(*directory);
+  for (const CachedWeights& file : files) bytes += file.bytes;
+  fmt::print("  packed weights of {} models are kept in {}: {:.1f} of at most {} MiB\n", files.size(),
+             *directory, mebibytes(bytes), flags.cache_bytes >> 20);
+}
+
 void print_model(const LoadedModel& loaded) {
   fmt::print("\nmodel\n  {}\n", shape_of(loaded.model->config()));
   fmt::print("\n  {:<30} {:>7} {:>8} {:>11} {:>10}  {}\n", "tensor", "file", "becomes", "MiB", "rel. RMS",
@@ -112,7 +125,10 @@ int inspect(InspectFlags& options) {
   }
   if (!options.json) {
     print_checkpoint(*checkpoint);
-    if (model) print_model(*loaded);
+    if (model) {
+      print_model(*loaded);
+      print_cache(options.model);
+    }
     return 0;
   }
   nlohmann::json out = {{"path", checkpoint->path}, {"format", checkpoint->format}};
