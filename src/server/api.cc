@@ -10,6 +10,13 @@
 
 namespace verbatim::server {
 
+namespace {
+
+// Short answers never lack memory, whatever others hold.
+constexpr std::size_t kFreeAnswerBytes = std::size_t{16} << 10;
+
+}  // namespace
+
 // ---- the table of endpoints -----------------------------------------------------------------------
 
 struct Routes {
@@ -25,9 +32,14 @@ struct Routes {
   static void generate(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
     api.answer(request, endpoint, responder);
   }
-  template <HttpResponse (*make)(const std::string& body, const ServedModel& model)>
-  static void body(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
-    responder->respond(make(request.body, api.model_));
+  static void tokens(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    auto share = std::make_unique<MemoryShare>(api.options_.answer_memory, kFreeAnswerBytes);
+    auto made = tokenize(request.body, api.model_, std::move(share));
+    if (!made) return responder->respond(error_response(made.error()));
+    responder->respond_in_pieces(json_response({}), *std::move(made));
+  }
+  static void text(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
+    responder->respond(detokenize(request.body, api.model_));
   }
   template <HttpResponse (*make)(const ServedModel& model)>
   static void show(Api& api, const HttpRequest&, const std::shared_ptr<Responder>& responder) {
@@ -58,8 +70,8 @@ const Routes::Route Routes::kTable[] = {
     {"POST", "/v1/completions", false, true, generate<kCompletions>},
     {"POST", "/v1/responses", false, true, generate<kResponses>},
     {"POST", "/v1/score", false, true, generate<kScore>},
-    {"POST", "/tokenize", false, true, body<tokenize>},
-    {"POST", "/detokenize", false, true, body<detokenize>},
+    {"POST", "/tokenize", false, true, tokens},
+    {"POST", "/detokenize", false, true, text},
     {"GET", "/tokenizer_info", false, false, show<show_tokenizer>},
     {"GET", "/v1/models", false, false, show<list_models>},
     {"GET", "/v1/models/", true, false, model},
@@ -70,9 +82,6 @@ const Routes::Route Routes::kTable[] = {
 };
 
 namespace {
-
-// Short answers never lack memory, whatever others hold.
-constexpr std::size_t kFreeAnswerBytes = std::size_t{16} << 10;
 
 ApiError going_down() {
   return {503,

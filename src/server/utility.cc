@@ -52,28 +52,46 @@ std::string model_json(const std::string& name, const ServedModel& model) {
       model.chat != nullptr);
 }
 
+BodyPieces tokens_json(std::vector<std::int32_t> tokens, bool with_names, const ServedModel& model,
+                       [[maybe_unused]] std::unique_ptr<MemoryShare> held) {
+  std::string out =
+      fmt::format(R"({{"count":{},"max_model_len":{},"tokens":[)", tokens.size(), model.context);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_number(out, std::int64_t{tokens[i]});
+    if (is_piece(out)) co_yield out;
+  }
+  out += R"(],"token_strs":)";
+  if (with_names) {
+    const TokenNames names{&model.tokenizer(), false};
+    out += '[';
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (i > 0) out += ',';
+      append_json_string(out, names.name(tokens[i]));
+      if (is_piece(out)) co_yield out;
+    }
+    out += ']';
+  } else {
+    out += "null";
+  }
+  co_yield out += '}';
+}
+
 }  // namespace
 
 HttpResponse json_response(std::string body) {
   return {200, {{"Content-Type", "application/json"}}, std::move(body)};
 }
 
-HttpResponse tokenize(const std::string& text, const ServedModel& model) {
+Result<BodyPieces, ApiError> tokenize(const std::string& text, const ServedModel& model,
+                                      std::unique_ptr<MemoryShare> share) {
   Body body;
-  if (auto refusal = read(text, kTokenize, model, body)) return error_response(*refusal);
+  if (auto refusal = read(text, kTokenize, model, body)) return *refusal;
   auto prompt = prompt_of(body, model);
-  if (!prompt) return error_response(prompt.error());
-  std::string out =
-      fmt::format(R"({{"count":{},"max_model_len":{},"tokens":)", prompt->tokens.size(), model.context);
-  append_json_ids(out, prompt->tokens);
-  out += R"(,"token_strs":)";
-  if (!body.asked.show.token_strs) return json_response(out + "null}");
-  TokenNames names{&model.tokenizer(), false};
-  for (std::int32_t token : prompt->tokens) {
-    out += token == prompt->tokens.front() && out.back() == ':' ? '[' : ',';
-    append_json_string(out, names.name(token));
-  }
-  return json_response(out + (prompt->tokens.empty() ? "[]}" : "]}"));
+  if (!prompt) return prompt.error();
+  if (!share->hold(prompt->tokens.size() * sizeof(std::int32_t)))
+    return no_memory_for_answer(share->budget().bytes());
+  return tokens_json(std::move(prompt->tokens), body.asked.show.token_strs, model, std::move(share));
 }
 
 HttpResponse detokenize(const std::string& text, const ServedModel& model) {

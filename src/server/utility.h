@@ -1,15 +1,19 @@
 // The endpoints that need no engine: tokens and texts, and what is served here.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "server/api_error.h"
+#include "server/memory_budget.h"
 #include "server/served_model.h"
 
 namespace verbatim::server {
 
 // POST /tokenize: {"prompt": text} or {"messages": [...]}
-HttpResponse tokenize(const std::string& body, const ServedModel& model);
+// share: holds the tokens until they are sent. model: outlives the body
+Result<BodyPieces, ApiError> tokenize(const std::string& body, const ServedModel& model,
+                                      std::unique_ptr<MemoryShare> share);
 // POST /detokenize: {"tokens": [...]}
 HttpResponse detokenize(const std::string& body, const ServedModel& model);
 

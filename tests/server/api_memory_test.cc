@@ -83,5 +83,22 @@ TEST(ApiMemory, WhoNeedsLittleIsNotRefused) {
   EXPECT_NE(stream.find("[DONE]"), std::string::npos);
 }
 
+TEST(ApiMemory, TokensAreHeldUntilTheyAreSent) {
+  const TestServerOptions options = with_memory(100'000);
+  TestServer server(options);
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += std::to_string(i);
+  const Json many = {{"prompt", text + text}, {"return_token_strs", true}};
+  EXPECT_EQ(server.refusal("/tokenize", many)["code"], "answer_memory_full");
+  const Json fewer = {{"prompt", text.substr(0, 20'000)}, {"return_token_strs", true}};
+  const Json answer = server.answer("/tokenize", fewer);
+  EXPECT_GT(answer["count"], 5000);
+  EXPECT_EQ(answer["tokens"].size(), answer["count"]);
+  std::string joined;
+  for (const Json& each : answer["token_strs"]) joined += each.get<std::string>();
+  EXPECT_EQ(joined, "<s> " + text.substr(0, 20'000));
+  wait_for_nothing_held(options);
+}
+
 }  // namespace
 }  // namespace verbatim::server
