@@ -6,10 +6,14 @@
 #include <cstring>
 #include <system_error>
 
+#include "backend/list.h"
 #include "base/float_environment.h"
 #include "command.h"
+#include "commit.h"
+#include "engine/text_version.h"
 #include "environment.h"
 #include "signals.h"
+#include "spec/version.h"
 
 namespace {
 
@@ -43,6 +47,17 @@ int said(int code) {
   return code == 0 ? kNoVerdict : code;
 }
 
+// What bug reports need: the program, what decides its bits and tokens, and what it can compute with.
+std::string version_text() {
+  std::string backends;
+  for (const verbatim::BackendEntry& entry : verbatim::backend_list())
+    backends += fmt::format(" {}{}", entry.name, entry.runs_here() ? "" : " (not here)");
+  const std::string_view commit = VERBATIM_COMMIT;
+  return fmt::format("verbatim {}{}\ncontract {}, text {}\nbackends{}", VERBATIM_VERSION,
+                     commit.empty() ? "" : fmt::format(" ({})", commit), verbatim::spec::kContractVersion,
+                     verbatim::kTextVersion, backends);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -53,6 +68,7 @@ int main(int argc, char** argv) {
   CLI::App program("verbatim: one request, one answer, to the last bit");
   program.require_subcommand(1);
   program.set_help_all_flag("--help-all", "Show the help of every command");
+  program.set_version_flag("--version", version_text, "Say which program this is");
   program.footer(
       "Every flag can be given as an environment variable: --threads as VERBATIM_THREADS.\n"
       "Start with:  verbatim run -p \"Once upon a time\"");
