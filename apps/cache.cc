@@ -28,12 +28,6 @@ void print(const std::vector<CachedWeights>& files) {
                file.model.empty() ? "made by another version" : file.model, file.path);
 }
 
-std::int64_t bytes_of(const std::vector<CachedWeights>& files) {
-  std::int64_t bytes = 0;
-  for (const CachedWeights& file : files) bytes += file.bytes;
-  return bytes;
-}
-
 int manage_cache(const CacheFlags& options) {
   auto directory = default_cache_directory();
   if (!directory) return complain(directory.error());

@@ -67,11 +67,9 @@ std::vector<std::pair<std::int32_t, std::string>> ends_of(const LoadedModel& loa
 void print_cache(const ModelFlags& flags) {
   const auto directory = default_cache_directory();
   if (!directory) return;
-  std::int64_t bytes = 0;
   const std::vector<CachedWeights> files = cached_weights(*directory);
-  for (const CachedWeights& file : files) bytes += file.bytes;
   fmt::print("  packed weights of {} models are kept in {}: {:.1f} of at most {} MiB\n", files.size(),
-             *directory, mebibytes(bytes), flags.cache_bytes >> 20);
+             *directory, mebibytes(bytes_of(files)), flags.cache_bytes >> 20);
 }
 
 void print_model(const LoadedModel& loaded) {

@@ -79,6 +79,7 @@ void end_on_bus_error(int, siginfo_t* info, void*) {
     size = rest.size();
     std::memmove(text, rest.data(), size);
   }
+  if (!found) say("a mapped file");
   say(": became shorter while it was read, or cannot be read; start again when it is whole\n");
   ::_exit(1);
 }

@@ -32,6 +32,12 @@ std::vector<CachedWeights> cached_weights(const std::string& directory) {
   return files;
 }
 
+std::int64_t bytes_of(const std::vector<CachedWeights>& files) {
+  std::int64_t bytes = 0;
+  for (const CachedWeights& file : files) bytes += file.bytes;
+  return bytes;
+}
+
 std::vector<CachedWeights> prune_cached_weights(const std::string& directory, std::int64_t keep_bytes,
                                                 const std::string& spared) {
   std::vector<CachedWeights> files = cached_weights(directory), removed;

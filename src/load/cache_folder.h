@@ -16,6 +16,8 @@ struct CachedWeights {
 // The most recently used first. A folder that is not there is empty.
 std::vector<CachedWeights> cached_weights(const std::string& directory);
 
+std::int64_t bytes_of(const std::vector<CachedWeights>& files);
+
 // Removes those that were used longest ago, until the others have at most `keep_bytes`; never `spared`. Gives what it
 // removed. A process that has one open keeps what it read or mapped.
 std::vector<CachedWeights> prune_cached_weights(const std::string& directory, std::int64_t keep_bytes,

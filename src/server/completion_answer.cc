@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <optional>
 #include <span>
-#include <utility>
 
 #include "server/text_offsets.h"
 #include "server/whole_answer.h"
@@ -62,25 +61,15 @@ std::vector<CompletionToken> tokens_of_choice(const AnswerContext& context, std:
 
 BodyPieces text_choice(const AnswerContext& context, std::size_t index, const ChoiceAnswer& answer) {
   const Show& show = context.call.show;
-  const TokenNames names = context.names();
   const std::string text = show.echo ? context.prompt_of(index).text + answer.text : answer.text;
   std::string out = fmt::format(R"({{"index":{},"text":)", index);
   append_json_string(out, text);
   out += R"(,"logprobs":)";
   if (show.logprobs) {
     const std::vector<CompletionToken> tokens = tokens_of_choice(context, index, answer, characters_in(text));
-    char before = '{';
-    for (const CompletionList& list : completion_lists()) {
-      out += fmt::format(R"({}"{}":)", std::exchange(before, ','), list.name);
-      char separator = '[';
-      for (const CompletionToken& token : tokens) {
-        out += std::exchange(separator, ',');
-        list.append(out, token, *show.logprobs, names);
-        if (is_piece(out)) co_yield out;
-      }
-      out += tokens.empty() ? "[]" : "]";
-    }
-    out += '}';
+    BodyPieces lists = completion_logprobs_json(tokens, *show.logprobs, context.names());
+    for (std::string piece; lists.next(piece);)
+      if (is_piece(out += piece)) co_yield out;
   } else {
     out += "null";
   }
@@ -163,7 +152,10 @@ class CompletionStream final : public StreamPresenter {
     close(out, choice);
   }
   std::string logprobs_json(std::span<const CompletionToken> tokens) const {
-    return completion_logprobs_json(tokens, *show().logprobs, context_.names());
+    std::string out;
+    BodyPieces lists = completion_logprobs_json(tokens, *show().logprobs, context_.names());
+    for (std::string piece; lists.next(piece);) out += piece;
+    return out;
   }
   // Up to the value of "logprobs".
   std::string& open(std::size_t choice, std::string_view text) {

@@ -177,6 +177,7 @@ std::function<void()> Exchange::detach() {
   detached_ = true;
   queue_ = {};
   pieces_.reset();
+  share_->hold(0);
   wake_ = nullptr;
   return std::exchange(gone_, nullptr);
 }

@@ -1,6 +1,7 @@
 #include "server/logprobs_json.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
 #include "server/json_text.h"
@@ -52,6 +53,11 @@ void append_offset(std::string& out, const CompletionToken& token, std::int64_t,
   append_json_number(out, token.offset);
 }
 
+// One list after the other.
+struct CompletionList {
+  std::string_view name;
+  void (*append)(std::string& out, const CompletionToken& token, std::int64_t top, const TokenNames& names);
+};
 constexpr CompletionList kCompletionLists[] = {{"tokens", append_name},
                                                {"token_logprobs", append_logprob},
                                                {"top_logprobs", append_top},
@@ -79,20 +85,20 @@ void append_chat_logprob(std::string& out, const LogprobsView& logprobs, const T
   out += "]}";
 }
 
-std::span<const CompletionList> completion_lists() { return kCompletionLists; }
-
-std::string completion_logprobs_json(std::span<const CompletionToken> tokens, std::int64_t top,
-                                     const TokenNames& names) {
+BodyPieces completion_logprobs_json(std::span<const CompletionToken> tokens, std::int64_t top,
+                                    TokenNames names) {
   std::string out;
+  char before = '{';
   for (const CompletionList& list : kCompletionLists) {
-    out += fmt::format(R"({}"{}":[)", out.empty() ? '{' : ',', list.name);
+    out += fmt::format(R"({}"{}":[)", std::exchange(before, ','), list.name);
     for (const CompletionToken& token : tokens) {
       if (&token != &tokens.front()) out += ',';
       list.append(out, token, top, names);
+      if (is_piece(out)) co_yield out;
     }
     out += ']';
   }
-  return out + '}';
+  co_yield out += '}';
 }
 
 void append_prompt_logprob(std::string& out, const LogprobsView& scores, std::int64_t top,

@@ -30,15 +30,9 @@ struct CompletionToken {
   std::int64_t offset = 0;               // where it stands in the text (text_offsets.h)
   std::optional<LogprobsView> logprobs;  // none: nothing predicts it
 };
-// {"tokens":[..],"token_logprobs":[..],"top_logprobs":[{..}, ..],"text_offset":[..]}: one list after the other
-struct CompletionList {
-  std::string_view name;
-  // top: at most this many alternatives
-  void (*append)(std::string& out, const CompletionToken& token, std::int64_t top, const TokenNames& names);
-};
-std::span<const CompletionList> completion_lists();
-std::string completion_logprobs_json(std::span<const CompletionToken> tokens, std::int64_t top,
-                                     const TokenNames& names);
+// {"tokens":[..],"token_logprobs":[..],"top_logprobs":[{..}, ..],"text_offset":[..]}; top: at most this many alternatives
+BodyPieces completion_logprobs_json(std::span<const CompletionToken> tokens, std::int64_t top,
+                                    TokenNames names);
 
 // {"15043":{"logprob":-0.5,"rank":1,"decoded_token":" Hi"}, ...}; a rank beyond the alternatives is null
 void append_prompt_logprob(std::string& out, const LogprobsView& scores, std::int64_t top,
