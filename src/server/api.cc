@@ -203,6 +203,8 @@ void Routes::ready(Api& api, const HttpRequest&, const std::shared_ptr<Responder
 Api::Api(ServedModel model, EngineThread& engine, ApiOptions options)
     : model_(std::move(model)), engine_(engine), options_(std::move(options)), workers_(options_.workers) {}
 
+Api::~Api() { engine_.stop(); }
+
 void Api::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
   const Routes::Route* route = Routes::find(request);
   if (route == nullptr) return responder->respond(Routes::refusal(request));

@@ -42,6 +42,8 @@ class Api {
  public:
   // engine: outlives the api
   Api(ServedModel model, EngineThread& engine, ApiOptions options);
+  // Stops the engine: answers that have not ended count themselves here.
+  ~Api();
 
   // An HttpHandler. Thread safe; never blocks.
   void handle(HttpRequest request, std::shared_ptr<Responder> responder);

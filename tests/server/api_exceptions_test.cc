@@ -58,6 +58,15 @@ TEST(ApiExceptions, CostOneRequest) {
   for (int calls : {0, 1, 2, 5}) survives(streamed.dump(), calls);  // the stream
 }
 
+TEST(ApiExceptions, AnswersEndBeforeTheApi) {
+  TestServer server;
+  auto client = server.post("/v1/completions",
+                            {{"prompt", "x"}, {"max_tokens", 400}, {"ignore_eos", true}, {"stream", true}});
+  client->wait_for_pieces(2);
+  server.end_api();
+  EXPECT_TRUE(client->complete());
+}
+
 // The tiny model, whose n-th batch there is no memory for.
 class ScarceModel final : public Model {
  public:

@@ -51,6 +51,10 @@ class ApiClient final : public Responder {
     gone_ = std::move(callback);
   }
 
+  bool complete() {
+    std::lock_guard lock(mutex_);
+    return complete_;
+  }
   // The whole answer.
   const HttpResponse& wait() {
     std::unique_lock lock(mutex_);
@@ -144,6 +148,8 @@ class TestServer {
     EngineStats stats = thread_->stats();
     return stats.pages - stats.pages_free - stats.pages_reclaimable;
   }
+
+  void end_api() { api_.reset(); }
 
   EngineThread& engine() { return *thread_; }
   Api& api() { return *api_; }
