@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "engine/loaded_model.h"
+#include "parallel/processors.h"
 #include "server/api.h"
 
 namespace verbatim::server {
@@ -100,8 +101,6 @@ class Server {
     api_ = std::make_unique<Api>(std::move(model), *thread_, std::move(api));
   }
 
-  ~Server() { thread_->stop(); }  // what still runs speaks to the API
-
   static constexpr std::int64_t kPages = 64 * 8;
   double kv_mib() const {
     return static_cast<double>(kPages * loaded_->model->kv_shape().page_bytes()) / (1 << 20);
@@ -123,6 +122,7 @@ class Server {
   static std::unique_ptr<LoadedModel> load() {
     ModelChoice choice;
     choice.path = "storyteller";
+    choice.threads = usable_processors();  // as `verbatim serve` has it
     auto loaded = load_model(choice);
     CHECK(loaded.ok(), "{}", loaded.error().message);
     return *std::move(loaded);
