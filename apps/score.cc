@@ -1,9 +1,13 @@
 // verbatim score: the log-probability of every token of a text, and the SHA-256 of every logit, under a
 // chosen schedule.
 #include <bit>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/sha256.h"
 #include "command.h"
@@ -19,7 +23,7 @@ static_assert(std::endian::native == std::endian::little,
 struct ScoreFlags {
   ModelFlags model;
   TextFlags text;
-  std::string schedule = "whole";
+  std::string schedule = "whole", logits;
   bool no_special = false, summary = false, json = false;
 };
 
@@ -36,6 +40,46 @@ struct Score {
   }
 };
 
+// Rows of float32 as a file of numpy (NEP 1, version 1.0): an array of shape (rows, columns).
+class LogitsFile {
+ public:
+  static Result<LogitsFile> create(const std::string& path, std::size_t rows, std::size_t columns) {
+    LogitsFile made;
+    made.path_ = path;
+    made.file_.reset(std::fopen(path.c_str(), "wb"));
+    if (made.file_ == nullptr) return fail("{}: cannot be written: {}", path, std::strerror(errno));
+    std::string header =
+        fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+    header.append((64 - (header.size() + 11) % 64) % 64, ' ');
+    header += '\n';
+    const auto bytes = static_cast<std::uint16_t>(header.size());
+    std::string begin("\x93NUMPY\x01\x00", 8);
+    begin += {static_cast<char>(bytes & 255), static_cast<char>(bytes >> 8)};
+    begin += header;
+    made.write(begin.data(), begin.size());
+    return made;
+  }
+
+  void write(std::span<const float> row) { write(row.data(), row.size_bytes()); }
+  Status close() {
+    if (std::fclose(file_.release()) != 0) failed_ = true;
+    if (failed_) return fail("{}: the logits could not be written whole", path_);
+    return {};
+  }
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  void write(const void* bytes, std::size_t count) {
+    if (std::fwrite(bytes, 1, count, file_.get()) != count) failed_ = true;
+  }
+
+  std::string path_;
+  std::unique_ptr<std::FILE, Close> file_;
+  bool failed_ = false;
+};
+
 Result<Score> score_text(LoadedModel& loaded, const ScoreFlags& options, const std::string& text) {
   auto schedule = parse_schedule(options.schedule);
   if (!schedule) return schedule.error();
@@ -45,9 +89,17 @@ Result<Score> score_text(LoadedModel& loaded, const ScoreFlags& options, const s
 
   Score score;
   score.tokens = *std::move(tokens);
+  std::optional<LogitsFile> file;
+  if (!options.logits.empty()) {
+    const auto vocab = static_cast<std::size_t>(loaded.model->config().vocab_size);
+    Result<LogitsFile> made = LogitsFile::create(options.logits, score.tokens.size(), vocab);
+    if (!made) return made.error();
+    file = *std::move(made);
+  }
   Sha256 sha;
   auto on_row = [&](std::int64_t position, std::span<const float> row) {
     sha.update(row.data(), row.size_bytes());
+    if (file) file->write(row);
     auto next = static_cast<std::size_t>(position) + 1;
     if (next == score.tokens.size()) return;
     Backend::Normaliser normaliser;
@@ -57,6 +109,8 @@ Result<Score> score_text(LoadedModel& loaded, const ScoreFlags& options, const s
   };
   auto witness = compute_rows(loaded, score.tokens, *schedule, on_row);
   if (!witness) return witness.error();
+  if (file)
+    if (Status written = file->close(); !written) return written.error();
   score.witness = *witness;
   score.logits_sha256 = sha.hex();
   return score;
@@ -129,6 +183,8 @@ void add_score(CLI::App& app, std::function<int()>& action) {
   boolean(app, "--no-special", options->no_special, "Do not put the BOS token before the text");
   boolean(app, "--summary", options->summary, "Leave out the line for each token");
   boolean(app, "--json", options->json, "The same as JSON");
+  flag(app, "--logits", options->logits,
+       "File for every logit: float32, (tokens, vocabulary), as numpy saves an array (.npy)");
   app.footer(
       "Examples:\n"
       "  verbatim score -m model.gguf -f story.txt\n"
