@@ -34,7 +34,7 @@ void add_compute_flags(CLI::App& app, ModelFlags& flags) {
        "conventional, "
        "the control group, computes as other engines do and is not reproducible");
   flag(app, "--weights", flags.weights, "Integers that weights become")
-      ->check(CLI::IsMember({"auto", "i16", "i8", "i4"}));
+      ->check(CLI::IsMember({"auto", "i16", "i8", "file"}));
   flag(app, "--activations", flags.activations, "Bits of activations")->check(CLI::IsMember({16, 8}));
   flag(app, "--kv", flags.kv, "Bits of cached keys and values")->check(CLI::IsMember({16, 8}));
   boolean(app, "--no-cache", flags.no_cache, "Neither read nor write the weight cache");

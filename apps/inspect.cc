@@ -163,7 +163,7 @@ void add_inspect(CLI::App& app, std::function<int()>& action) {
       "Examples:\n"
       "  verbatim inspect\n"
       "  verbatim inspect storyteller\n"
-      "  verbatim inspect model.gguf --weights i4 --json");
+      "  verbatim inspect model.gguf --weights file --json");
   app.callback([options, &action] { action = [options] { return inspect(*options); }; });
 }
 

@@ -29,9 +29,9 @@ void fill(AlignedBuffer<std::int8_t>& bytes, int low, int high) {
 
 void gemm(benchmark::State& state, const GemmKernel& kernel, WeightKind kind, int limbs, std::int64_t rows,
           std::int64_t n, std::int64_t k) {
-  // Small bytes are valid weights of every kind; codes, steps and offsets of 0 .. 7 keep i4 within int8.
+  // Small bytes are weights of every kind; steps and offsets of 0x0000 .. 0x0707 keep codes within two limbs.
   AlignedBuffer<std::int8_t> weights(static_cast<std::size_t>(packed_bytes(kind, n, k)));
-  fill(weights, kind == WeightKind::i4 ? 0 : -63, kind == WeightKind::i4 ? 7 : 63);
+  fill(weights, holds_codes(kind) ? 0 : -63, holds_codes(kind) ? 7 : 63);
   AlignedBuffer<std::int8_t> bytes(static_cast<std::size_t>(2 * rows * k));
   fill(bytes, -60, 60);
   AlignedBuffer<float> y(static_cast<std::size_t>(rows * n));
@@ -80,7 +80,8 @@ const bool kRegistered = [] {
   const CpuFeatures has = detect_cpu_features();
   for (const NamedGemmKernel& named : gemm_kernels()) {
     if (!named.runs_on(has)) continue;
-    for (const WeightKind kind : {WeightKind::i16, WeightKind::i8, WeightKind::i4}) {
+    for (const WeightKind kind :
+         {WeightKind::i16, WeightKind::i8, WeightKind::c4, WeightKind::c4z, WeightKind::c8}) {
       for (const int limbs : {2, 1}) {
         for (const std::int64_t rows : {1, 2, 4, 8, 16, 128, 512}) {
           const std::int64_t k = 2048;

@@ -13,8 +13,26 @@
 #include <string_view>
 
 #include "load/checkpoint.h"
+#include "ops/panels.h"
 
 namespace verbatim {
+
+// What the codes of a type mean: element = step * (code - centre) of its group where the form has no offsets, else
+// offset + step * code; where it has a table, step * the level that the code names.
+struct CodeMeaning {
+  WeightKind kind;  // in which they are kept
+  int centre;       // the code that becomes level 0
+  int shift;        // levels are (code - centre) << shift, which fills their bits
+
+  constexpr const CodeForm& form() const { return code_form(kind); }
+  constexpr int bias() const { return form().offsets ? 0 : centre; }
+};
+
+struct FileCodes {
+  CodeMeaning meaning;
+  // blocks: (count); codes: (count * block_elements); steps, offsets (where the form has them): one a group
+  void (*read)(const std::byte* blocks, std::int64_t count, std::int8_t* codes, float* steps, float* offsets);
+};
 
 struct DTypeInfo {
   DType type;
@@ -25,6 +43,7 @@ struct DTypeInfo {
   double bits;  // stored bits an element, its share of the block's scales included
   // blocks: (count) blocks of block_bytes, any alignment; out: (count * block_elements)
   void (*dequantise)(const std::byte* blocks, std::int64_t count, float* out);
+  const FileCodes* codes;  // nullptr: the type holds floats
 };
 
 std::span<const DTypeInfo> dtype_table();  // in DType's order

@@ -22,10 +22,10 @@ namespace verbatim {
 struct TensorReport {
   std::string name;
   DType file_type = DType::f32;
-  std::string kind;         // "i16", "i8", "i4", or "f32" for vectors
+  std::string kind;         // name_of(WeightKind), or "f32" for vectors
   std::int64_t bytes = 0;   // packed, scales included
   double relative_rms = 0;  // error of the integers against the file's values (spec/weights.h); 0 for vectors
-  std::string why;          // "the file has 8.5 bits a weight", "i8 would err by 3.1 %", ...
+  std::string why;          // "the codes of Q4_1", "i8 would err by 3.1 %", ...
 };
 
 struct PackedWeights {

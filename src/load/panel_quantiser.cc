@@ -5,15 +5,15 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "load/dequantise.h"
 #include "load/multiversion.h"
 
 namespace verbatim {
 namespace {
 
-using spec::kGroup;
 // Columns a loop body handles: a constant, so that it becomes vector code.
 constexpr int kBlock = spec::kLanes;
-static_assert(kBlock == kColumnPad && kGroup == kI4Group);
+static_assert(kBlock == kColumnPad);
 
 // spec::max_abs of x, whose length is a multiple of kBlock:
 // the bits of |x| order like the values, NaN on top.
@@ -78,63 +78,39 @@ spec::RowError quantise_i16_row(const float* x, std::int64_t k_padded, float rec
   });
 }
 
-// spec::i4_code for a whole group.
-[[gnu::always_inline]] inline void group_codes(const float* u, spec::Group group, float* c) {
-  float z = static_cast<float>(group.z), reciprocal = 1.0f / static_cast<float>(group.g);
-  float top = static_cast<float>(spec::i4_top_code(group));
-  for (int i = 0; i < kGroup; ++i) {
-    float code = spec::round_half_even((u[i] - z) * reciprocal);
-    code = code < 0.0f ? 0.0f : code;
-    c[i] = code > top ? top : code;
-  }
-}
-
-// The group's u (zeros past the row's end), its codes and choice, as spec::quantise_i4 makes them.
-//   n: elements of the group that exist; e: (32) u - w, zeros past n
-[[gnu::always_inline]] inline spec::Group quantise_group(const float* u, int n, std::int8_t* codes,
-                                                         float* e) {
-  float lo = *std::min_element(u, u + n), range = *std::max_element(u, u + n) - lo;
-  spec::Group best, candidate;
-  float best_cost = INFINITY, c[kGroup], square[kGroup];
-  for (int index = 0; index < spec::kSteps * spec::kOffsets; ++index) {
-    if (!spec::i4_candidate(lo, range, index, &candidate)) break;
-    group_codes(u, candidate, c);
-    // z + g c is an integer below 2^9: exact in float.
-    float z = static_cast<float>(candidate.z), g = static_cast<float>(candidate.g);
-    for (int i = 0; i < kGroup; ++i) square[i] = (u[i] - (z + g * c[i])) * (u[i] - (z + g * c[i]));
-    for (int i = n; i < kGroup; ++i) square[i] = 0;
-    for (int half = kGroup / 2; half > 0; half /= 2) {
-      for (int l = 0; l < half; ++l) square[l] = square[l] + square[l + half];
-    }
-    if (square[0] < best_cost) best = candidate, best_cost = square[0];
-  }
-  group_codes(u, best, c);
-  float z = static_cast<float>(best.z), g = static_cast<float>(best.g);
-  for (int i = 0; i < kGroup; ++i) {
-    codes[i] = i < n ? static_cast<std::int8_t>(c[i]) : std::int8_t{0};
-    e[i] = i < n ? u[i] - (z + g * c[i]) : 0;
-  }
-  return best;
-}
-
+// spec::row_error.
 VERBATIM_MULTIVERSION
-spec::RowError quantise_i4_row(const float* x, std::int64_t k, float reciprocal, std::int8_t* codes,
-                               std::uint8_t* step, std::int8_t* offset) {
+spec::RowError error_of(const float* x, std::int64_t k_padded, float reciprocal, const std::int16_t* w) {
   float error[kBlock] = {}, energy[kBlock] = {};
-  for (std::int64_t begin = 0; begin < k; begin += kGroup) {
-    int n = static_cast<int>(std::min<std::int64_t>(kGroup, k - begin));
-    float u[kGroup], e[kGroup];
-    for (int i = 0; i < kGroup; ++i) u[i] = x[begin + i] * reciprocal;
-    spec::Group group = quantise_group(u, n, codes + begin, e);
-    step[begin / kGroup] = static_cast<std::uint8_t>(group.g);
-    offset[begin / kGroup] = static_cast<std::int8_t>(group.z);
-    float *to_error = error + begin % kBlock, *to_energy = energy + begin % kBlock;
-    for (int i = 0; i < kGroup; ++i) {
-      to_error[i] = to_error[i] + e[i] * e[i];
-      to_energy[i] = to_energy[i] + u[i] * u[i];
+  for (std::int64_t begin = 0; begin < k_padded; begin += kBlock) {
+    for (int l = 0; l < kBlock; ++l) {
+      float u = x[begin + l] * reciprocal;
+      float e = u - static_cast<float>(w[begin + l]);
+      error[l] = error[l] + e * e;
+      energy[l] = energy[l] + u * u;
     }
   }
   return {fold(error), fold(energy)};
+}
+
+// What stands for a file's codes in a panel.
+VERBATIM_MULTIVERSION
+void place_codes(std::int8_t* codes, std::int64_t k, int centre, int shift, int first) {
+  for (std::int64_t i = 0; i < k; ++i)
+    codes[i] = static_cast<std::int8_t>((codes[i] - centre) * (1 << shift) + first);
+}
+
+// spec::code_weight of one group.
+VERBATIM_MULTIVERSION
+void weights_of_group(const std::int8_t* codes, const CodeForm& form, int g, int z, std::int16_t* w) {
+  const int half = 1 << form.fraction >> 1, centre = form.bits == 4 ? 8 : 0, fraction = form.fraction;
+  if (form.table) {
+    for (int i = 0; i < form.group; ++i)
+      w[i] = static_cast<std::int16_t>(spec::code_weight(spec::kNonlinearLevels[codes[i]], g, z, fraction));
+  } else {
+    for (int i = 0; i < form.group; ++i)
+      w[i] = static_cast<std::int16_t>(z + ((g * (codes[i] - centre) + half) >> fraction));
+  }
 }
 
 // rows: (16, k_padded) int8 -> one limb plane of a panel. A quad of columns is one 32-bit word, so this
@@ -151,27 +127,6 @@ void pack_plane(const std::int8_t* rows, std::int64_t k_padded, std::byte* out) 
   }
 }
 
-// codes: (16, k_padded), steps and offsets: (16, k_padded / 32) -> the i4 form of a panel (ops/panels.h).
-void pack_i4_panel(const std::int8_t* codes, const std::uint8_t* step, const std::int8_t* offset,
-                   std::int64_t k_padded, std::byte* panel) {
-  std::int64_t groups = k_padded / kI4Group;
-  auto* out = reinterpret_cast<std::uint8_t*>(panel);
-  for (std::int64_t group = 0; group < groups; ++group) {
-    for (int r = 0; r < kPanelRows; ++r) {
-      const std::int8_t* from = codes + r * k_padded + group * kI4Group;
-      for (int quad = 0; quad < 4; ++quad) {
-        std::uint8_t* to = out + (group * 4 + quad) * kPanelRows * kQuad + r * kQuad;
-        for (int c = 0; c < kQuad; ++c) {
-          to[c] = static_cast<std::uint8_t>(from[quad * kQuad + c] | from[(quad + 4) * kQuad + c] << 4);
-        }
-      }
-      std::uint8_t* parameters = out + i4_codes_bytes(k_padded) + group * 2 * kPanelRows;
-      parameters[r] = step[r * groups + group];
-      parameters[kPanelRows + r] = static_cast<std::uint8_t>(offset[r * groups + group]);
-    }
-  }
-}
-
 std::size_t panel_elements(std::int64_t columns) { return static_cast<std::size_t>(columns) * kPanelRows; }
 
 }  // namespace
@@ -182,52 +137,89 @@ PanelQuantiser::PanelQuantiser(WeightKind kind, std::int64_t k)
       k_padded_(padded_columns(k)),
       x_(static_cast<std::size_t>(k_padded_)),
       high_(panel_elements(k_padded_)),
-      low_(kind == WeightKind::i16 ? panel_elements(k_padded_) : 0),
-      step_(kind == WeightKind::i4 ? panel_elements(k_padded_ / kI4Group) : 0),
-      offset_(kind == WeightKind::i4 ? panel_elements(k_padded_ / kI4Group) : 0) {}
+      low_(kind == WeightKind::i16 ? panel_elements(k_padded_) : 0) {
+  if (!holds_codes(kind)) return;
+  const auto groups = static_cast<std::size_t>(k_padded_ / code_form(kind).group);
+  step_ = AlignedBuffer<float>(groups);
+  offset_ = AlignedBuffer<float>(groups);
+  g_ = AlignedBuffer<std::int16_t>(groups);
+  z_ = AlignedBuffer<std::int16_t>(groups);
+  weight_ = AlignedBuffer<std::int16_t>(static_cast<std::size_t>(k_padded_));
+}
 
 PanelOutcome PanelQuantiser::quantise(const CheckpointTensor& tensor, std::int64_t p, std::byte* panel,
                                       float* scale) {
   CHECK(tensor.columns == k_, "a tensor with {} columns given to a quantiser for {}", tensor.columns, k_);
   PanelOutcome outcome{};
-  std::int64_t groups = k_padded_ / kI4Group;
+  const bool codes = holds_codes(kind_);
+  if (codes) std::memset(panel, 0, static_cast<std::size_t>(panel_bytes(kind_, k_padded_)));
   for (int r = 0; r < kPanelRows; ++r) {
     std::int64_t row = p * kPanelRows + r;
-    if (row < tensor.rows) {
+    const bool present = row < tensor.rows;
+    if (present) {
       tensor.read_row(row, x_.data());
     } else {
       std::fill_n(x_.data(), k_, 0.0f);
     }
-    spec::FixScale s = spec::fix_scale(max_abs_blocks(x_.data(), k_padded_), limbs_of(kind_));
+    spec::FixScale s;
+    spec::RowError& error = outcome.errors[static_cast<std::size_t>(r)];
+    if (codes) {
+      if (present) s = keep_codes(tensor, row, panel, &error);
+    } else {
+      s = spec::fix_scale(max_abs_blocks(x_.data(), k_padded_), limbs_of(kind_));
+    }
     if (!s.finite) {
       outcome.bad_row = row;
       return outcome;
     }
     scale[r] = s.scale;
+    if (codes) continue;
     std::int8_t* high = high_.data() + r * k_padded_;
-    switch (kind_) {
-      case WeightKind::i16:
-        outcome.errors[r] =
-            quantise_i16_row(x_.data(), k_padded_, s.reciprocal, high, low_.data() + r * k_padded_);
-        break;
-      case WeightKind::i8:
-        outcome.errors[r] = quantise_i8_row(x_.data(), k_padded_, s.reciprocal, high);
-        break;
-      case WeightKind::i4:
-        outcome.errors[r] = quantise_i4_row(x_.data(), k_, s.reciprocal, high, step_.data() + r * groups,
-                                            offset_.data() + r * groups);
-        break;
-    }
+    error = kind_ == WeightKind::i16
+                ? quantise_i16_row(x_.data(), k_padded_, s.reciprocal, high, low_.data() + r * k_padded_)
+                : quantise_i8_row(x_.data(), k_padded_, s.reciprocal, high);
   }
-  pack(panel);
+  if (!codes) pack_limbs(panel);
   return outcome;
 }
 
-void PanelQuantiser::pack(std::byte* panel) const {
-  if (kind_ == WeightKind::i4) {
-    pack_i4_panel(high_.data(), step_.data(), offset_.data(), k_padded_, panel);
-    return;
+// Row `row`, whose values are in x_: spec/weights.h, codes.
+spec::FixScale PanelQuantiser::keep_codes(const CheckpointTensor& tensor, std::int64_t row, std::byte* panel,
+                                          spec::RowError* error) {
+  const DTypeInfo& type = info_of(tensor.type);
+  CHECK(type.codes != nullptr && type.codes->meaning.kind == kind_, "{} has no codes of the kind {}",
+        type.name, name_of(kind_));
+  const CodeMeaning& meaning = type.codes->meaning;
+  const CodeForm& form = meaning.form();
+  const std::int64_t groups = k_ / form.group, bytes = row_bytes(tensor.type, k_);
+  type.codes->read(tensor.data + row * bytes, k_ / type.block_elements, high_.data(), step_.data(),
+                   offset_.data());
+  const float unit = 1.0f / static_cast<float>(1 << meaning.shift);
+  float a = max_abs_blocks(x_.data(), k_padded_);
+  for (std::int64_t group = 0; group < groups; ++group) {
+    // The value of level 0: one multiplication by a power of two, one addition.
+    float &step = step_.data()[group], &offset = offset_.data()[group];
+    offset = form.offsets ? offset + step * static_cast<float>(meaning.centre) : 0;
+    step *= unit;
+    a = std::isfinite(a) ? std::max(a, spec::code_bound(step, offset, form.largest_level())) : a;
   }
+  const spec::FixScale s = spec::code_scale(a);
+  if (!s.finite) return s;
+  for (std::int64_t group = 0; group < groups; ++group) {
+    g_.data()[group] = spec::code_integer(step_.data()[group], s, form.fraction);
+    z_.data()[group] = spec::code_integer(offset_.data()[group], s, 0);
+  }
+  if (!form.table) place_codes(high_.data(), k_, meaning.centre, meaning.shift, form.bits == 4 ? 8 : 0);
+  pack_codes(kind_, row % kPanelRows, k_, high_.data(), g_.data(), z_.data(), panel);
+  for (std::int64_t group = 0; group < groups; ++group) {
+    const std::int64_t at = group * form.group;
+    weights_of_group(high_.data() + at, form, g_.data()[group], z_.data()[group], weight_.data() + at);
+  }
+  *error = error_of(x_.data(), k_padded_, s.reciprocal, weight_.data());
+  return s;
+}
+
+void PanelQuantiser::pack_limbs(std::byte* panel) const {
   pack_plane(high_.data(), k_padded_, panel);
   if (kind_ == WeightKind::i16) pack_plane(low_.data(), k_padded_, panel + plane_bytes(k_padded_));
 }

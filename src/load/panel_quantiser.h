@@ -22,6 +22,7 @@ struct PanelOutcome {
 
 class PanelQuantiser {
  public:
+  // A kind of codes is the one that keeps the codes of the tensors' type.
   PanelQuantiser(WeightKind kind, std::int64_t k);
 
   // Rows 16 p to 16 p + 15 of `tensor`.
@@ -30,15 +31,19 @@ class PanelQuantiser {
   PanelOutcome quantise(const CheckpointTensor& tensor, std::int64_t p, std::byte* panel, float* scale);
 
  private:
-  void pack(std::byte* panel) const;
+  void pack_limbs(std::byte* panel) const;
+  spec::FixScale keep_codes(const CheckpointTensor& tensor, std::int64_t row, std::byte* panel,
+                            spec::RowError* error);
 
   WeightKind kind_;
   std::int64_t k_, k_padded_;
-  AlignedBuffer<float> x_;             // (k_padded): one row, zeros past k
-  AlignedBuffer<std::int8_t> high_;    // (16, k_padded): i8: the integers; i16: high limbs; i4: codes
-  AlignedBuffer<std::int8_t> low_;     // (16, k_padded): i16: low limbs
-  AlignedBuffer<std::uint8_t> step_;   // (16, k_padded / 32): i4
-  AlignedBuffer<std::int8_t> offset_;  // (16, k_padded / 32): i4
+  AlignedBuffer<float> x_;  // (k_padded): one row, zeros past k
+  AlignedBuffer<std::int8_t>
+      high_;  // (16, k_padded): i8: the integers; i16: high limbs; codes: (k_padded), one row
+  AlignedBuffer<std::int8_t> low_;  // (16, k_padded): i16: low limbs
+  // Of one row of codes.
+  AlignedBuffer<float> step_, offset_;          // (k_padded / group)
+  AlignedBuffer<std::int16_t> g_, z_, weight_;  // (k_padded / group), the same, (k_padded)
 };
 
 }  // namespace verbatim

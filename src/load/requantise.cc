@@ -20,38 +20,37 @@ struct PolicyName {
 constexpr PolicyName kPolicies[] = {{WeightPolicy::automatic, "auto"},
                                     {WeightPolicy::i16, "i16"},
                                     {WeightPolicy::i8, "i8"},
-                                    {WeightPolicy::i4, "i4"}};
+                                    {WeightPolicy::file, "file"}};
 
-// `automatic`: a file type of at most `file_bits` bits a weight becomes `kind`, unless the integers would
-// err by more than `most` (relative RMS) and the next kind, which errs less, is taken. Measured
-// (spec/weights.h): Gaussian rows err by 0.9 % in i8 and 7.3 % in i4, heavy-tailed ones (Student-t, 5
-// degrees of freedom) by 2.0 % and 8.7 %; past the bound below a few outliers rule the scales of their
-// rows. The last row has no bound. No file becomes i4 unasked: its own error on top of a 4-bit file's costs
-// a real model a tenth of its perplexity and more (docs/numerics.md).
-struct KindRule {
-  WeightKind kind;
-  double file_bits;
-  double most;
-};
-constexpr KindRule kRules[] = {
-    {WeightKind::i4, 0, INFINITY},
-    {WeightKind::i8, 8.5, 0.025},  // Q8_0 has 8.5
-    {WeightKind::i16, 32, INFINITY},
-};
+// i8 gives way to the file's codes where the integers would err by more than this (relative RMS). Measured (spec/weights.h): Gaussian rows
+// err by 0.9 %, heavy-tailed ones (Student-t, 5 degrees of freedom) by 2.0 %; past the bound a few outliers rule the scales of
+// their rows.
+constexpr double kMostOfI8 = 0.025;
 
-const KindRule* rule_for(WeightPolicy policy, DType type) {
-  switch (policy) {
-    case WeightPolicy::i4:
-      return &kRules[0];
-    case WeightPolicy::i8:
-      return &kRules[1];
-    case WeightPolicy::i16:
-      return &kRules[2];
-    case WeightPolicy::automatic:
-      break;
+// Files of more bits a weight may do with i8. Q6_K has 6.5625, Q8_0 8.5.
+constexpr double kBitsOfCodes = 6.6;
+
+// The type that most of a file's weights have; of equals, the first of DType.
+DType dominant_type(const Checkpoint& checkpoint, const std::vector<TensorSpec>& specs) {
+  std::array<std::int64_t, 32> elements{};
+  for (const TensorSpec& spec : specs) {
+    if (!spec.vector)
+      elements.at(static_cast<std::size_t>(checkpoint.find(spec.name)->type)) += spec.rows * spec.columns;
   }
-  return std::ranges::find_if(kRules,
-                              [&](const KindRule& rule) { return info_of(type).bits <= rule.file_bits; });
+  return static_cast<DType>(std::ranges::max_element(elements) - elements.begin());
+}
+
+// What `automatic` stands for in a file.
+WeightPolicy policy_for(DType dominant) {
+  const DTypeInfo& type = info_of(dominant);
+  if (type.codes == nullptr) return WeightPolicy::i16;
+  return type.bits <= kBitsOfCodes ? WeightPolicy::file : WeightPolicy::i8;
+}
+
+WeightKind kind_for(WeightPolicy policy, DType type) {
+  if (policy == WeightPolicy::i8) return WeightKind::i8;
+  const FileCodes* codes = info_of(type).codes;
+  return policy == WeightPolicy::file && codes != nullptr ? codes->meaning.kind : WeightKind::i16;
 }
 
 // A matrix packed into the arena, its error and its digest.
@@ -97,20 +96,25 @@ Result<Packed> pack(const CheckpointTensor& tensor, WeightKind kind, const std::
                 digest_of_matrix(tensor.name, matrix, digests)};
 }
 
-// Packs by the rules; under `automatic` a kind that errs too much gives way to the next.
-Result<Packed> pack_by_policy(const CheckpointTensor& tensor, WeightPolicy policy, const std::string& path,
-                              WeightArena& arena, ThreadPool& pool, std::string* why) {
-  const DTypeInfo& type = info_of(tensor.type);
-  *why = policy == WeightPolicy::automatic ? fmt::format("{} has {:g} bits a weight", type.name, type.bits)
-                                           : fmt::format("{} was asked for", name_of(policy));
-  for (const KindRule* rule = rule_for(policy, tensor.type);; ++rule) {
-    WeightArena::Mark mark = arena.mark();
-    Result<Packed> packed = pack(tensor, rule->kind, path, arena, pool);
-    if (!packed || policy != WeightPolicy::automatic || packed->relative_rms <= rule->most) return packed;
-    *why = fmt::format("{} would err by {:.2f} %, more than {:g} %", name_of(rule->kind),
-                       100 * packed->relative_rms, 100 * rule->most);
-    arena.rewind(mark);
-  }
+// Packs by the rules. dominant: of the file
+Result<Packed> pack_by_policy(const CheckpointTensor& tensor, WeightPolicy policy, DType dominant,
+                              const std::string& path, WeightArena& arena, ThreadPool& pool,
+                              std::string* why) {
+  const bool automatic = policy == WeightPolicy::automatic;
+  WeightKind kind = kind_for(automatic ? policy_for(dominant) : policy, tensor.type);
+  // Floats of a file of Q8_0 are few, and stay what they are.
+  if (automatic && info_of(tensor.type).codes == nullptr) kind = WeightKind::i16;
+  *why = !automatic ? fmt::format("{} was asked for", name_of(policy))
+         : holds_codes(kind)
+             ? fmt::format("the codes of {}", name_of(tensor.type))
+             : fmt::format("{} has {:g} bits a weight", name_of(tensor.type), info_of(tensor.type).bits);
+  WeightArena::Mark mark = arena.mark();
+  Result<Packed> packed = pack(tensor, kind, path, arena, pool);
+  if (!packed || !automatic || kind != WeightKind::i8 || packed->relative_rms <= kMostOfI8) return packed;
+  *why =
+      fmt::format("i8 would err by {:.2f} %, more than {:g} %", 100 * packed->relative_rms, 100 * kMostOfI8);
+  arena.rewind(mark);
+  return pack(tensor, kind_for(WeightPolicy::file, tensor.type), path, arena, pool);
 }
 
 Result<std::span<const float>> copy_vector(const CheckpointTensor& tensor, const std::string& path,
@@ -143,6 +147,7 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
   std::vector<Sha256Digest> digests;
 
   std::vector<TensorSpec> specs = expected_tensors(checkpoint.config);
+  const DType dominant = dominant_type(checkpoint, specs);
   LoadProgress done;
   done.tensors = static_cast<std::int64_t>(specs.size());
   for (const TensorSpec& spec : specs) done.bytes += checkpoint.find(spec.name)->bytes;
@@ -162,7 +167,8 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
       report.bytes = static_cast<std::int64_t>(values->size_bytes());
       digests.push_back(digest_of_vector(spec.name, *values));
     } else {
-      Result<Packed> packed = pack_by_policy(tensor, policy, checkpoint.path, *arena, pool, &report.why);
+      Result<Packed> packed =
+          pack_by_policy(tensor, policy, dominant, checkpoint.path, *arena, pool, &report.why);
       if (!packed) return packed.error();
       const PackedMatrix& matrix = packed->matrix;
       out.matrices.emplace(spec.name, matrix);

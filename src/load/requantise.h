@@ -15,11 +15,13 @@
 
 namespace verbatim {
 
-// Which integers a matrix becomes. `automatic`: F32, F16, BF16 -> i16; files of up to 8 bits -> i8; a
-// tensor that would err too much in i8 is kept in i16.
-enum class WeightPolicy : std::uint8_t { automatic, i16, i8, i4 };
+// Which integers a matrix becomes.
+//   file       the file's own codes where it has codes; else i16
+//   automatic  by the type that most of the file's weights have: up to 6.6 bits: as `file`; Q8_0: i8, and the codes of a
+//              tensor that would err too much in i8; floats: i16
+enum class WeightPolicy : std::uint8_t { automatic, i16, i8, file };
 
-std::string_view name_of(WeightPolicy policy);  // "auto", "i16", "i8", "i4"
+std::string_view name_of(WeightPolicy policy);  // "auto", "i16", "i8", "file"
 std::optional<WeightPolicy> weight_policy_named(std::string_view name);
 
 struct LoadProgress {

@@ -21,7 +21,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormatVersion = 3;
+constexpr int kFormatVersion = 4;
 constexpr char kMagic[16] = {'v', 'e', 'r', 'b', 'a', 't', 'i', 'm', ' ', 'w', 'e', 'i', 'g', 'h', 't', '\n'};
 constexpr std::int64_t kPartAlignment = 64;
 
@@ -148,7 +148,7 @@ void add_tensor(const Json& entry, std::span<const std::byte> data, PackedWeight
     m.n = entry.at("n").get<std::int64_t>();
     m.k = entry.at("k").get<std::int64_t>();
     constexpr std::int64_t kMost = std::int64_t{1} << 30;
-    if (kind < 0 || kind > static_cast<int>(WeightKind::i4) || m.n < 1 || m.k < 1 || m.n > kMost ||
+    if (kind < 0 || kind >= static_cast<int>(std::size(kCodeForms)) || m.n < 1 || m.k < 1 || m.n > kMost ||
         m.k > kMost) {
       throw std::runtime_error("a matrix has no sensible shape");
     }

@@ -1,47 +1,30 @@
 #include "ops/panels.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/check.h"
 #include "spec/fix.h"
 
 namespace verbatim {
 
 std::string_view name_of(WeightKind kind) {
-  constexpr std::string_view names[] = {"i16", "i8", "i4"};
+  constexpr std::string_view names[] = {"i16", "i8", "c4", "c4z", "c4s", "c4sz", "c4t", "c8", "c8z", "c8s"};
   return names[static_cast<int>(kind)];
 }
 
-namespace {
-
-// Where the code of (row, column) lies in a panel's i4 codes: byte, and whether in the high nibble.
-struct Nibble {
-  std::int64_t byte;
-  bool high;
-};
-
-constexpr Nibble i4_nibble(std::int64_t row, std::int64_t column) {
-  std::int64_t group = column / kI4Group, quad = column % kI4Group / kQuad;
-  return {(group * 4 + quad % 4) * 64 + row * kQuad + column % kQuad, quad >= 4};
-}
-
-}  // namespace
-
 int weight_at(const PackedMatrix& w, std::int64_t n, std::int64_t k) {
   CHECK(n >= 0 && n < w.n && k >= 0 && k < w.k, "weight ({}, {}) asked of a {} x {} matrix", n, k, w.n, w.k);
-  const auto* panel = reinterpret_cast<const std::int8_t*>(w.panel(n / kPanelRows));
-  std::int64_t row = n % kPanelRows;
-  if (w.kind == WeightKind::i4) {
-    Nibble at = i4_nibble(row, k);
-    int byte = static_cast<std::uint8_t>(panel[at.byte]);
-    int code = at.high ? byte >> 4 : byte & 15;
-    const std::int8_t* group = panel + i4_codes_bytes(w.k_padded()) + k / kI4Group * 2 * kPanelRows;
-    return group[kPanelRows + row] + static_cast<std::uint8_t>(group[row]) * code;
-  }
-  int q = panel[panel_offset(row, k)];
+  const std::byte* bytes = w.panel(n / kPanelRows);
+  const std::int64_t row = n % kPanelRows;
+  if (holds_codes(w.kind)) return CodePanel(w.kind, bytes).weight(row, k);
+  const auto* panel = reinterpret_cast<const std::int8_t*>(bytes);
+  const int q = panel[panel_offset(row, k)];
   return w.kind == WeightKind::i8 ? q : 128 * q + panel[plane_bytes(w.k_padded()) + panel_offset(row, k)];
 }
 
 void pack_row(WeightKind kind, std::int64_t n, std::int64_t k, const std::int16_t* q, std::byte* data) {
-  CHECK(kind != WeightKind::i4, "i4 rows are packed by pack_row_i4");
+  CHECK(!holds_codes(kind), "rows of {} are packed by pack_codes", name_of(kind));
   std::int64_t k_padded = padded_columns(k), row = n % kPanelRows;
   auto* panel = reinterpret_cast<std::int8_t*>(data + n / kPanelRows * panel_bytes(kind, k_padded));
   for (std::int64_t c = 0; c < k; ++c) {
@@ -55,19 +38,37 @@ void pack_row(WeightKind kind, std::int64_t n, std::int64_t k, const std::int16_
   }
 }
 
-void pack_row_i4(std::int64_t n, std::int64_t k, const std::uint8_t* codes, const std::uint8_t* step,
-                 const std::int8_t* offset, std::byte* data) {
-  std::int64_t k_padded = padded_columns(k), row = n % kPanelRows;
-  auto* panel =
-      reinterpret_cast<std::uint8_t*>(data + n / kPanelRows * panel_bytes(WeightKind::i4, k_padded));
-  for (std::int64_t c = 0; c < k; ++c) {
-    Nibble at = i4_nibble(row, c);
-    panel[at.byte] = static_cast<std::uint8_t>(panel[at.byte] | codes[c] << (at.high ? 4 : 0));
-  }
-  for (std::int64_t group = 0; group * kI4Group < k; ++group) {
-    std::uint8_t* at = panel + i4_codes_bytes(k_padded) + group * 2 * kPanelRows;
-    at[row] = step[group];
-    at[kPanelRows + row] = static_cast<std::uint8_t>(offset[group]);
+void pack_codes(WeightKind kind, std::int64_t n, std::int64_t k, const std::int8_t* codes,
+                const std::int16_t* steps, const std::int16_t* offsets, std::byte* data) {
+  const CodeForm& form = code_form(kind);
+  const std::int64_t row = n % kPanelRows;
+  std::byte* panel = data + n / kPanelRows * panel_bytes(kind, padded_columns(k));
+  for (std::int64_t k0 = 0; k0 < k; k0 += kColumnPad, panel += block_bytes(form)) {
+    const std::int64_t columns = std::min<std::int64_t>(kColumnPad, k - k0);
+    std::int8_t block[kColumnPad] = {};
+    std::copy_n(codes + k0, columns, block);
+    // A quad of a row is a word.
+    const auto word = [&](std::int64_t quad) {
+      std::uint32_t four;
+      std::memcpy(&four, block + quad * kQuad, sizeof four);
+      return four;
+    };
+    const auto store = [&](std::int64_t chunk, std::uint32_t four) {
+      std::memcpy(panel + (chunk * kPanelRows + row) * kQuad, &four, sizeof four);
+    };
+    if (form.bits == 8) {
+      for (std::int64_t quad = 0; quad < kColumnPad / kQuad; ++quad) store(quad, word(quad));
+    } else {
+      for (std::int64_t chunk = 0; chunk < 8; ++chunk) {
+        const std::int64_t low = chunk / 4 * 8 + chunk % 4;
+        store(chunk, word(low) | word(low + 4) << 4);
+      }
+    }
+    auto* to = reinterpret_cast<std::int16_t*>(panel + codes_bytes(form));
+    for (std::int64_t group = 0; group * form.group < columns; ++group) {
+      to[step_index(group, row)] = steps[k0 / form.group + group];
+      if (form.offsets) to[steps_bytes(form) / 2 + step_index(group, row)] = offsets[k0 / form.group + group];
+    }
   }
 }
 

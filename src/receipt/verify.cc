@@ -9,6 +9,7 @@
 #include "json/reader.h"
 #include "receipt/replay.h"
 #include "receipt/signing.h"
+#include "spec/version.h"
 
 namespace verbatim {
 namespace {
@@ -127,11 +128,13 @@ class Verification {
     RequestChain chain = chain_request(receipt);
     if (chain.differing) return differing_request(receipt, *chain.differing);
     if (receipt.fingerprint != loaded_.fingerprint)
-      return verdict_of(Outcome::not_verified, "fingerprint",
-                        fmt::format("it was made by a model with fingerprint {}, this one has {}; give that "
-                                    "model by -m, with the same --weights, --activations, --kv, --date, "
-                                    "--chat-template and --generation-config",
-                                    receipt.fingerprint, loaded_.fingerprint));
+      return verdict_of(
+          Outcome::not_verified, "fingerprint",
+          fmt::format("it was made by a model with fingerprint {}, this one has {}; give that "
+                      "model by -m, with the same --weights, --activations, --kv, --date, "
+                      "--chat-template and --generation-config, to a program of its contract "
+                      "(it was made by version {}; this one has contract {})",
+                      receipt.fingerprint, loaded_.fingerprint, receipt.version, spec::kContractVersion));
     if (Status status = check_request(receipt, config_); !status.ok()) return impossible(status.error());
     std::shared_ptr<const Constraint> constraint;
     if (receipt.schema) {

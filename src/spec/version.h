@@ -3,6 +3,6 @@
 
 namespace verbatim::spec {
 
-inline constexpr int kContractVersion = 1;
+inline constexpr int kContractVersion = 2;
 
 }  // namespace verbatim::spec

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "random_codes.h"
 #include "spec/fix.h"
 
 namespace verbatim::conform {
@@ -164,20 +165,17 @@ Weights::Weights(WeightKind kind, std::int64_t n, std::int64_t k)
 
 Weights::Weights(Random& random, WeightKind kind, std::int64_t n, std::int64_t k) : Weights(kind, n, k) {
   int Q = spec::fix_max(limbs_of(kind));
-  std::size_t groups = static_cast<std::size_t>((k + kI4Group - 1) / kI4Group);
   std::vector<std::int16_t> q(static_cast<std::size_t>(k));
-  std::vector<std::uint8_t> codes(static_cast<std::size_t>(k)), step(groups);
-  std::vector<std::int8_t> offset(groups);
   for (std::int64_t row = 0; row < n; ++row) {
     scale_[static_cast<std::size_t>(row)] = with_exponent(random, -20, 4);
     bool extreme = random() % 4 == 0;  // a row of nothing but the ends of the range
-    if (kind == WeightKind::i4) {
-      for (std::size_t g = 0; g < groups; ++g) {
-        step[g] = static_cast<std::uint8_t>(extreme ? 16 : pick(random, 0, 16));
-        offset[g] = static_cast<std::int8_t>(pick(random, -127, 127 - 15 * step[g]));
-      }
-      for (auto& code : codes) code = static_cast<std::uint8_t>(extreme ? 15 : random() % 16);
-      pack_row_i4(row, k, codes.data(), step.data(), offset.data(), data_.data());
+    if (holds_codes(kind)) {
+      const CodeFill fill = !extreme            ? CodeFill::random
+                            : random() % 2 == 0 ? CodeFill::least
+                                                : CodeFill::largest;
+      row_of_codes(kind, k, fill, [&](int low, int high) {
+        return static_cast<int>(pick(random, low, high));
+      }).pack(kind, row, data_.data());
     } else {
       for (auto& x : q)
         x = static_cast<std::int16_t>(extreme ? (random() % 2 ? Q : -Q) : pick(random, -Q, Q));

@@ -1,5 +1,6 @@
 // linear: every weight kind, limb count and shape, several jobs at once, with and without bias.
 #include "conform/conform.h"
+#include "random_codes.h"
 
 namespace verbatim::conform {
 namespace {
@@ -42,7 +43,7 @@ class Linear : public Conform {
 };
 INSTANTIATE_TEST_SUITE_P(EveryBackend, Linear, every_backend(), backend_case_name);
 
-constexpr WeightKind kKinds[] = {WeightKind::i16, WeightKind::i8, WeightKind::i4};
+const std::vector<WeightKind> kKinds = every_kind();
 
 TEST_P(Linear, EveryShape) {
   for (std::int64_t k : {1, 4, 31, 64, 65, 200, 384}) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "conform/conform.h"
+#include "random_codes.h"
 #include "spec/log_softmax.h"
 
 namespace verbatim::conform {
@@ -190,7 +191,7 @@ TEST_P(RowOps, SubnormalsSurviveOnEveryThread) {
 }
 
 TEST_P(RowOps, Embed) {
-  for (WeightKind kind : {WeightKind::i16, WeightKind::i8, WeightKind::i4}) {
+  for (WeightKind kind : every_kind()) {
     for (std::int64_t dim : {1, 33, 64, 200, 1000}) {
       Weights table(random(), kind, 37, dim);
       std::vector<std::int32_t> tokens;

@@ -131,10 +131,13 @@ std::vector<Schedule> all_schedules() {
 std::vector<TinyShape> all_shapes() {
   std::vector<TinyShape> shapes;
   for (auto [architecture, window] : {std::pair{"llama", 0}, {"llama", 100}, {"qwen2", 0}, {"qwen3", 0}})
-    for (WeightPolicy weights : {WeightPolicy::i16, WeightPolicy::i8, WeightPolicy::i4})
+    for (auto [weights, type] : {std::pair{WeightPolicy::i16, DType::f32},
+                                 {WeightPolicy::i8, DType::f32},
+                                 {WeightPolicy::file, DType::q4_0},
+                                 {WeightPolicy::file, DType::q8_0}})
       for (int activation_limbs : {2, 1})
         for (int kv_limbs : {2, 1})
-          shapes.push_back({architecture, window, weights, activation_limbs, kv_limbs});
+          shapes.push_back({architecture, window, weights, activation_limbs, kv_limbs, type});
   return shapes;
 }
 
@@ -163,7 +166,7 @@ TEST(ModelInvariance, EveryScheduleOfEveryModelGivesTheSameLogits) {
       ASSERT_FALSE(HasFailure());
     }
   }
-  EXPECT_EQ(member, 48 * 15);
+  EXPECT_EQ(member, 64 * 15);
   std::printf("%ld comparisons, %ld rows of logits equal\n", comparisons, rows);
 }
 
@@ -187,7 +190,7 @@ TEST(ModelInvariance, EveryBackendAndNumberOfThreadsGivesTheSameLogits) {
   const TinyShape shapes[] = {
       {"llama", 0, WeightPolicy::i8, 2, 2},
       {"llama", 100, WeightPolicy::i16, 2, 1},
-      {"qwen2", 0, WeightPolicy::i4, 1, 2},
+      {"qwen2", 0, WeightPolicy::file, 1, 2, DType::q4_0},
       {"qwen3", 0, WeightPolicy::i8, 1, 1},
   };
   std::int64_t member = 0, comparisons = 0;

@@ -14,6 +14,8 @@
 
 #include "backend/list.h"
 #include "load/architecture.h"
+#include "load/dequantise.h"
+#include "load/encode.h"
 #include "load/requantise.h"
 #include "model/model.h"
 
@@ -24,11 +26,13 @@ struct TinyShape {
   std::int64_t sliding_window = 0;
   WeightPolicy weights = WeightPolicy::i16;
   int activation_limbs = 2, kv_limbs = 2;
+  DType type = DType::f32;  // of the matrices, as if of a file
 
   std::string name() const {
-    return fmt::format("{}{} weights {} activations {} kv {}", architecture,
-                       sliding_window > 0 ? fmt::format(" window {}", sliding_window) : "", name_of(weights),
-                       activation_limbs * 8, kv_limbs * 8);
+    return fmt::format("{}{} {} weights {} activations {} kv {}", architecture,
+                       sliding_window > 0 ? fmt::format(" window {}", sliding_window) : "",
+                       verbatim::name_of(type), verbatim::name_of(weights), activation_limbs * 8,
+                       kv_limbs * 8);
   }
 };
 
@@ -37,11 +41,13 @@ inline ModelConfig tiny_config(const TinyShape& shape) {
   ModelConfig config;
   config.architecture = shape.architecture;
   config.layers = 2;
-  config.dim = 48;
-  config.hidden_dim = 80;
+  // Quantised types have blocks of 32.
+  const bool blocks = info_of(shape.type).block_elements > 1;
+  config.dim = blocks ? 64 : 48;
+  config.hidden_dim = blocks ? 96 : 80;
   config.heads = 4;
   config.kv_heads = 2;
-  config.head_dim = config.rope_dim = 12;
+  config.head_dim = config.rope_dim = blocks ? 16 : 12;
   config.vocab_size = 70;
   config.context_length = 700;
   config.sliding_window = shape.sliding_window;
@@ -58,18 +64,18 @@ inline PackedWeights tiny_weights(const TinyShape& shape) {
   checkpoint.config = tiny_config(shape);
   std::mt19937 random(7);
   std::normal_distribution<float> normal(0, 1);
-  std::deque<std::vector<float>> storage;
+  std::deque<std::vector<std::byte>> encoded;
   for (const TensorSpec& spec : expected_tensors(checkpoint.config)) {
-    std::vector<float>& values = storage.emplace_back(static_cast<std::size_t>(spec.rows * spec.columns));
+    std::vector<float> values(static_cast<std::size_t>(spec.rows * spec.columns));
     bool gain = spec.name.find("norm") != std::string::npos;
     float deviation = spec.vector ? 0.2f : 1.5f / std::sqrt(static_cast<float>(spec.columns));
     for (float& value : values) value = (gain ? 1.0f : 0.0f) + deviation * normal(random);
-    checkpoint.tensors[spec.name] = {spec.name,
-                                     DType::f32,
-                                     spec.rows,
-                                     spec.columns,
-                                     reinterpret_cast<const std::byte*>(values.data()),
-                                     static_cast<std::int64_t>(values.size() * sizeof(float))};
+    const DType type = spec.vector ? DType::f32 : shape.type;
+    const std::int64_t bytes = row_bytes(type, spec.columns);
+    std::vector<std::byte>& rows = encoded.emplace_back(static_cast<std::size_t>(spec.rows * bytes));
+    for (std::int64_t row = 0; row < spec.rows; ++row)
+      encode_row(type, values.data() + row * spec.columns, spec.columns, rows.data() + row * bytes);
+    checkpoint.tensors[spec.name] = {spec.name, type, spec.rows, spec.columns, rows.data(), std::ssize(rows)};
   }
   ThreadPool pool(1);
   Result<PackedWeights> weights = requantise(checkpoint, shape.weights, pool, {});

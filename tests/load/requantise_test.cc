@@ -6,6 +6,7 @@
 
 #include <bit>
 
+#include "load/dequantise.h"
 #include "load/panel_quantiser.h"
 #include "test_files.h"
 
@@ -41,16 +42,7 @@ struct SpecRow {
 SpecRow spec_row(WeightKind kind, const float* x, std::int64_t k) {
   SpecRow out;
   out.w.resize(static_cast<std::size_t>(k));
-  if (kind == WeightKind::i4) {
-    std::vector<std::uint8_t> codes(out.w.size()), step(out.w.size() / 32 + 1);
-    std::vector<std::int8_t> offset(step.size());
-    out.scale = spec::quantise_i4(x, k, codes.data(), step.data(), offset.data());
-    for (std::int64_t i = 0; i < k; ++i) {
-      out.w[i] = static_cast<std::int16_t>(offset[i / 32] + step[i / 32] * codes[i]);
-    }
-  } else {
-    out.scale = spec::quantise(x, k, limbs_of(kind), out.w.data());
-  }
+  out.scale = spec::quantise(x, k, limbs_of(kind), out.w.data());
   out.error = spec::row_error(x, k, out.scale.reciprocal, out.w.data());
   return out;
 }
@@ -90,7 +82,7 @@ TEST(PanelQuantiser, EqualsTheContract) {
   struct Shape {
     std::int64_t rows, columns;
   };
-  for (WeightKind kind : {WeightKind::i16, WeightKind::i8, WeightKind::i4}) {
+  for (WeightKind kind : {WeightKind::i16, WeightKind::i8}) {
     for (Shape s : {Shape{1, 1}, {3, 31}, {16, 64}, {17, 96}, {33, 172}, {16, 640}}) {
       expect_equal_to_spec(kind, Matrix(s.rows, s.columns, [&](std::int64_t) { return uniform(); }));
       // Heavy tails, zeros, whole rows of zeros, and a range of magnitudes down
@@ -112,18 +104,96 @@ TEST(PanelQuantiser, EqualsTheContract) {
   }
 }
 
-TEST(PanelQuantiser, I4WeightsStayInOneLimb) {
+// A tensor of random blocks, all of whose values are finite.
+struct Blocks {
+  std::vector<std::byte> bytes;
+  CheckpointTensor tensor;
+
+  Blocks(const DTypeInfo& info, std::int64_t rows, std::int64_t columns, std::mt19937& generator)
+      : bytes(static_cast<std::size_t>(rows * row_bytes(info.type, columns))) {
+    std::vector<float> values(static_cast<std::size_t>(info.block_elements));
+    for (std::size_t at = 0; at < bytes.size(); at += static_cast<std::size_t>(info.block_bytes)) {
+      do {
+        for (std::int64_t i = 0; i < info.block_bytes; ++i)
+          bytes[at + i] = static_cast<std::byte>(generator());
+        info.dequantise(&bytes[at], 1, values.data());
+      } while (!std::ranges::all_of(values, [](float x) { return std::isfinite(x); }));
+    }
+    tensor = {"m", info.type, rows, columns, bytes.data(), std::ssize(bytes)};
+  }
+};
+
+// spec/weights.h, codes: the integers of one row.
+std::vector<std::int16_t> spec_codes(const Blocks& of, std::int64_t row, spec::FixScale* scale) {
+  const DTypeInfo& info = info_of(of.tensor.type);
+  const CodeMeaning& meaning = info.codes->meaning;
+  const CodeForm& form = meaning.form();
+  const std::int64_t k = of.tensor.columns;
+  std::vector<std::int8_t> codes(static_cast<std::size_t>(k));
+  std::vector<float> values(codes.size()), steps(codes.size()), offsets(codes.size());
+  of.tensor.read_row(row, values.data());
+  info.codes->read(of.tensor.data + row * row_bytes(info.type, k), k / info.block_elements, codes.data(),
+                   steps.data(), offsets.data());
+  float a = spec::max_abs(values.data(), k);
+  for (std::int64_t group = 0; group < k / form.group; ++group) {
+    offsets[group] = form.offsets ? offsets[group] + steps[group] * static_cast<float>(meaning.centre) : 0;
+    steps[group] = std::ldexp(steps[group], -meaning.shift);
+    a = std::max(a, spec::code_bound(steps[group], offsets[group], form.largest_level()));
+  }
+  *scale = spec::code_scale(a);
+  std::vector<std::int16_t> w;
+  for (std::int64_t i = 0; i < k; ++i) {
+    const int level =
+        form.table ? spec::kNonlinearLevels[codes[i]] : (codes[i] - meaning.centre) << meaning.shift;
+    w.push_back(static_cast<std::int16_t>(
+        spec::code_weight(level, spec::code_integer(steps[i / form.group], *scale, form.fraction),
+                          spec::code_integer(offsets[i / form.group], *scale, 0), form.fraction)));
+  }
+  return w;
+}
+
+// Every type that holds codes keeps them: each value to within what steps and offsets may be rounded by.
+TEST(PanelQuantiser, KeepsTheCodesOfFiles) {
   std::mt19937 generator(5);
-  Matrix m(64, 256, [&](std::int64_t i) {
-    float sign = i / 64 % 2 == 0 ? 1.0f : -1.0f;  // groups near +127 and near -127
-    return sign * (1 - static_cast<float>(generator() % 1000) * 1e-5f);
-  });
-  for (std::int64_t r = 0; r < 64; ++r) {
-    for (std::int16_t w : spec_row(WeightKind::i4, m.row(r), 256).w) {
-      ASSERT_GE(w, -127);
-      ASSERT_LE(w, 127);
+  int types = 0;
+  for (const DTypeInfo& info : dtype_table()) {
+    if (info.codes == nullptr) continue;
+    ++types;
+    const WeightKind kind = info.codes->meaning.kind;
+    for (std::int64_t rows : {1, 16, 33}) {
+      const std::int64_t k = info.block_elements == 32 ? 96 : 512;
+      const Blocks blocks(info, rows, k, generator);
+      AlignedBuffer<std::byte> data(static_cast<std::size_t>(packed_bytes(kind, rows, k)));
+      AlignedBuffer<float> scale(static_cast<std::size_t>(padded_rows(rows)));
+      for (std::byte& b : data) b = std::byte{0xa5};
+      const PackedMatrix packed{kind, rows, k, data.data(), scale.data()};
+      PanelQuantiser quantiser(kind, k);
+      for (std::int64_t p = 0; p < packed.panels(); ++p) {
+        std::byte* panel = data.data() + (packed.panel(p) - packed.data);
+        const PanelOutcome outcome =
+            quantiser.quantise(blocks.tensor, p, panel, scale.data() + p * kPanelRows);
+        ASSERT_EQ(outcome.bad_row, -1);
+        for (std::int64_t row = p * kPanelRows; row < std::min(rows, (p + 1) * kPanelRows); ++row) {
+          spec::FixScale s;
+          const std::vector<std::int16_t> w = spec_codes(blocks, row, &s);
+          std::vector<float> values(w.size());
+          blocks.tensor.read_row(row, values.data());
+          ASSERT_EQ(scale[row], s.scale) << info.name;
+          const double most = code_form(kind).bits == 8 || code_form(kind).table ? 1.51 : 4.51;
+          for (std::int64_t i = 0; i < k; ++i) {
+            ASSERT_EQ(weight_at(packed, row, i), w[i]) << info.name << " (" << row << ", " << i << ")";
+            ASSERT_LE(std::abs(w[i]), 16319) << info.name;
+            ASSERT_NEAR(w[i], static_cast<double>(values[i]) * static_cast<double>(s.reciprocal), most)
+                << info.name << " (" << row << ", " << i << ")";
+          }
+          const spec::RowError error = spec::row_error(values.data(), k, s.reciprocal, w.data());
+          EXPECT_EQ(outcome.errors[row % kPanelRows].error, error.error) << info.name;
+          EXPECT_EQ(outcome.errors[row % kPanelRows].energy, error.energy) << info.name;
+        }
+      }
     }
   }
+  EXPECT_EQ(types, 11);
 }
 
 TEST(PanelQuantiser, NamesTheFirstRowThatIsNotFinite) {
@@ -171,7 +241,7 @@ TEST(Requantise, ThreadsCannotBeSeen) {
   SmallModel model("qwen3");
   model.config.vocab_size = 133;
   Checkpoint checkpoint = open_small(folder, model);
-  for (WeightPolicy policy : {WeightPolicy::i16, WeightPolicy::i8, WeightPolicy::i4}) {
+  for (WeightPolicy policy : {WeightPolicy::i16, WeightPolicy::i8}) {
     PackedWeights one = requantise_or_die(checkpoint, policy, 1);
     for (int threads : {2, 3}) {
       PackedWeights many = requantise_or_die(checkpoint, policy, threads);
@@ -207,25 +277,31 @@ TEST(Requantise, TiedEmbeddingsAreOneMatrix) {
   EXPECT_EQ(weights.matrix("output.weight"), nullptr);
 }
 
-// No file becomes i4 unasked.
-TEST(Requantise, AutomaticNeverErrsMoreThanEightBitsDo) {
+TEST(Requantise, AutomaticIsATableByTheFilesType) {
   struct Case {
     DType type;
-    WeightKind kind;
+    WeightKind automatic, file;
   };
-  for (Case c : {Case{DType::f32, WeightKind::i16}, Case{DType::f16, WeightKind::i16},
-                 Case{DType::bf16, WeightKind::i16}, Case{DType::q8_0, WeightKind::i8},
-                 Case{DType::q4_0, WeightKind::i8}}) {
+  for (Case c : {Case{DType::f32, WeightKind::i16, WeightKind::i16},
+                 {DType::f16, WeightKind::i16, WeightKind::i16},
+                 {DType::bf16, WeightKind::i16, WeightKind::i16},
+                 {DType::q8_0, WeightKind::i8, WeightKind::c8},
+                 {DType::q4_0, WeightKind::c4, WeightKind::c4}}) {
     TemporaryFolder folder;
     SmallModel model("llama");
     model.type = c.type;
-    PackedWeights weights = requantise_or_die(open_small(folder, model), WeightPolicy::automatic);
-    EXPECT_EQ(weights.matrix("blk.0.ffn_up.weight")->kind, c.kind) << name_of(c.type);
+    const Checkpoint checkpoint = open_small(folder, model);
+    const auto kind_by = [&](WeightPolicy policy) {
+      return requantise_or_die(checkpoint, policy).matrix("blk.0.ffn_up.weight")->kind;
+    };
+    EXPECT_EQ(kind_by(WeightPolicy::automatic), c.automatic) << name_of(c.type);
+    EXPECT_EQ(kind_by(WeightPolicy::file), c.file) << name_of(c.type);
+    EXPECT_EQ(kind_by(WeightPolicy::i16), WeightKind::i16) << name_of(c.type);
   }
 }
 
 // One element sets the scale of each row, and the many below it would be left with few steps: such a
-// tensor keeps two limbs. A peak in one row of many is small in the tensor's RMS and changes nothing.
+// tensor keeps its codes. A peak in one row of many is small in the tensor's RMS and changes nothing.
 TEST(Requantise, AutomaticKeepsMoreWhereLessWouldErrTooMuch) {
   TemporaryFolder folder;
   SmallModel model("llama");
@@ -240,13 +316,13 @@ TEST(Requantise, AutomaticKeepsMoreWhereLessWouldErrTooMuch) {
   Checkpoint checkpoint = open_small(folder, model);
   PackedWeights promoted = requantise_or_die(checkpoint, WeightPolicy::automatic);
   EXPECT_EQ(promoted.matrix("blk.0.attn_q.weight")->kind, WeightKind::i8);
-  EXPECT_EQ(promoted.matrix("blk.0.ffn_down.weight")->kind, WeightKind::i16);
+  EXPECT_EQ(promoted.matrix("blk.0.ffn_down.weight")->kind, WeightKind::c8);
   auto report = std::ranges::find(promoted.report, "blk.0.ffn_down.weight", &TensorReport::name);
   EXPECT_TRUE(report->why.starts_with("i8 would err by ")) << report->why;
   EXPECT_LT(report->relative_rms, 0.001);
 
-  PackedWeights forced = requantise_or_die(checkpoint, WeightPolicy::i4);  // an explicit wish is obeyed
-  EXPECT_EQ(forced.matrix("blk.0.ffn_down.weight")->kind, WeightKind::i4);
+  PackedWeights forced = requantise_or_die(checkpoint, WeightPolicy::i8);  // an explicit wish is obeyed
+  EXPECT_EQ(forced.matrix("blk.0.ffn_down.weight")->kind, WeightKind::i8);
 }
 
 TEST(Requantise, RefusesWeightsThatAreNotFinite) {
@@ -307,7 +383,7 @@ TEST(Requantise, ReportsProgress) {
 
 TEST(WeightPolicy, NamesGoBothWays) {
   for (WeightPolicy policy :
-       {WeightPolicy::automatic, WeightPolicy::i16, WeightPolicy::i8, WeightPolicy::i4}) {
+       {WeightPolicy::automatic, WeightPolicy::i16, WeightPolicy::i8, WeightPolicy::file}) {
     EXPECT_EQ(weight_policy_named(name_of(policy)), policy);
   }
   EXPECT_EQ(weight_policy_named("i2"), std::nullopt);

@@ -19,7 +19,7 @@ TEST_F(ApiEndpoints, SmallOnesAnswer) {
   EXPECT_EQ(server.get("/ready").status, 200);
   Json version = Json::parse(server.get("/version").body);
   EXPECT_EQ(version["version"], "test");
-  EXPECT_EQ(version["contract"], 1);
+  EXPECT_EQ(version["contract"], 2);
   EXPECT_EQ(version["fingerprint"], tiny_loaded_model().fingerprint);
 }
 

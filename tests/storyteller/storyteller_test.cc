@@ -20,7 +20,7 @@
 namespace verbatim {
 namespace {
 
-constexpr std::string_view kFingerprint = "e1720d445a57bb4ab6116114ca7ed41d2507afa62d2cd41ab8d0f1f480780e62";
+constexpr std::string_view kFingerprint = "80cb4ad26e39597fa5930255f7fcd44f28251e48f06df85faafe521ae67eee19";
 
 // "The Cobbler Turned Doctor" from Aesop's Fables, translated by V. S. Vernon Jones, 1912 (public domain); the model
 // was not trained on it. kText is its first two sentences.

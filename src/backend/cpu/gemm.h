@@ -31,8 +31,8 @@ struct GemmRows {
   std::int64_t stride = 0;              // elements from row to row
 };
 
-// `panels` panels of 16 outputs, `panel_bytes` apart, each as ops/panels.h says for `kind` with k columns. i4
-// has weights within [-127, 127]: offset + step * code is an int8 whatever the code that occurs.
+// `panels` panels of 16 outputs, `panel_bytes` apart, each as ops/panels.h says for `kind` with k columns. Codes have weights
+// within [-16319, 16319] and steps within the bounds of spec/weights.h.
 struct GemmPanels {
   WeightKind kind = WeightKind::i8;
   const std::int8_t* data = nullptr;

@@ -4,7 +4,7 @@
 // limb plane of x. Every step multiplies two A tiles by two B tiles into four int32 tiles:
 //
 //   A   two limbs: the high and the low plane of 16 rows;     one limb: 32 rows
-//   B   i16: the high and the low plane of one panel;         i8, i4: two panels
+//   B   two limbs: the high and the low plane of one panel;   i8: two panels
 //
 // A step runs over all columns while its sums stay in their tiles, and reads rows and weights from the second cache: a block
 // of rows lies there, and two panels at a time pass through. What its steps leave of the memory's time brings the next two.
@@ -14,7 +14,7 @@
 #include <immintrin.h>
 
 #include "backend/cpu/avx512/finish.h"
-#include "backend/cpu/avx512/unpack_i4.h"
+#include "backend/cpu/avx512/unpack_codes.h"
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/gemm_epilogue.h"
 
@@ -30,8 +30,8 @@ constexpr std::int64_t kMinRows = 5;
 constexpr std::int64_t kMaxColumns = 131072;
 // Of rows that share a pass over the weights: half a second cache of 2 MiB.
 constexpr std::int64_t kBlockBytes = 1 << 20;
-constexpr std::int64_t kMaxBlock = 512;        // rows
-constexpr std::int64_t kI4SlabColumns = 2048;  // of two panels, 64 KiB as int8
+constexpr std::int64_t kMaxBlock = 512;           // rows
+constexpr std::int64_t kCodesSlabColumns = 2048;  // of two planes, 64 KiB
 
 // Tile registers: 0 .. 3 sums (2 a + b), 4 and 5 A, 6 and 7 B.
 // Intel SDM vol. 1, 18.3: the 64 bytes of TILECFG.
@@ -141,17 +141,16 @@ struct TileGemm {
 
   // The slab of columns from k0 on of two B operands.
   void load_slab(std::int64_t p, std::int64_t k0, std::int8_t* scratch, Operands& to) const {
-    for (int i = 0; i < 2; ++i) {
-      const std::int8_t* data = w.data + panel(p, P == 2 ? 0 : i) * w.panel_bytes;
-      if (w.kind == WeightKind::i4) {
-        std::int8_t* unpacked = scratch + i * kI4SlabColumns * kPanelRows;
-        unpack_i4(data + i4_codes_bytes(k0), data + i4_codes_bytes(x.k) + k0, to.tiles * kTileColumns,
-                  unpacked);
-        to.b[i] = unpacked;
-      } else {
-        to.b[i] = data + (P == 2 ? i * plane_bytes(x.k) : 0) + k0 * kPanelRows;
-        to.next[i] = to.b[i] + kPanels * w.panel_bytes;
-      }
+    if (holds_codes(w.kind)) {
+      const LimbPlanes planes{scratch, scratch + kCodesSlabColumns * kPanelRows};
+      for_code_blocks<UnpackCodes>(w.kind, w.data + p * w.panel_bytes, k0, to.tiles * kTileColumns, planes);
+      to.b[0] = planes.high;
+      to.b[1] = planes.low;
+    }
+    for (int i = 0; i < 2 && !holds_codes(w.kind); ++i) {
+      to.b[i] = w.data + panel(p, P == 2 ? 0 : i) * w.panel_bytes + (P == 2 ? i * plane_bytes(x.k) : 0) +
+                k0 * kPanelRows;
+      to.next[i] = to.b[i] + kPanels * w.panel_bytes;
     }
     finish_stores();
   }
@@ -193,11 +192,11 @@ struct TileGemm {
   }
 
   void run() const {
-    alignas(64) std::int8_t scratch[2 * kI4SlabColumns * kPanelRows];  // i4 only
+    alignas(64) std::int8_t scratch[2 * kCodesSlabColumns * kPanelRows];  // of codes
     // Of every step of a block where columns come in slabs; else of one step.
     alignas(64) std::int32_t sums[kMaxBlock / kStepRows][4 * kTileSums];
     const std::int64_t block = rows_of_block();
-    const std::int64_t slab = w.kind == WeightKind::i4 && x.k > kI4SlabColumns ? kI4SlabColumns : x.k;
+    const std::int64_t slab = holds_codes(w.kind) && x.k > kCodesSlabColumns ? kCodesSlabColumns : x.k;
 
     Operands operands{};
     operands.stride = x.stride;
@@ -209,7 +208,7 @@ struct TileGemm {
           operands.tiles = columns / kTileColumns;
           load_slab(p, k0, scratch, operands);
           const std::int64_t steps = (end - m0 + kStepRows - 1) / kStepRows;  // that share the prefetch
-          operands.ahead = w.kind == WeightKind::i4 ? 0 : (operands.tiles + steps - 1) / steps;
+          operands.ahead = holds_codes(w.kind) ? 0 : (operands.tiles + steps - 1) / steps;
           for (std::int64_t step = m0; step < end; step += kStepRows) {
             std::int32_t* step_sums = sums[slab < x.k ? (step - m0) / kStepRows : 0];
             multiply_step(step, k0, operands, step_sums);

@@ -8,19 +8,15 @@
 //   two limbs on both sides   |2 products| <= 2 * 16319^2: a lane holds 4 quads below 2^31, see Split
 #include <immintrin.h>
 
+#include "backend/cpu/avx2/gemm_few_rows.h"
+#include "backend/cpu/avx2/integers.h"
+#include "backend/cpu/avx2/unpack_codes.h"
 #include "backend/cpu/gemm_blocked.h"
 
 namespace verbatim::cpu {
 namespace {
 
-// Sums are held as vectors of int, not as __m256i: the compiler then keeps each in its register.
-using Int32x8 = int __attribute__((vector_size(32)));
-
 constexpr std::int64_t kSlabColumns = 512;  // 16 KiB of int16, in the first cache
-
-__m128i load16(const std::int8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
-__m256i load32(const std::int16_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
-void store32(std::int16_t* p, __m256i v) { _mm256_store_si256(reinterpret_cast<__m256i*>(p), v); }
 
 // (columns * 16) limbs -> int16
 void widen_i8(const std::int8_t* from, std::int64_t columns, std::int16_t* to) {
@@ -33,52 +29,6 @@ void widen_i16(const std::int8_t* high, const std::int8_t* low, std::int64_t col
   for (std::int64_t i = 0; i < columns * kPanelRows; i += 16) {
     const __m256i h = _mm256_cvtepi8_epi16(load16(high + i)), l = _mm256_cvtepi8_epi16(load16(low + i));
     store32(to + i, _mm256_add_epi16(_mm256_slli_epi16(h, 7), l));
-  }
-}
-
-// Bytes of 4 rows -> 16-bit elements (4 rows x 4 columns)
-__m256i spread_rows(const std::int8_t* p, __m256i (*widen)(__m128i)) {
-  std::int32_t four;
-  __builtin_memcpy(&four, p, sizeof four);
-  const __m128i order = _mm_setr_epi8(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-  return widen(_mm_shuffle_epi8(_mm_cvtsi32_si128(four), order));
-}
-
-// offset + step * code for the 8 quads of each group of 32 columns
-void widen_i4(const std::int8_t* codes, const std::int8_t* steps, std::int64_t columns, std::int16_t* to) {
-  const __m128i nibble = _mm_set1_epi8(15);
-  for (std::int64_t group = 0; group < columns / kI4Group; ++group) {
-    for (int v = 0; v < 4; ++v) {  // rows 4 v .. 4 v + 3
-      const __m256i step =
-          spread_rows(steps + 4 * v, [](__m128i bytes) { return _mm256_cvtepu8_epi16(bytes); });
-      const __m256i offset =
-          spread_rows(steps + kPanelRows + 4 * v, [](__m128i bytes) { return _mm256_cvtepi8_epi16(bytes); });
-      const auto decode = [&](__m128i code) {
-        return _mm256_add_epi16(offset, _mm256_mullo_epi16(step, _mm256_cvtepu8_epi16(code)));
-      };
-      for (int quad = 0; quad < 4; ++quad) {
-        const __m128i pair = load16(codes + quad * 64 + v * 16);
-        store32(to + quad * 64 + v * 16, decode(_mm_and_si128(pair, nibble)));
-        store32(to + (quad + 4) * 64 + v * 16, decode(_mm_and_si128(_mm_srli_epi16(pair, 4), nibble)));
-      }
-    }
-    codes += kI4Group * kPanelRows / 2;
-    steps += 2 * kPanelRows;
-    to += kI4Group * kPanelRows;
-  }
-}
-
-// sum += unit * acc.   acc[v]: rows 4 v .. 4 v + 3, two int32 lanes each;  sum: (16)
-void add_lane_pairs(const Int32x8 (&acc)[4], double unit, double* sum) {
-  const auto add_four = [unit](double* to, __m128i rows) {
-    const __m256d scaled = _mm256_mul_pd(_mm256_cvtepi32_pd(rows), _mm256_set1_pd(unit));
-    _mm256_store_pd(to, _mm256_add_pd(_mm256_load_pd(to), scaled));
-  };
-  for (int half = 0; half < 2; ++half) {
-    const __m256i pairs = _mm256_hadd_epi32(__m256i(acc[2 * half]), __m256i(acc[2 * half + 1]));
-    const __m256i rows = _mm256_permute4x64_epi64(pairs, _MM_SHUFFLE(3, 1, 2, 0));
-    add_four(sum + 8 * half, _mm256_castsi256_si128(rows));
-    add_four(sum + 8 * half + 4, _mm256_extracti128_si256(rows, 1));
   }
 }
 
@@ -100,16 +50,12 @@ struct Plain {
   static const std::int16_t* slab(WeightKind kind, const std::int8_t* panel, std::int64_t k, int,
                                   std::int64_t k0, std::int64_t columns, std::int16_t* scratch) {
     const std::int8_t* at = panel + k0 * kPanelRows;
-    switch (kind) {
-      case WeightKind::i8:
-        widen_i8(at, columns, scratch);
-        break;
-      case WeightKind::i16:
-        widen_i16(at, at + plane_bytes(k), columns, scratch);
-        break;
-      case WeightKind::i4:
-        widen_i4(panel + i4_codes_bytes(k0), panel + i4_codes_bytes(k) + k0, columns, scratch);
-        break;
+    if (holds_codes(kind)) {
+      for_code_blocks<UnpackCodes>(kind, panel, k0, columns, scratch);
+    } else if (kind == WeightKind::i8) {
+      widen_i8(at, columns, scratch);
+    } else {
+      widen_i16(at, at + plane_bytes(k), columns, scratch);
     }
     return scratch;
   }
@@ -198,7 +144,9 @@ struct Split : Plain {
 };
 
 void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
-  if (x.limbs == 2 && w.kind == WeightKind::i16) {
+  if (takes_few_rows(x, w.kind)) {
+    gemm_few_rows(x, w, out);
+  } else if (x.limbs == 2 && limbs_of(w.kind) == 2) {
     gemm_blocked<Split, 1>(x, w, out);
   } else if (w.kind == WeightKind::i8 && x.rows <= 2 * Direct::kRows) {
     gemm_blocked<Direct, 1>(x, w, out);

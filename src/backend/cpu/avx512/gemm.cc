@@ -10,13 +10,15 @@
 #include <immintrin.h>
 
 #include "backend/cpu/avx512/finish.h"
-#include "backend/cpu/avx512/unpack_i4.h"
+#include "backend/cpu/avx512/gemm_codes.h"
+#include "backend/cpu/avx512/gemm_few_rows.h"
+#include "backend/cpu/avx512/unpack_codes.h"
 #include "backend/cpu/gemm_blocked.h"
 
 namespace verbatim::cpu {
 namespace {
 
-constexpr std::int64_t kI4SlabColumns = 512;  // 8 KiB of int8, in the first cache
+constexpr std::int64_t kCodesSlabColumns = 512;  // two planes of 8 KiB, in the first cache
 // Weights are asked for this many bytes ahead: the hardware's own prefetch stops at every 4 KiB page. Beyond the end of the
 // weights it does no harm: a prefetch never faults.
 constexpr std::int64_t kAhead = 4096;
@@ -38,13 +40,11 @@ struct Vnni {
   using PanelOut = cpu::PanelOut;
   static constexpr bool kDirect = true;
   static constexpr int kVectors = 1, kRows = 12, kChains = 8, kUnroll = 4;
-  static constexpr std::int64_t kScratchWeights = kI4SlabColumns * kPanelRows;
+  static constexpr std::int64_t kScratchWeights = 2 * kCodesSlabColumns * kPanelRows;
 
   static const std::int8_t* elements(const GemmRows& x) { return x.planes; }
   static int planes(WeightKind kind) { return limbs_of(kind); }
-  static std::int64_t slab_columns(WeightKind kind) {
-    return kind == WeightKind::i4 ? kI4SlabColumns : 65536;
-  }
+  static std::int64_t slab_columns(WeightKind kind) { return holds_codes(kind) ? kCodesSlabColumns : 65536; }
 
   // -128 * sum of each limb of x.   REQUIRES: one slab of columns
   static void limb_starts(const GemmRows& x, std::int64_t m, std::int32_t* start) {
@@ -62,9 +62,10 @@ struct Vnni {
 
   static const std::int8_t* slab(WeightKind kind, const std::int8_t* panel, std::int64_t k, int plane,
                                  std::int64_t k0, std::int64_t columns, std::int8_t* scratch) {
-    if (kind != WeightKind::i4) return panel + plane * plane_bytes(k) + k0 * kPanelRows;
-    unpack_i4(panel + i4_codes_bytes(k0), panel + i4_codes_bytes(k) + k0, columns, scratch);
-    return scratch;
+    if (!holds_codes(kind)) return panel + plane * plane_bytes(k) + k0 * kPanelRows;
+    const LimbPlanes planes{scratch, scratch + kCodesSlabColumns * kPanelRows};
+    if (plane == 0) for_code_blocks<UnpackCodes>(kind, panel, k0, columns, planes);
+    return plane == 0 ? planes.high : planes.low;
   }
 
   static __m512i load_weights(const std::int8_t* w) {
@@ -107,6 +108,8 @@ struct Vnni {
 };
 
 void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
+  if (takes_codes(x, w.kind)) return gemm_codes(x, w, out);
+  if (takes_few_rows(x, w.kind)) return gemm_few_rows(x, w, out);
   x.limbs == 2 ? gemm_blocked<Vnni, 2>(x, w, out) : gemm_blocked<Vnni, 1>(x, w, out);
 }
 

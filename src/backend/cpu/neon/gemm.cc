@@ -5,36 +5,82 @@
 // slab.
 #include <arm_neon.h>
 
+#include "backend/cpu/code_slab.h"
 #include "backend/cpu/gemm_blocked.h"
 
 namespace verbatim::cpu {
 namespace {
 
-constexpr std::int64_t kI4SlabColumns = 512;  // 8 KiB of int8, in the first cache
+constexpr std::int64_t kCodesSlabColumns = 512;  // two planes of 8 KiB, in the first cache
 
-// offset + step * code as an i8 slab of `columns` columns (a multiple of 32). Bytes multiply modulo 256,
-// which loses nothing: the result is known to be an int8.
-//   codes, steps: of the slab's first group, see ops/panels.h
-void unpack_i4(const std::int8_t* codes, const std::int8_t* steps, std::int64_t columns, std::int8_t* to) {
-  alignas(16) static constexpr std::uint8_t kFirstRows[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
-  const int8x16_t nibble = vdupq_n_s8(15);
-  for (std::int64_t group = 0; group < columns / kI4Group; ++group) {
-    for (int v = 0; v < 4; ++v) {  // rows 4 v .. 4 v + 3
-      const uint8x16_t rows = vaddq_u8(vld1q_u8(kFirstRows), vdupq_n_u8(static_cast<std::uint8_t>(4 * v)));
-      const int8x16_t step = vqtbl1q_s8(vld1q_s8(steps), rows);
-      const int8x16_t offset = vqtbl1q_s8(vld1q_s8(steps + kPanelRows), rows);
-      for (int quad = 0; quad < 4; ++quad) {
-        const int8x16_t pair = vld1q_s8(codes + quad * 64 + v * 16);
-        const int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(vreinterpretq_u8_s8(pair), 4));
-        vst1q_s8(to + quad * 64 + v * 16, vmlaq_s8(offset, step, vandq_s8(pair, nibble)));
-        vst1q_s8(to + (quad + 4) * 64 + v * 16, vmlaq_s8(offset, step, high));
+struct LimbPlanes {
+  std::int8_t *high, *low;
+};
+
+// Steps or offsets of one group of 4 rows, each for 4 columns.
+struct QuadOfRows {
+  int16x8_t first, last;  // two rows each
+};
+
+// p: 4 rows x 2 groups, of which the wanted one is number `group`
+QuadOfRows spread_rows(const std::int16_t* p, int group) {
+  alignas(16) static constexpr std::uint8_t kFirst[16] = {0, 1, 0, 1, 0, 1, 0, 1, 4, 5, 4, 5, 4, 5, 4, 5};
+  const uint8x16_t at = vaddq_u8(vld1q_u8(kFirst), vdupq_n_u8(static_cast<std::uint8_t>(2 * group)));
+  const uint8x16_t pairs = vreinterpretq_u8_s16(vld1q_s16(p));
+  return {vreinterpretq_s16_u8(vqtbl1q_u8(pairs, at)),
+          vreinterpretq_s16_u8(vqtbl1q_u8(pairs, vaddq_u8(at, vdupq_n_u8(8))))};
+}
+
+struct UnpackCodes {
+  // A block of codes (ops/panels.h) to limb planes.
+  template <CodeForm form>
+  static void unpack(const std::int8_t* codes, const std::int16_t* steps, const std::int16_t* offsets,
+                     std::int64_t column, LimbPlanes to) {
+    constexpr int kGroupQuads = form.group / kQuad;
+    const int8x16_t levels = vld1q_s8(spec::kNonlinearLevels);
+    const auto level_of = [&](int8x16_t code) {
+      return form.table ? vqtbl1q_s8(levels, vreinterpretq_u8_s8(code)) : vsubq_s8(code, vdupq_n_s8(8));
+    };
+    for (std::int64_t k0 = 0; k0 < kColumnPad; k0 += 32) {
+      for (int v = 0; v < 4; ++v) {  // rows 4 v .. 4 v + 3
+        QuadOfRows step[8 / kGroupQuads], offset[8 / kGroupQuads] = {};
+        for (int g = 0; g < 8 / kGroupQuads; ++g) {
+          const std::int64_t group = k0 / form.group + g, at = step_index(group & ~1, 4 * v);
+          step[g] = spread_rows(steps + at, static_cast<int>(group & 1));
+          if (form.offsets) offset[g] = spread_rows(offsets + at, static_cast<int>(group & 1));
+        }
+        const auto store = [&](int quad, int8x16_t level) {
+          const int g = quad / kGroupQuads;
+          const auto weight = [](int8x8_t narrow, int16x8_t of_step, int16x8_t of_offset) {
+            const int16x8_t wide = vmovl_s8(narrow);
+            const int16x8_t product =
+                form.fraction == 0 ? vmulq_s16(wide, of_step) : vqrdmulhq_s16(vshlq_n_s16(wide, 8), of_step);
+            return form.offsets ? vaddq_s16(product, of_offset) : product;
+          };
+          const int16x8_t first = weight(vget_low_s8(level), step[g].first, offset[g].first);
+          const int16x8_t last = weight(vget_high_s8(level), step[g].last, offset[g].last);
+          const int16x8_t high_first = vrshrq_n_s16(first, 7), high_last = vrshrq_n_s16(last, 7);
+          const auto low_of = [](int16x8_t w, int16x8_t high) {
+            return vmovn_s16(vsubq_s16(w, vshlq_n_s16(high, 7)));
+          };
+          const std::int64_t place = (column + k0) * kPanelRows + quad * 64 + v * 16;
+          vst1q_s8(to.high + place, vcombine_s8(vmovn_s16(high_first), vmovn_s16(high_last)));
+          vst1q_s8(to.low + place, vcombine_s8(low_of(first, high_first), low_of(last, high_last)));
+        };
+        if constexpr (form.bits == 8) {
+          for (int quad = 0; quad < 8; ++quad)
+            store(quad, vld1q_s8(codes + k0 * kPanelRows + quad * 64 + v * 16));
+        } else {
+          for (int quad = 0; quad < 4; ++quad) {
+            const int8x16_t pair = vld1q_s8(codes + k0 * kPanelRows / 2 + quad * 64 + v * 16);
+            store(quad, level_of(vandq_s8(pair, vdupq_n_s8(15))));
+            store(quad + 4, level_of(vreinterpretq_s8_u8(vshrq_n_u8(vreinterpretq_u8_s8(pair), 4))));
+          }
+        }
       }
     }
-    codes += kI4Group * kPanelRows / 2;
-    steps += 2 * kPanelRows;
-    to += kI4Group * kPanelRows;
   }
-}
+};
 
 struct NeonDot {
   using Element = std::int8_t;
@@ -44,20 +90,19 @@ struct NeonDot {
   using PanelOut = NoPanelOut;
   static constexpr bool kDirect = false;
   static constexpr int kVectors = 4, kRows = 3, kChains = 8, kUnroll = 1;
-  static constexpr std::int64_t kScratchWeights = kI4SlabColumns * kPanelRows;
+  static constexpr std::int64_t kScratchWeights = 2 * kCodesSlabColumns * kPanelRows;
 
   static const std::int8_t* elements(const GemmRows& x) { return x.planes; }
   static int planes(WeightKind kind) { return limbs_of(kind); }
-  static std::int64_t slab_columns(WeightKind kind) {
-    return kind == WeightKind::i4 ? kI4SlabColumns : 131072;
-  }
+  static std::int64_t slab_columns(WeightKind kind) { return holds_codes(kind) ? kCodesSlabColumns : 131072; }
   static double start(const GemmRows&, std::int64_t, int) { return 0; }
 
   static const std::int8_t* slab(WeightKind kind, const std::int8_t* panel, std::int64_t k, int plane,
                                  std::int64_t k0, std::int64_t columns, std::int8_t* scratch) {
-    if (kind != WeightKind::i4) return panel + plane * plane_bytes(k) + k0 * kPanelRows;
-    unpack_i4(panel + i4_codes_bytes(k0), panel + i4_codes_bytes(k) + k0, columns, scratch);
-    return scratch;
+    if (!holds_codes(kind)) return panel + plane * plane_bytes(k) + k0 * kPanelRows;
+    const LimbPlanes planes{scratch, scratch + kCodesSlabColumns * kPanelRows};
+    if (plane == 0) for_code_blocks<UnpackCodes>(kind, panel, k0, columns, planes);
+    return plane == 0 ? planes.high : planes.low;
   }
 
   static int8x16_t load_weights(const std::int8_t* w) { return vld1q_s8(w); }
