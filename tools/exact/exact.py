@@ -32,7 +32,7 @@ class Gguf:
         for _ in range(keys):
             key = self.string()
             self.meta[key] = self.value(self.number("<u4"))
-        self.places = {}
+        self.places, self.tensors_at = {}, self.at
         for _ in range(tensors):
             name = self.string()
             shape = [self.number("<u8") for _ in range(self.number("<u4"))]
@@ -137,6 +137,17 @@ def q3_k(raw):
 
 LEVELS = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float64)
 
+
+def iq4_xs(raw):
+    sub = np.arange(8)
+    high = raw[:, 2:4].copy().view("<u2").astype(int)
+    low = (np.repeat(raw[:, 4:8], 2, axis=1) >> np.tile([0, 4], 4).astype(np.uint8)) & 15
+    scale = half(raw, 0) * ((low | ((high >> 2 * sub) & 3) << 4) - 32)
+    b = raw[:, 8:136].reshape(-1, 8, 16)
+    codes = np.concatenate([b & 15, b >> 4], axis=2).astype(int).reshape(-1, 256)
+    return in_groups(LEVELS[codes], scale)
+
+
 TYPES = {  # ggml_type: elements and bytes of a block, and its values
     0: (1, 4, lambda r: r.view("<f4").astype(np.float64)),
     1: (1, 2, lambda r: r.view("<f2").astype(np.float64)),
@@ -151,6 +162,7 @@ TYPES = {  # ggml_type: elements and bytes of a block, and its values
     12: (256, 144, lambda r: in_groups(k_nibbles(r, 16), *k_scales(r))),
     13: (256, 176, q5_k),
     14: (256, 210, q6_k),
+    23: (256, 136, iq4_xs),
     20: (32, 18, lambda r: half(r, 0) * LEVELS[nibbles(r, 2, 16).astype(int)]),
 }
 
@@ -237,4 +249,5 @@ def main():
           f"perplexity {perplexity(engine):.4f}, exact {perplexity(exact):.4f}")
 
 
-main()
+if __name__ == "__main__":
+    main()
