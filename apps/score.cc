@@ -1,16 +1,14 @@
 // verbatim score: the log-probability of every token of a text, and the SHA-256 of every logit, under a
 // chosen schedule.
 #include <bit>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/sha256.h"
 #include "command.h"
+#include "load/new_file.h"
 #include "sample/logprobs.h"
 #include "schedules.h"
 
@@ -40,45 +38,16 @@ struct Score {
   }
 };
 
-// Rows of float32 as a file of numpy (NEP 1, version 1.0): an array of shape (rows, columns).
-class LogitsFile {
- public:
-  static Result<LogitsFile> create(const std::string& path, std::size_t rows, std::size_t columns) {
-    LogitsFile made;
-    made.path_ = path;
-    made.file_.reset(std::fopen(path.c_str(), "wb"));
-    if (made.file_ == nullptr) return fail("{}: cannot be written: {}", path, std::strerror(errno));
-    std::string header =
-        fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
-    header.append((64 - (header.size() + 11) % 64) % 64, ' ');
-    header += '\n';
-    const auto bytes = static_cast<std::uint16_t>(header.size());
-    std::string begin("\x93NUMPY\x01\x00", 8);
-    begin += {static_cast<char>(bytes & 255), static_cast<char>(bytes >> 8)};
-    begin += header;
-    made.write(begin.data(), begin.size());
-    return made;
-  }
-
-  void write(std::span<const float> row) { write(row.data(), row.size_bytes()); }
-  Status close() {
-    if (std::fclose(file_.release()) != 0) failed_ = true;
-    if (failed_) return fail("{}: the logits could not be written whole", path_);
-    return {};
-  }
-
- private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  void write(const void* bytes, std::size_t count) {
-    if (std::fwrite(bytes, 1, count, file_.get()) != count) failed_ = true;
-  }
-
-  std::string path_;
-  std::unique_ptr<std::FILE, Close> file_;
-  bool failed_ = false;
-};
+// The header of a file of numpy that holds float32 in (rows, columns): NEP 1, version 1.0.
+std::string numpy_header(std::size_t rows, std::size_t columns) {
+  std::string shape =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+  shape.append((64 - (shape.size() + 11) % 64) % 64, ' ');
+  shape += '\n';
+  std::string header("\x93NUMPY\x01\x00", 8);
+  header += {static_cast<char>(shape.size() & 255), static_cast<char>(shape.size() >> 8)};
+  return header + shape;
+}
 
 Result<Score> score_text(LoadedModel& loaded, const ScoreFlags& options, const std::string& text) {
   auto schedule = parse_schedule(options.schedule);
@@ -89,17 +58,23 @@ Result<Score> score_text(LoadedModel& loaded, const ScoreFlags& options, const s
 
   Score score;
   score.tokens = *std::move(tokens);
-  std::optional<LogitsFile> file;
+  std::optional<NewFile> file;
+  Status written;
+  auto write = [&](std::span<const std::byte> bytes) {
+    if (file && written) written = file->write(bytes);
+  };
   if (!options.logits.empty()) {
-    const auto vocab = static_cast<std::size_t>(loaded.model->config().vocab_size);
-    Result<LogitsFile> made = LogitsFile::create(options.logits, score.tokens.size(), vocab);
+    Result<NewFile> made = NewFile::create(options.logits);
     if (!made) return made.error();
-    file = *std::move(made);
+    file.emplace(*std::move(made));
+    const std::string header =
+        numpy_header(score.tokens.size(), static_cast<std::size_t>(loaded.model->config().vocab_size));
+    write(std::as_bytes(std::span(header)));
   }
   Sha256 sha;
   auto on_row = [&](std::int64_t position, std::span<const float> row) {
     sha.update(row.data(), row.size_bytes());
-    if (file) file->write(row);
+    write(std::as_bytes(row));
     auto next = static_cast<std::size_t>(position) + 1;
     if (next == score.tokens.size()) return;
     Backend::Normaliser normaliser;
@@ -109,8 +84,8 @@ Result<Score> score_text(LoadedModel& loaded, const ScoreFlags& options, const s
   };
   auto witness = compute_rows(loaded, score.tokens, *schedule, on_row);
   if (!witness) return witness.error();
-  if (file)
-    if (Status written = file->close(); !written) return written.error();
+  if (file && written) written = file->put_in_place();
+  if (!written) return written.error();
   score.witness = *witness;
   score.logits_sha256 = sha.hex();
   return score;

@@ -103,13 +103,14 @@ void place_codes(std::int8_t* codes, std::int64_t k, int centre, int shift, int 
 // spec::code_weight of one group.
 VERBATIM_MULTIVERSION
 void weights_of_group(const std::int8_t* codes, const CodeForm& form, int g, int z, std::int16_t* w) {
-  const int half = 1 << form.fraction >> 1, centre = form.bits == 4 ? 8 : 0, fraction = form.fraction;
+  const int centre = form.bits == 4 ? 8 : 0, fraction = form.fraction;
+  const auto weight_of = [=](int level) {
+    return static_cast<std::int16_t>(spec::code_weight(level, g, z, fraction));
+  };
   if (form.table) {
-    for (int i = 0; i < form.group; ++i)
-      w[i] = static_cast<std::int16_t>(spec::code_weight(spec::kNonlinearLevels[codes[i]], g, z, fraction));
+    for (int i = 0; i < form.group; ++i) w[i] = weight_of(spec::kNonlinearLevels[codes[i]]);
   } else {
-    for (int i = 0; i < form.group; ++i)
-      w[i] = static_cast<std::int16_t>(z + ((g * (codes[i] - centre) + half) >> fraction));
+    for (int i = 0; i < form.group; ++i) w[i] = weight_of(codes[i] - centre);
   }
 }
 

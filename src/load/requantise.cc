@@ -22,9 +22,9 @@ constexpr PolicyName kPolicies[] = {{WeightPolicy::automatic, "auto"},
                                     {WeightPolicy::i8, "i8"},
                                     {WeightPolicy::file, "file"}};
 
-// i8 gives way to the file's codes where the integers would err by more than this (relative RMS). Measured (spec/weights.h): Gaussian rows
-// err by 0.9 %, heavy-tailed ones (Student-t, 5 degrees of freedom) by 2.0 %; past the bound a few outliers rule the scales of
-// their rows.
+// i8 gives way to the file's codes where the integers would err by more than this (relative RMS). Measured
+// (spec/weights.h): Gaussian rows err by 0.9 %, heavy-tailed ones (Student-t, 5 degrees of freedom) by 2.0 %; past the
+// bound a few outliers rule the scales of their rows.
 constexpr double kMostOfI8 = 0.025;
 
 // Files of more bits a weight may do with i8. Q6_K has 6.5625, Q8_0 8.5.
@@ -40,17 +40,15 @@ DType dominant_type(const Checkpoint& checkpoint, const std::vector<TensorSpec>&
   return static_cast<DType>(std::ranges::max_element(elements) - elements.begin());
 }
 
-// What `automatic` stands for in a file.
-WeightPolicy policy_for(DType dominant) {
-  const DTypeInfo& type = info_of(dominant);
-  if (type.codes == nullptr) return WeightPolicy::i16;
-  return type.bits <= kBitsOfCodes ? WeightPolicy::file : WeightPolicy::i8;
-}
-
-WeightKind kind_for(WeightPolicy policy, DType type) {
+// dominant: of the file
+WeightKind kind_for(WeightPolicy policy, DType dominant, DType type) {
+  const DTypeInfo &file = info_of(dominant), &own = info_of(type);
+  if (policy == WeightPolicy::automatic) {
+    if (file.codes == nullptr || own.codes == nullptr) return WeightKind::i16;
+    policy = file.bits <= kBitsOfCodes ? WeightPolicy::file : WeightPolicy::i8;
+  }
   if (policy == WeightPolicy::i8) return WeightKind::i8;
-  const FileCodes* codes = info_of(type).codes;
-  return policy == WeightPolicy::file && codes != nullptr ? codes->meaning.kind : WeightKind::i16;
+  return policy == WeightPolicy::file && own.codes != nullptr ? own.codes->meaning.kind : WeightKind::i16;
 }
 
 // A matrix packed into the arena, its error and its digest.
@@ -96,14 +94,12 @@ Result<Packed> pack(const CheckpointTensor& tensor, WeightKind kind, const std::
                 digest_of_matrix(tensor.name, matrix, digests)};
 }
 
-// Packs by the rules. dominant: of the file
+// Packs by the rules.
 Result<Packed> pack_by_policy(const CheckpointTensor& tensor, WeightPolicy policy, DType dominant,
                               const std::string& path, WeightArena& arena, ThreadPool& pool,
                               std::string* why) {
   const bool automatic = policy == WeightPolicy::automatic;
-  WeightKind kind = kind_for(automatic ? policy_for(dominant) : policy, tensor.type);
-  // Floats of a file of Q8_0 are few, and stay what they are.
-  if (automatic && info_of(tensor.type).codes == nullptr) kind = WeightKind::i16;
+  const WeightKind kind = kind_for(policy, dominant, tensor.type);
   *why = !automatic ? fmt::format("{} was asked for", name_of(policy))
          : holds_codes(kind)
              ? fmt::format("the codes of {}", name_of(tensor.type))
@@ -114,7 +110,7 @@ Result<Packed> pack_by_policy(const CheckpointTensor& tensor, WeightPolicy polic
   *why =
       fmt::format("i8 would err by {:.2f} %, more than {:g} %", 100 * packed->relative_rms, 100 * kMostOfI8);
   arena.rewind(mark);
-  return pack(tensor, kind_for(WeightPolicy::file, tensor.type), path, arena, pool);
+  return pack(tensor, kind_for(WeightPolicy::file, dominant, tensor.type), path, arena, pool);
 }
 
 Result<std::span<const float>> copy_vector(const CheckpointTensor& tensor, const std::string& path,

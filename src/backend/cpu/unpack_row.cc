@@ -5,10 +5,7 @@
 namespace verbatim::cpu {
 namespace {
 
-using UnpackRow = void (*)(const std::int8_t* panel, std::int64_t row, std::int64_t k, std::int64_t k_padded,
-                           std::int16_t* q);
-
-void unpack_i8(const std::int8_t* panel, std::int64_t row, std::int64_t k, std::int64_t, std::int16_t* q) {
+void unpack_i8(const std::int8_t* panel, std::int64_t row, std::int64_t k, std::int16_t* q) {
   for (std::int64_t c = 0; c < k; ++c) q[c] = panel[panel_offset(row, c)];
 }
 
@@ -20,28 +17,17 @@ void unpack_i16(const std::int8_t* panel, std::int64_t row, std::int64_t k, std:
   }
 }
 
-template <WeightKind kind>
-void unpack_codes(const std::int8_t* panel, std::int64_t row, std::int64_t k, std::int64_t, std::int16_t* q) {
-  const CodePanel codes(kind, reinterpret_cast<const std::byte*>(panel));
-  for (std::int64_t c = 0; c < k; ++c) q[c] = static_cast<std::int16_t>(codes.weight(row, c));
+void unpack_codes(const CodePanel& panel, std::int64_t row, std::int64_t k, std::int16_t* q) {
+  for (std::int64_t c = 0; c < k; ++c) q[c] = static_cast<std::int16_t>(panel.weight(row, c));
 }
-
-constexpr UnpackRow kUnpack[] = {unpack_i16,
-                                 unpack_i8,
-                                 unpack_codes<WeightKind::c4>,
-                                 unpack_codes<WeightKind::c4z>,
-                                 unpack_codes<WeightKind::c4s>,
-                                 unpack_codes<WeightKind::c4sz>,
-                                 unpack_codes<WeightKind::c4t>,
-                                 unpack_codes<WeightKind::c8>,
-                                 unpack_codes<WeightKind::c8z>,
-                                 unpack_codes<WeightKind::c8s>};  // by WeightKind
 
 }  // namespace
 
 void unpack_row(WeightKind kind, const std::byte* panel, std::int64_t row, std::int64_t k,
                 std::int64_t k_padded, std::int16_t* q) {
-  kUnpack[static_cast<int>(kind)](reinterpret_cast<const std::int8_t*>(panel), row, k, k_padded, q);
+  const auto* limbs = reinterpret_cast<const std::int8_t*>(panel);
+  if (holds_codes(kind)) return unpack_codes({kind, panel}, row, k, q);
+  limbs_of(kind) == 2 ? unpack_i16(limbs, row, k, k_padded, q) : unpack_i8(limbs, row, k, q);
 }
 
 void unpack_row(const PackedMatrix& w, std::int64_t n, std::int16_t* q) {

@@ -8,9 +8,10 @@
 //   two limbs on both sides   |2 products| <= 2 * 16319^2: a lane holds 4 quads below 2^31, see Split
 #include <immintrin.h>
 
-#include "backend/cpu/avx2/gemm_few_rows.h"
+#include "backend/cpu/avx2/few_rows.h"
 #include "backend/cpu/avx2/integers.h"
 #include "backend/cpu/avx2/unpack_codes.h"
+#include "backend/cpu/few_rows.h"
 #include "backend/cpu/gemm_blocked.h"
 
 namespace verbatim::cpu {
@@ -144,8 +145,8 @@ struct Split : Plain {
 };
 
 void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
-  if (takes_few_rows(x, w.kind)) {
-    gemm_few_rows(x, w, out);
+  if (takes_few_rows<Avx2FewRows>(x, w.kind)) {
+    gemm_few_rows<Avx2FewRows>(x, w, out);
   } else if (x.limbs == 2 && limbs_of(w.kind) == 2) {
     gemm_blocked<Split, 1>(x, w, out);
   } else if (w.kind == WeightKind::i8 && x.rows <= 2 * Direct::kRows) {

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "backend/cpu/avx2/integers.h"
-#include "backend/cpu/code_slab.h"
+#include "backend/cpu/code_blocks.h"
 
 namespace verbatim::cpu {
 namespace {

@@ -9,10 +9,11 @@
 // length of a slab. vpdpbusd does not saturate (vpdpbusds would).
 #include <immintrin.h>
 
+#include "backend/cpu/avx512/few_rows.h"
 #include "backend/cpu/avx512/finish.h"
 #include "backend/cpu/avx512/gemm_codes.h"
-#include "backend/cpu/avx512/gemm_few_rows.h"
 #include "backend/cpu/avx512/unpack_codes.h"
+#include "backend/cpu/few_rows.h"
 #include "backend/cpu/gemm_blocked.h"
 
 namespace verbatim::cpu {
@@ -109,7 +110,7 @@ struct Vnni {
 
 void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
   if (takes_codes(x, w.kind)) return gemm_codes(x, w, out);
-  if (takes_few_rows(x, w.kind)) return gemm_few_rows(x, w, out);
+  if (takes_few_rows<VnniFewRows>(x, w.kind)) return gemm_few_rows<VnniFewRows>(x, w, out);
   x.limbs == 2 ? gemm_blocked<Vnni, 2>(x, w, out) : gemm_blocked<Vnni, 1>(x, w, out);
 }
 

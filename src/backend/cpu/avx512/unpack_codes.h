@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "backend/cpu/code_slab.h"
+#include "backend/cpu/code_blocks.h"
 
 namespace verbatim::cpu {
 namespace {
@@ -74,10 +74,6 @@ inline void each_quad(const std::int8_t* codes, const std::int16_t* steps, const
     }
   }
 }
-
-struct LimbPlanes {
-  std::int8_t *high, *low;
-};
 
 struct UnpackCodes {
   // A block of codes to planes that are 64-byte aligned.   column: of the block, in the planes

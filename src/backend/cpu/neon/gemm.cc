@@ -5,17 +5,13 @@
 // slab.
 #include <arm_neon.h>
 
-#include "backend/cpu/code_slab.h"
+#include "backend/cpu/code_blocks.h"
 #include "backend/cpu/gemm_blocked.h"
 
 namespace verbatim::cpu {
 namespace {
 
 constexpr std::int64_t kCodesSlabColumns = 512;  // two planes of 8 KiB, in the first cache
-
-struct LimbPlanes {
-  std::int8_t *high, *low;
-};
 
 // Steps or offsets of one group of 4 rows, each for 4 columns.
 struct QuadOfRows {

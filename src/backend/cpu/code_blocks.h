@@ -1,4 +1,4 @@
-// code_slab: where the parts of a slab of codes lie in its panel, for the unpackers of every instruction set.
+// code_blocks: where the parts of the blocks of a panel of codes lie, for the unpackers of every instruction set.
 //
 // Internal linkage on purpose, see gemm_blocked.h.
 #pragma once
@@ -9,6 +9,11 @@
 
 namespace verbatim::cpu {
 namespace {
+
+// Where an instruction set of int8 limbs unpacks a slab to.
+struct LimbPlanes {
+  std::int8_t *high, *low;
+};
 
 // Calls Set::unpack<form>(codes, steps, offsets, column, to) for each block of columns [k0, k0 + columns) of a panel: its parts,
 // and its first column in the slab; offsets are nullptr where the form has none.
