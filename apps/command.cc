@@ -88,7 +88,7 @@ std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags) {
   choice.backend = flags.backend;
   choice.threads = thread_count(flags.threads);
   choice.widths = {flags.activations / 8, flags.kv / 8};
-  choice.load.policy = *weight_policy_named(flags.weights);
+  choice.load.weights.policy = *weight_policy_named(flags.weights);
   choice.load.use_cache = !flags.no_cache;
   choice.load.cache_bytes = static_cast<std::int64_t>(
       std::min<std::uint64_t>(flags.cache_bytes, std::numeric_limits<std::int64_t>::max()));

@@ -69,7 +69,7 @@ inline std::vector<WeightKind> kinds_of_codes() {
 }
 inline std::vector<WeightKind> every_kind() {
   std::vector<WeightKind> kinds = kinds_of_codes();
-  kinds.insert(kinds.begin(), {WeightKind::i16, WeightKind::i8});
+  kinds.insert(kinds.begin(), {WeightKind::i16, WeightKind::i8, WeightKind::i16r, WeightKind::i8r});
   return kinds;
 }
 

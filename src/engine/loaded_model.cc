@@ -73,7 +73,9 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
   loaded->tokenizer = std::make_unique<Tokenizer>(*std::move(tokenizer));
 
   ThreadPool pool(choice.threads);
-  auto weights = load_weights(loaded->checkpoint, choice.load, pool);
+  LoadOptions load = choice.load;
+  load.weights.rotated = choice.widths.activation_limbs == 1;
+  auto weights = load_weights(loaded->checkpoint, load, pool);
   if (!weights) return weights.error();
   loaded->tensors = weights->weights.report;
   loaded->notes = loaded->checkpoint.tokenizer.notes;

@@ -31,7 +31,7 @@ Product::Product(std::uint64_t seed, std::int64_t rows, std::int64_t k, std::int
 void Product::by_backend(Backend& backend, std::int64_t rows, std::vector<float>& y) {
   std::vector<std::uint32_t> sites(static_cast<std::size_t>(rows));
   FixRows fix = backend.make_rows(rows, k_);
-  backend.quantise(x_.data(), rows, k_, 2, fix, {sites.data(), 1});
+  backend.quantise(x_.data(), rows, k_, {}, fix, {sites.data(), 1});
   const LinearJob job{&matrix_, nullptr, y_.data()};
   backend.linear(fix, {&job, 1});
   y.assign(y_.begin(), y_.begin() + n_);

@@ -25,7 +25,7 @@ Result<LoadedWeights> load_weights(const Checkpoint& checkpoint, const LoadOptio
     return fail("{}: holds a vocabulary only, no model", checkpoint.path);
   }
   LoadedWeights out;
-  std::string key = weight_cache_key(checkpoint, options.policy), path;
+  std::string key = weight_cache_key(checkpoint, options.weights), path;
   if (options.use_cache && !checkpoint.identity.empty()) {
     Result<std::string> place = cache_path(options, key);
     if (place) {
@@ -46,7 +46,7 @@ Result<LoadedWeights> load_weights(const Checkpoint& checkpoint, const LoadOptio
     }
     out.notes.push_back(fmt::format("the weight cache is made anew: {}", cached.error().message));
   }
-  Result<PackedWeights> fresh = requantise(checkpoint, options.policy, pool, options.progress);
+  Result<PackedWeights> fresh = requantise(checkpoint, options.weights, pool, options.progress);
   if (!fresh) return fresh.error();
   if (Status unchanged = checkpoint.check_unchanged(); !unchanged) return unchanged.error();
   out.weights = *std::move(fresh);

@@ -18,7 +18,7 @@
 namespace verbatim {
 
 struct LoadOptions {
-  WeightPolicy policy = WeightPolicy::automatic;
+  WeightChoice weights;
   bool use_cache = true;
   CacheMemory cache_memory = CacheMemory::own;
   std::int64_t cache_bytes = std::int64_t{64}

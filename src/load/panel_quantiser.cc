@@ -29,6 +29,16 @@ float max_abs_blocks(const float* x, std::int64_t k_padded) {
   return std::bit_cast<float>(*std::max_element(most, most + kBlock));
 }
 
+// spec::hadamard.
+VERBATIM_MULTIVERSION
+void rotate_blocks(float* x, std::int64_t k, std::int64_t block) {
+  if (block == kBlock) {
+    for (std::int64_t begin = 0; begin < k; begin += kBlock) spec::hadamard(x + begin, kBlock, kBlock);
+  } else {
+    spec::hadamard(x, k, block);
+  }
+}
+
 float fold(float* lane) {
   for (int half = kBlock / 2; half > 0; half /= 2) {
     for (int l = 0; l < half; ++l) lane[l] = lane[l] + lane[l + half];
@@ -136,9 +146,10 @@ PanelQuantiser::PanelQuantiser(WeightKind kind, std::int64_t k)
     : kind_(kind),
       k_(k),
       k_padded_(padded_columns(k)),
+      rotation_(PackedMatrix{.kind = kind, .k = k}.rotation()),
       x_(static_cast<std::size_t>(k_padded_)),
       high_(panel_elements(k_padded_)),
-      low_(kind == WeightKind::i16 ? panel_elements(k_padded_) : 0) {
+      low_(!holds_codes(kind) && limbs_of(kind) == 2 ? panel_elements(k_padded_) : 0) {
   if (!holds_codes(kind)) return;
   const auto groups = static_cast<std::size_t>(k_padded_ / code_form(kind).group);
   step_ = AlignedBuffer<float>(groups);
@@ -162,6 +173,7 @@ PanelOutcome PanelQuantiser::quantise(const CheckpointTensor& tensor, std::int64
     } else {
       std::fill_n(x_.data(), k_, 0.0f);
     }
+    if (is_rotated(kind_)) rotate_blocks(x_.data(), k_, rotation_);
     spec::FixScale s;
     spec::RowError& error = outcome.errors[static_cast<std::size_t>(r)];
     if (codes) {
@@ -173,10 +185,10 @@ PanelOutcome PanelQuantiser::quantise(const CheckpointTensor& tensor, std::int64
       outcome.bad_row = row;
       return outcome;
     }
-    scale[r] = s.scale;
+    scale[r] = s.scale / static_cast<float>(rotation_);
     if (codes) continue;
     std::int8_t* high = high_.data() + r * k_padded_;
-    error = kind_ == WeightKind::i16
+    error = limbs_of(kind_) == 2
                 ? quantise_i16_row(x_.data(), k_padded_, s.reciprocal, high, low_.data() + r * k_padded_)
                 : quantise_i8_row(x_.data(), k_padded_, s.reciprocal, high);
   }
@@ -222,7 +234,7 @@ spec::FixScale PanelQuantiser::keep_codes(const CheckpointTensor& tensor, std::i
 
 void PanelQuantiser::pack_limbs(std::byte* panel) const {
   pack_plane(high_.data(), k_padded_, panel);
-  if (kind_ == WeightKind::i16) pack_plane(low_.data(), k_padded_, panel + plane_bytes(k_padded_));
+  if (limbs_of(kind_) == 2) pack_plane(low_.data(), k_padded_, panel + plane_bytes(k_padded_));
 }
 
 }  // namespace verbatim

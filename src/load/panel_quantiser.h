@@ -37,9 +37,10 @@ class PanelQuantiser {
 
   WeightKind kind_;
   std::int64_t k_, k_padded_;
+  std::int64_t rotation_;            // block of spec/hadamard.h; 1: none
   AlignedBuffer<float> x_;           // (k_padded): one row, zeros past k
-  AlignedBuffer<std::int8_t> high_;  // (16, k_padded): i8: the integers; i16: high limbs; codes: of one row
-  AlignedBuffer<std::int8_t> low_;   // (16, k_padded): i16: low limbs
+  AlignedBuffer<std::int8_t> high_;  // (16, k_padded): the integers, or their high limbs; codes: of one row
+  AlignedBuffer<std::int8_t> low_;   // (16, k_padded): low limbs
   // Of one row of codes.
   AlignedBuffer<float> step_, offset_;          // (k_padded / group)
   AlignedBuffer<std::int16_t> g_, z_, weight_;  // (k_padded / group), the same, (k_padded)

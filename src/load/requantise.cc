@@ -41,14 +41,16 @@ DType dominant_type(const Checkpoint& checkpoint, const std::vector<TensorSpec>&
 }
 
 // dominant: of the file
-WeightKind kind_for(WeightPolicy policy, DType dominant, DType type) {
+WeightKind kind_for(WeightChoice choice, DType dominant, DType type) {
   const DTypeInfo &file = info_of(dominant), &own = info_of(type);
+  const WeightKind two_limbs = choice.rotated ? WeightKind::i16r : WeightKind::i16;
+  WeightPolicy policy = choice.policy;
   if (policy == WeightPolicy::automatic) {
-    if (file.codes == nullptr || own.codes == nullptr) return WeightKind::i16;
+    if (file.codes == nullptr || own.codes == nullptr) return two_limbs;
     policy = file.bits <= kBitsOfCodes ? WeightPolicy::file : WeightPolicy::i8;
   }
-  if (policy == WeightPolicy::i8) return WeightKind::i8;
-  return policy == WeightPolicy::file && own.codes != nullptr ? own.codes->meaning.kind : WeightKind::i16;
+  if (policy == WeightPolicy::i8) return WeightKind::i8r;
+  return policy == WeightPolicy::file && own.codes != nullptr ? own.codes->meaning.kind : two_limbs;
 }
 
 // A matrix packed into the arena, its error and its digest.
@@ -95,22 +97,23 @@ Result<Packed> pack(const CheckpointTensor& tensor, WeightKind kind, const std::
 }
 
 // Packs by the rules.
-Result<Packed> pack_by_policy(const CheckpointTensor& tensor, WeightPolicy policy, DType dominant,
+Result<Packed> pack_by_choice(const CheckpointTensor& tensor, WeightChoice choice, DType dominant,
                               const std::string& path, WeightArena& arena, ThreadPool& pool,
                               std::string* why) {
-  const bool automatic = policy == WeightPolicy::automatic;
-  const WeightKind kind = kind_for(policy, dominant, tensor.type);
-  *why = !automatic ? fmt::format("{} was asked for", name_of(policy))
+  const bool automatic = choice.policy == WeightPolicy::automatic;
+  const WeightKind kind = kind_for(choice, dominant, tensor.type);
+  *why = !automatic ? fmt::format("{} was asked for", name_of(choice.policy))
          : holds_codes(kind)
              ? fmt::format("the codes of {}", name_of(tensor.type))
              : fmt::format("{} has {:g} bits a weight", name_of(tensor.type), info_of(tensor.type).bits);
   WeightArena::Mark mark = arena.mark();
   Result<Packed> packed = pack(tensor, kind, path, arena, pool);
-  if (!packed || !automatic || kind != WeightKind::i8 || packed->relative_rms <= kMostOfI8) return packed;
+  if (!packed || !automatic || kind != WeightKind::i8r || packed->relative_rms <= kMostOfI8) return packed;
   *why =
       fmt::format("i8 would err by {:.2f} %, more than {:g} %", 100 * packed->relative_rms, 100 * kMostOfI8);
   arena.rewind(mark);
-  return pack(tensor, kind_for(WeightPolicy::file, dominant, tensor.type), path, arena, pool);
+  choice.policy = WeightPolicy::file;
+  return pack(tensor, kind_for(choice, dominant, tensor.type), path, arena, pool);
 }
 
 Result<std::span<const float>> copy_vector(const CheckpointTensor& tensor, const std::string& path,
@@ -136,7 +139,7 @@ std::optional<WeightPolicy> weight_policy_named(std::string_view name) {
   return found == std::end(kPolicies) ? std::nullopt : std::optional(found->policy);
 }
 
-Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy policy, ThreadPool& pool,
+Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightChoice choice, ThreadPool& pool,
                                  const ProgressCallback& progress) {
   auto arena = std::make_shared<WeightArena>();
   PackedWeights out;
@@ -164,7 +167,7 @@ Result<PackedWeights> requantise(const Checkpoint& checkpoint, WeightPolicy poli
       digests.push_back(digest_of_vector(spec.name, *values));
     } else {
       Result<Packed> packed =
-          pack_by_policy(tensor, policy, dominant, checkpoint.path, *arena, pool, &report.why);
+          pack_by_choice(tensor, choice, dominant, checkpoint.path, *arena, pool, &report.why);
       if (!packed) return packed.error();
       const PackedMatrix& matrix = packed->matrix;
       out.matrices.emplace(spec.name, matrix);

@@ -21,7 +21,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormatVersion = 4;
+constexpr int kFormatVersion = 5;
 constexpr char kMagic[16] = {'v', 'e', 'r', 'b', 'a', 't', 'i', 'm', ' ', 'w', 'e', 'i', 'g', 'h', 't', '\n'};
 constexpr std::int64_t kPartAlignment = 64;
 
@@ -167,11 +167,12 @@ void add_tensor(const Json& entry, std::span<const std::byte> data, PackedWeight
 
 }  // namespace
 
-std::string weight_cache_key(const Checkpoint& checkpoint, WeightPolicy policy) {
+std::string weight_cache_key(const Checkpoint& checkpoint, WeightChoice choice) {
   Sha256 sha;
   sha.update(canonical_text(checkpoint.config));
-  sha.update(fmt::format("format={}\ncontract={}\npolicy={}\nfiles={}\n", kFormatVersion,
-                         spec::kContractVersion, name_of(policy), checkpoint.identity));
+  sha.update(fmt::format("format={}\ncontract={}\npolicy={}\nrotated={}\nfiles={}\n", kFormatVersion,
+                         spec::kContractVersion, name_of(choice.policy), choice.rotated,
+                         checkpoint.identity));
   return sha.hex();
 }
 
@@ -206,7 +207,8 @@ Result<PackedWeights> read_weight_cache(const std::string& path, const std::stri
   PackedWeights weights;
   try {
     const Json& index = read->json;
-    if (index.at("key").get<std::string>() != key) return fail("{}: made for another model or policy", path);
+    if (index.at("key").get<std::string>() != key)
+      return fail("{}: made for another model or choice of weights", path);
     weights.fingerprint = index.at("fingerprint");
     std::span<const std::byte> data =
         bytes.subspan(std::min(static_cast<std::size_t>(read->end), bytes.size()));

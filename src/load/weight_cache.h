@@ -22,8 +22,8 @@
 namespace verbatim {
 
 // What a cache file is named by and must hold: the identity of the model's files, its configuration, the
-// policy, the versions of the contract and of this format.
-std::string weight_cache_key(const Checkpoint& checkpoint, WeightPolicy policy);  // 64 hex digits
+// choice, the versions of the contract and of this format.
+std::string weight_cache_key(const Checkpoint& checkpoint, WeightChoice choice);  // 64 hex digits
 
 // $XDG_CACHE_HOME/verbatim or ~/.cache/verbatim; an error when neither variable is set.
 Result<std::string> default_cache_directory();

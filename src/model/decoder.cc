@@ -122,12 +122,16 @@ Status Decoder::bind_layer(std::int64_t index) {
     if (!found) return found.error();
     v.to = *found;
   }
+  for (const Projection& reader : {w.q, w.k, w.v}) w.attention_norm.wanted[is_rotated(reader.w->kind)] = true;
+  for (const Projection& reader : {w.gate, w.up})
+    w.feed_forward_norm.wanted[is_rotated(reader.w->kind)] = true;
   layers_.push_back(w);
   return {};
 }
 
 KvShape Decoder::kv_shape() const {
-  return {config_.layers, config_.kv_heads, config_.head_dim, options_.kv_limbs};
+  const bool rotated = options_.kv_limbs == 1 || options_.activation_limbs == 1;
+  return {config_.layers, config_.kv_heads, config_.head_dim, options_.kv_limbs, rotated};
 }
 
 void Decoder::reserve(std::int64_t rows) {
@@ -145,7 +149,7 @@ void Decoder::reserve(std::int64_t rows) {
     work_.attention = floats(q_dim);
     work_.gate = floats(config_.hidden_dim);
     work_.up = floats(config_.hidden_dim);
-    work_.normed = backend_->make_rows(rows, config_.dim);
+    for (FixRows& normed : work_.normed) normed = backend_->make_rows(rows, config_.dim);
     work_.attended = backend_->make_rows(rows, q_dim);
     work_.hidden = backend_->make_rows(rows, config_.hidden_dim);
     work_.faults = AlignedBuffer<std::uint32_t>(static_cast<std::size_t>(rows));
@@ -157,14 +161,30 @@ void Decoder::reserve(std::int64_t rows) {
 Faults Decoder::faults(Place place) { return {work_.faults.data(), site_of(step_.layer, place)}; }
 
 void Decoder::normalise(const Norm& norm) {
-  backend_->rms_norm_quantise(work_.x.data(), norm.gain, config_.norm_epsilon, step_.batch->rows(),
-                              config_.dim, options_.activation_limbs, work_.normed, faults(norm.place));
+  for (bool rotated : {false, true}) {
+    if (!norm.wanted[rotated]) continue;
+    backend_->rms_norm_quantise(work_.x.data(), norm.gain, config_.norm_epsilon, step_.batch->rows(),
+                                config_.dim, form(rotated), work_.normed[rotated], faults(norm.place));
+  }
+}
+
+// What a matrix reads: codes and i16 all 16 bits, rotated matrices a rotated row as wide as activations are.
+FixForm Decoder::form(bool rotated) const {
+  return rotated ? FixForm{options_.activation_limbs, true} : FixForm{};
+}
+
+void Decoder::linear_of_normed(std::span<LinearJob> jobs) {
+  const auto rotated =
+      std::ranges::partition(jobs, [](const LinearJob& job) { return !is_rotated(job.w->kind); });
+  const std::span plain(jobs.begin(), rotated.begin());
+  if (!plain.empty()) backend_->linear(work_.normed[false], plain);
+  if (!rotated.empty()) backend_->linear(work_.normed[true], rotated);
 }
 
 void Decoder::project(const Projection& q, const Projection& k, const Projection& v) {
-  const LinearJob jobs[] = {
+  LinearJob jobs[] = {
       {q.w, q.bias, work_.q.data()}, {k.w, k.bias, work_.k.data()}, {v.w, v.bias, work_.v.data()}};
-  backend_->linear(work_.normed, jobs);
+  linear_of_normed(jobs);
 }
 
 void Decoder::normalise_heads(const float* q_gain, const float* k_gain) {
@@ -192,7 +212,7 @@ void Decoder::attend() {
 
 void Decoder::add_projection(const Projection& w) {
   std::int64_t rows = step_.batch->rows();
-  backend_->quantise(work_.attention.data(), rows, w.w->k, options_.activation_limbs, work_.attended,
+  backend_->quantise(work_.attention.data(), rows, w.w->k, form(is_rotated(w.w->kind)), work_.attended,
                      faults(Place::attention_output));
   const LinearJob job{w.w, w.bias, work_.y.data()};
   backend_->linear(work_.attended, {&job, 1});
@@ -201,10 +221,10 @@ void Decoder::add_projection(const Projection& w) {
 
 void Decoder::add_feed_forward(const Projection& gate, const Projection& up, const Projection& down) {
   std::int64_t rows = step_.batch->rows();
-  const LinearJob jobs[] = {{gate.w, gate.bias, work_.gate.data()}, {up.w, up.bias, work_.up.data()}};
-  backend_->linear(work_.normed, jobs);
+  LinearJob jobs[] = {{gate.w, gate.bias, work_.gate.data()}, {up.w, up.bias, work_.up.data()}};
+  linear_of_normed(jobs);
   backend_->swiglu_quantise(work_.gate.data(), work_.up.data(), rows, config_.hidden_dim,
-                            options_.activation_limbs, work_.hidden, faults(Place::feed_forward));
+                            form(is_rotated(down.w->kind)), work_.hidden, faults(Place::feed_forward));
   const LinearJob job{down.w, down.bias, work_.y.data()};
   backend_->linear(work_.hidden, {&job, 1});
   backend_->add(work_.x.data(), work_.y.data(), rows * config_.dim);
@@ -242,7 +262,7 @@ void Decoder::compute_logits(const StepBatch& batch, float* logits) {
     w.faults[static_cast<std::size_t>(i)] = work_.faults[static_cast<std::size_t>(row)];
   }
   backend_->rms_norm_quantise(w.x.data(), output_norm_, config_.norm_epsilon, rows, config_.dim,
-                              options_.activation_limbs, w.normed,
+                              form(is_rotated(output_->kind)), w.normed,
                               {w.faults.data(), faults(Place::output_norm).site});
   const LinearJob job{output_, nullptr, logits};
   backend_->linear(w.normed, {&job, 1});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,16 +34,17 @@ enum class Place : std::uint8_t {
 struct Norm {
   const float* gain = nullptr;  // (dim)
   Place place;
+  bool wanted[2] = {};  // as it is, rotated: the forms that the matrices behind it read
 };
 
 // The weights of one layer. Pointers into PackedWeights; nullptr where the architecture has no such tensor.
 struct LayerWeights {
-  Norm attention_norm{nullptr, Place::attention_input};
+  Norm attention_norm{nullptr, Place::attention_input, {}};
   Projection q, k, v;             // (heads * head_dim, dim), (kv_heads * head_dim, dim) twice
   const float* q_norm = nullptr;  // (head_dim)
   const float* k_norm = nullptr;  // (head_dim)
   Projection attention_output;    // (dim, heads * head_dim)
-  Norm feed_forward_norm{nullptr, Place::feed_forward_input};
+  Norm feed_forward_norm{nullptr, Place::feed_forward_input, {}};
   Projection gate, up;  // (hidden_dim, dim)
   Projection down;      // (dim, hidden_dim)
 };
@@ -78,7 +80,8 @@ class Decoder : public Model {
   struct Workspace {
     std::int64_t rows = 0;
     AlignedBuffer<float> x, q, k, v, attention, gate, up, y;
-    FixRows normed, attended, hidden;
+    FixRows normed[2];  // as it is, rotated
+    FixRows attended, hidden;
     AlignedBuffer<std::uint32_t> faults;
   };
   struct LogitsWorkspace {
@@ -101,6 +104,8 @@ class Decoder : public Model {
   void compute_logits(const StepBatch& batch, float* logits);
   std::vector<RowFault> collect_faults(const StepBatch& batch) const;
   Faults faults(Place place);
+  FixForm form(bool rotated) const;
+  void linear_of_normed(std::span<LinearJob> jobs);  // jobs change their order
 
   ModelConfig config_;
   PackedWeights weights_;

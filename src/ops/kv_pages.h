@@ -22,8 +22,10 @@ inline constexpr std::int64_t kPageTokens = spec::kAttentionBlock;
 
 struct KvShape {
   std::int64_t layers = 0, kv_heads = 0, head_dim = 0;
-  int limbs = 2;  // 1: kv8, 2: kv16
+  int limbs = 2;         // 1: kv8, 2: kv16
+  bool rotated = false;  // queries, keys and values are rotated (spec/attention.h)
 
+  constexpr std::int64_t rotation() const { return spec::attention_block(head_dim, rotated); }
   constexpr std::int64_t key_columns() const { return round_up(head_dim, kQuad); }
   constexpr std::int64_t key_panel_bytes() const { return limbs * plane_bytes(key_columns()); }
   constexpr std::int64_t key_bytes() const { return kPageTokens / kPanelRows * key_panel_bytes(); }

@@ -26,13 +26,22 @@
 
 namespace verbatim {
 
+// How a vector becomes integers.
+struct FixForm {
+  int limbs = 2;
+  bool rotated = false;  // spec/hadamard.h comes before spec/fix.h
+};
+
 // Rows of Fix vectors in the form that one backend's kernels read: made by a backend's operations and read by
 // the same backend only. Made once for the largest shape and filled again and again.
 struct FixRows {
-  std::int64_t rows = 0, k = 0;  // of the present content
-  int limbs = 2;
+  std::int64_t rows = 0, k = 0;  // of the present content, and its form
+  FixForm form;
   AlignedBuffer<std::byte> q;  // the backend's own form
   AlignedBuffer<float> scale;  // (capacity rows)
+
+  // Block of spec/hadamard.h; 1: none.
+  std::int64_t rotation() const { return form.rotated ? spec::hadamard_block(k, spec::kLinearBlock) : 1; }
 };
 
 // Where a row first met a value that is not finite.
@@ -80,8 +89,8 @@ class Backend {
   // spec/embed.h        y: (tokens, dim) where table is (vocab, dim)   REQUIRES: every token < vocab
   virtual void embed(const PackedMatrix& table, std::span<const std::int32_t> tokens, float* y) = 0;
 
-  // spec/fix.h          x: (rows, k) -> out
-  virtual void quantise(const float* x, std::int64_t rows, std::int64_t k, int limbs, FixRows& out,
+  // spec/fix.h          x: (rows, k) -> out; where the form is rotated, spec/hadamard.h comes first
+  virtual void quantise(const float* x, std::int64_t rows, std::int64_t k, FixForm form, FixRows& out,
                         Faults faults) = 0;
 
   // The integers of one row of x, as spec/fix.h numbers them, whatever the backend's own form.   q: (x.k)
@@ -90,13 +99,13 @@ class Backend {
 
   // spec/rms_norm.h, then spec/fix.h       x: (rows, k), gain: (k) -> out
   virtual void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows,
-                                 std::int64_t k, int limbs, FixRows& out, Faults faults) = 0;
+                                 std::int64_t k, FixForm form, FixRows& out, Faults faults) = 0;
 
   // spec/rms_norm.h     x: (rows, k) in place, gain: (k).
   // For norms of q and k the rows are (token, head) pairs.
   virtual void rms_norm(float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k) = 0;
 
-  // spec/linear.h       every job: w (n, x.k), y (x.rows, n)
+  // spec/linear.h       every job: w (n, x.k), y (x.rows, n)   REQUIRES: x is rotated where w is
   virtual void linear(const FixRows& x, std::span<const LinearJob> jobs) = 0;
 
   // spec/rope.h         x: (rows, heads * head_dim) in place, positions: (rows)
@@ -114,7 +123,7 @@ class Backend {
 
   // spec/swiglu.h, then spec/fix.h         gate, up: (rows, k) -> out
   virtual void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k,
-                               int limbs, FixRows& out, Faults faults) = 0;
+                               FixForm form, FixRows& out, Faults faults) = 0;
 
   // x[i] = x[i] + y[i], one rounding       x, y: (count)
   virtual void add(float* x, const float* y, std::int64_t count) = 0;

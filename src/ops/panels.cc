@@ -10,7 +10,8 @@
 namespace verbatim {
 
 std::string_view name_of(WeightKind kind) {
-  constexpr std::string_view names[] = {"i16", "i8", "c4", "c4z", "c4s", "c4sz", "c4t", "c8", "c8z", "c8s"};
+  constexpr std::string_view names[] = {"i16", "i8",   "i16r", "i8r", "c4",  "c4z",
+                                        "c4s", "c4sz", "c4t",  "c8",  "c8z", "c8s"};
   static_assert(std::size(names) == std::size(kCodeForms));
   return names[static_cast<int>(kind)];
 }
@@ -22,7 +23,7 @@ int weight_at(const PackedMatrix& w, std::int64_t n, std::int64_t k) {
   if (holds_codes(w.kind)) return CodePanel(w.kind, bytes).weight(row, k);
   const auto* panel = reinterpret_cast<const std::int8_t*>(bytes);
   const int q = panel[panel_offset(row, k)];
-  return w.kind == WeightKind::i8 ? q : 128 * q + panel[plane_bytes(w.k_padded()) + panel_offset(row, k)];
+  return limbs_of(w.kind) == 1 ? q : 128 * q + panel[plane_bytes(w.k_padded()) + panel_offset(row, k)];
 }
 
 void pack_row(WeightKind kind, std::int64_t n, std::int64_t k, const std::int16_t* q, std::byte* data) {
@@ -31,7 +32,7 @@ void pack_row(WeightKind kind, std::int64_t n, std::int64_t k, const std::int16_
   auto* panel = reinterpret_cast<std::int8_t*>(data + n / kPanelRows * panel_bytes(kind, k_padded));
   for (std::int64_t c = 0; c < k; ++c) {
     std::int64_t at = panel_offset(row, c);
-    if (kind == WeightKind::i8) {
+    if (limbs_of(kind) == 1) {
       panel[at] = static_cast<std::int8_t>(q[c]);
     } else {
       panel[at] = static_cast<std::int8_t>(spec::high_limb(q[c]));

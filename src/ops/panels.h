@@ -11,6 +11,7 @@
 //
 //   i8    one limb plane a panel.
 //   i16   two limb planes a panel, high then low: q = 128 * high + low.
+//   i8r, i16r   the same, of rotated rows (spec/weights.h).
 //   c...  what a quantised file holds (spec/weights.h). A panel is blocks of 64 columns, each read in one go: codes, the steps
 //         of their groups, the offsets.
 //         8-bit codes are their levels and lie as a limb plane does. 4-bit codes: 32 columns are 4 chunks of 64 bytes;
@@ -22,6 +23,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "spec/hadamard.h"
 #include "spec/weights.h"
 
 namespace verbatim {
@@ -29,7 +31,7 @@ namespace verbatim {
 inline constexpr int kPanelRows = 16;
 inline constexpr int kQuad = 4;
 inline constexpr int kColumnPad = 64;  // weights; a KV panel pads its columns to a quad only
-enum class WeightKind : std::uint8_t { i16, i8, c4, c4z, c4s, c4sz, c4t, c8, c8z, c8s };
+enum class WeightKind : std::uint8_t { i16, i8, i16r, i8r, c4, c4z, c4s, c4sz, c4t, c8, c8z, c8s };
 
 std::string_view name_of(WeightKind kind);  // "i16", "c4z", ...
 
@@ -47,6 +49,8 @@ struct CodeForm {
 inline constexpr CodeForm kCodeForms[] = {
     {},                        // i16
     {},                        // i8
+    {},                        // i16r
+    {},                        // i8r
     {4, 32, false, false, 0},  // c4     Q4_0
     {4, 32, true, false, 0},   // c4z    Q4_1, Q4_K
     {4, 16, false, false, 0},  // c4s    Q3_K
@@ -63,8 +67,15 @@ constexpr std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + t
 constexpr std::int64_t padded_rows(std::int64_t n) { return round_up(n, kPanelRows); }
 constexpr std::int64_t padded_columns(std::int64_t k) { return round_up(k, kColumnPad); }
 
+constexpr bool is_rotated(WeightKind kind) { return kind == WeightKind::i16r || kind == WeightKind::i8r; }
+
 // Limbs of one weight.
-constexpr int limbs_of(WeightKind kind) { return kind == WeightKind::i8 ? 1 : 2; }
+constexpr int limbs_of(WeightKind kind) { return kind == WeightKind::i8 || kind == WeightKind::i8r ? 1 : 2; }
+
+// Whether products of two low limbs are left out of sums of these (spec/linear.h).
+constexpr bool three_products(int limbs_of_x, WeightKind kind) {
+  return limbs_of_x == 2 && limbs_of(kind) == 2 && !holds_codes(kind);
+}
 
 // Bytes of one limb plane of one panel with k_padded columns.
 constexpr std::int64_t plane_bytes(std::int64_t k_padded) { return k_padded * kPanelRows; }
@@ -95,9 +106,12 @@ struct PackedMatrix {
   WeightKind kind = WeightKind::i8;
   std::int64_t n = 0, k = 0;        // logical shape
   const std::byte* data = nullptr;  // packed_bytes(kind, n, k), 64-byte aligned
-  const float* scale = nullptr;     // (padded_rows(n)): S of each row; padding rows hold 0
+  const float* scale =
+      nullptr;  // (padded_rows(n)): S of each row, of rotated ones S / rotation(); padding rows hold 0
 
   std::int64_t k_padded() const { return padded_columns(k); }
+  // Block of spec/hadamard.h; 1: none.
+  std::int64_t rotation() const { return is_rotated(kind) ? spec::hadamard_block(k, spec::kLinearBlock) : 1; }
   std::int64_t panels() const { return padded_rows(n) / kPanelRows; }
   const std::byte* panel(std::int64_t p) const { return data + p * panel_bytes(kind, k_padded()); }
 };
@@ -121,7 +135,7 @@ constexpr Nibble nibble_of(std::int64_t row, std::int64_t column) {
 int weight_at(const PackedMatrix& w, std::int64_t n, std::int64_t k);
 
 // Writes one row of integers into packed storage that was zeroed before.
-//   q: (k) integers; |q| <= 127 for i8, <= 16319 for i16
+//   q: (k) integers; |q| <= 127 for one limb, <= 16319 for two
 void pack_row(WeightKind kind, std::int64_t n, std::int64_t k, const std::int16_t* q, std::byte* data);
 // The same for codes.
 //   codes: (k); steps, offsets: (k / group rounded up); offsets may be nullptr where the kind has none

@@ -4,10 +4,12 @@
 // Meaning   softmax(q . k_t / sqrt(d)) v_t over the visible positions t: first_visible <= t <= p, where
 //           first_visible is max(0, p - window + 1) under a sliding window and 0 without one.
 // Shapes    q (d) Fix; k, v: (tokens, d) integers with one scale a token -> out (d) float32
+//           Where a side has one limb, queries, keys and values are rotated (hadamard.h) before they become integers, in
+//           blocks of B = attention_block(d); else B = 1, and nothing is rotated.
 // Rounding  Positions are cut into blocks of 128 from absolute position 0. For each block B that holds a
 //           visible t:
-//           R1  c = 1 / sqrt(d)                        two roundings, once
-//           R2  a_t = f32(q . k_t) * ((s_q * c) * s_k[t])
+//           R1  c = (1 / sqrt(d)) / B                  two roundings, once; the last division is exact
+//           R2  a_t = f32(q . k_t) * ((s_q * c) * s_k[t])    products as in linear.h: three of two limbs each
 //           R3  m_B = max a_t                          exact
 //           R4  p_t = exp(a_t - m_B)                   one subtraction, then exp.h
 //           R5  l_B = lanes64 of p_t                   t counted from the block's start
@@ -16,7 +18,8 @@
 //           R7  o_B[j] = f32(sum_t w_t * v_t[j]) * s_w
 // Order     The first block gives (m, l, o). Later blocks join in increasing B (fma where written):
 //           m' = max(m, m_B), a = exp(m - m'), b = exp(m_B - m'),
-//           l' = fma(l, a, l_B * b), o'[j] = fma(o[j], a, o_B[j] * b).      Result o[j] / l.
+//           l' = fma(l, a, l_B * b), o'[j] = fma(o[j], a, o_B[j] * b).
+//           R8  The result is o[j] / (l B), whose product is exact; rotated back (hadamard.h) where B > 1.
 //           A block's result depends on nothing outside the block, so blocks may be computed anywhere, in any
 //           order.
 #pragma once
@@ -29,6 +32,7 @@
 #include "spec/exp.h"
 #include "spec/fix.h"
 #include "spec/fma.h"
+#include "spec/hadamard.h"
 #include "spec/lanes64.h"
 #include "spec/linear.h"
 
@@ -36,7 +40,15 @@ namespace verbatim::spec {
 
 inline constexpr std::int64_t kAttentionBlock = 128;
 
-inline float attention_scale(std::int64_t d) { return 1.0f / std::sqrt(static_cast<float>(d)); }
+// Blocks of the rotation: as much of a head as a power of two divides.
+constexpr std::int64_t attention_block(std::int64_t d, bool rotated) {
+  return rotated ? hadamard_block(d, d) : 1;
+}
+
+// R1
+inline float attention_scale(std::int64_t d, std::int64_t block) {
+  return 1.0f / std::sqrt(static_cast<float>(d)) / static_cast<float>(block);
+}
 
 constexpr std::int64_t first_visible(std::int64_t position, std::int64_t window) {
   return window > 0 ? std::max<std::int64_t>(0, position - window + 1) : 0;
@@ -46,6 +58,7 @@ constexpr std::int64_t first_visible(std::int64_t position, std::int64_t window)
 struct FixTokens {
   const std::int16_t* q = nullptr;  // (tokens, d)
   const float* scale = nullptr;     // (tokens)
+  int limbs = 2;
 };
 
 struct AttentionBlock {
@@ -53,18 +66,18 @@ struct AttentionBlock {
   std::vector<float> o;  // (d)
 };
 
-// One block's share: positions [begin, end), all visible, begin and end inside one block of 128.
-inline AttentionBlock attend_block(const std::int16_t* q, float s_q, FixTokens k, FixTokens v, std::int64_t d,
-                                   int limbs, std::int64_t begin, std::int64_t end) {
+// One block's share: positions [begin, end), all visible, begin and end inside one block of 128.  row_scale: s_q * c
+inline AttentionBlock attend_block(const std::int16_t* q, float row_scale, FixTokens k, FixTokens v,
+                                   std::int64_t d, int limbs, std::int64_t begin, std::int64_t end) {
+  const bool three = limbs == 2 && k.limbs == 2;
   std::int64_t start = begin / kAttentionBlock * kAttentionBlock;
   float p[kAttentionBlock] = {}, u[kAttentionBlock] = {};
   std::int16_t w[kAttentionBlock];
 
   AttentionBlock block;
   block.m = -INFINITY;
-  float row_scale = s_q * attention_scale(d);
   for (std::int64_t t = begin; t < end; ++t) {
-    p[t - start] = scale_dot(integer_dot(q, k.q + t * d, d), row_scale, k.scale[t]);
+    p[t - start] = scale_dot(integer_dot(q, k.q + t * d, d, three), row_scale, k.scale[t]);
     block.m = std::max(block.m, p[t - start]);
   }
   for (std::int64_t t = begin; t < end; ++t) {
@@ -76,8 +89,7 @@ inline AttentionBlock attend_block(const std::int16_t* q, float s_q, FixTokens k
   FixScale s_w = quantise(u, kAttentionBlock, limbs, w);
   for (std::int64_t j = 0; j < d; ++j) {
     std::int64_t acc = 0;
-    for (std::int64_t t = begin; t < end; ++t)
-      acc += static_cast<std::int64_t>(w[t - start]) * v.q[t * d + j];
+    for (std::int64_t t = begin; t < end; ++t) acc += integer_product(w[t - start], v.q[t * d + j], three);
     block.o.push_back(static_cast<float>(acc) * s_w.scale);
   }
   return block;
@@ -91,18 +103,21 @@ inline void merge(AttentionBlock& chain, const AttentionBlock& next) {
   for (std::size_t j = 0; j < chain.o.size(); ++j) chain.o[j] = fma(chain.o[j], a, next.o[j] * b);
 }
 
-// q: (d), the query at `position`.  limbs: of q and of w.  out: (d)
+// q: (d), the query at `position`.  limbs: of q and of w.  block: B.  out: (d)
 inline void attention(const std::int16_t* q, float s_q, FixTokens k, FixTokens v, std::int64_t d, int limbs,
-                      std::int64_t position, std::int64_t window, float* out) {
+                      std::int64_t block, std::int64_t position, std::int64_t window, float* out) {
+  const float row_scale = s_q * attention_scale(d, block);
   std::int64_t begin = first_visible(position, window);
   auto block_end = [&](std::int64_t t) {
     return std::min(position + 1, (t / kAttentionBlock + 1) * kAttentionBlock);
   };
-  AttentionBlock chain = attend_block(q, s_q, k, v, d, limbs, begin, block_end(begin));
+  AttentionBlock chain = attend_block(q, row_scale, k, v, d, limbs, begin, block_end(begin));
   for (std::int64_t t = block_end(begin); t <= position; t = block_end(t)) {
-    merge(chain, attend_block(q, s_q, k, v, d, limbs, t, block_end(t)));
+    merge(chain, attend_block(q, row_scale, k, v, d, limbs, t, block_end(t)));
   }
-  for (std::int64_t j = 0; j < d; ++j) out[j] = chain.o[static_cast<std::size_t>(j)] / chain.l;
+  const float divisor = chain.l * static_cast<float>(block);
+  for (std::int64_t j = 0; j < d; ++j) out[j] = chain.o[static_cast<std::size_t>(j)] / divisor;
+  hadamard(out, d, block);
 }
 
 }  // namespace verbatim::spec

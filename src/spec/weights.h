@@ -2,12 +2,14 @@
 //
 // Meaning   x[i] ~ w[i] * S, one scale S a row, |w| <= 16319.
 //           i16, i8   Fix with two limbs, one limb (fix.h): what a row of floats becomes.
+//           i16r, i8r the same of the row rotated (hadamard.h), with S divided by the rotation's block: what a vector meets that
+//                     was rotated too.
 //           codes     what a quantised file holds, kept as it is. The file gives each group of columns a step D and an
 //                     offset M (the value of level 0) and each column a level c: its value is v = M + D c. The row keeps
 //                     the levels, and for each group two integers on the grid of two limbs:
 //                         w[i] = z + ((g c[i] + 2^f / 2) >> f)
 // Shapes    x (k) -> i16, i8: w (k), S.  codes: levels (k), g and z (k / group), S.
-// Rounding  i16, i8: fix.h R1 to R4.
+// Rounding  i16, i8: fix.h R1 to R4.  i16r, i8r: hadamard.h, then the same; S / B is exact.
 //           codes, with L the largest level of the form, 8 or 128:
 //           R1  a = the largest of |v|, |M| and |D| L / 2 in the row     exact
 //           R2  S = a / 16314, r = 16314 / a                             one division each; a < 2^-100: all are 0

@@ -23,7 +23,8 @@ struct Case {
 testing::Message describe(const Case& c) {
   testing::Message text;
   text << c.heads << " heads over " << c.shape.kv_heads << ", head_dim " << c.shape.head_dim << ", kv limbs "
-       << c.shape.limbs << ", limbs " << c.limbs << ", window " << c.window << ", segments";
+       << c.shape.limbs << (c.shape.rotated ? ", rotated" : "") << ", limbs " << c.limbs << ", window "
+       << c.window << ", segments";
   for (Span s : c.spans) text << " [" << s.first_position << ", " << s.first_position + s.rows << ")";
   return text;
 }
@@ -147,8 +148,11 @@ TEST_P(Attention, ShapesOfHeads) {
 TEST_P(Attention, LimbsOfQueriesAndCache) {
   for (int limbs : {1, 2}) {
     for (int kv_limbs : {1, 2}) {
-      for (std::int64_t head_dim : {8, 64}) {
-        expect_same({{1, 2, head_dim, kv_limbs}, 4, 0, limbs, {{140, 4}, {0, 20}}}, kOrdinary, kOrdinary);
+      for (std::int64_t head_dim : {6, 8, 64, 96, 256}) {
+        for (bool rotated : {false, true}) {
+          expect_same({{1, 2, head_dim, kv_limbs, rotated}, 4, 0, limbs, {{140, 4}, {0, 20}}}, kOrdinary,
+                      kOrdinary);
+        }
       }
     }
   }
@@ -159,11 +163,13 @@ TEST_P(Attention, LimbsOfQueriesAndCache) {
 TEST_P(Attention, AdversarialMagnitudes) {
   expect_same({{1, 1, 16, 2}, 2, 0, 2, {{140, 30}, {0, 40}}}, finite_values(), finite_values());
   expect_same({{1, 2, 16, 2}, 2, 50, 1, {{140, 30}, {0, 40}}}, finite_values(), finite_values());
+  expect_same({{1, 2, 16, 1, true}, 2, 0, 1, {{140, 30}, {0, 40}}}, finite_values(), finite_values());
 }
 
 TEST_P(Attention, FaultsStayInTheirRows) {
   std::vector<Values> values = all_values();
-  expect_same({{1, 2, 8, 2}, 4, 0, 2, {{0, 34}, {150, 1}, {3, 7}}}, values, values);
+  for (bool rotated : {false, true})
+    expect_same({{1, 2, 8, 2, rotated}, 4, 0, 2, {{0, 34}, {150, 1}, {3, 7}}}, values, values);
 }
 
 // Pages that earlier sequences left full: places after the last token must not be seen.

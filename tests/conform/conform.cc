@@ -184,16 +184,21 @@ Weights::Weights(Random& random, WeightKind kind, std::int64_t n, std::int64_t k
   }
 }
 
-Weights Weights::identity(std::int64_t k) {
-  Weights made(WeightKind::i8, k, k);
+Weights Weights::identity(std::int64_t k, FixForm form) {
+  const WeightKind kind = form.rotated ? WeightKind::i8r : WeightKind::i8;
+  Weights made(kind, k, k);
   std::vector<std::int16_t> q(static_cast<std::size_t>(k));
   for (std::int64_t row = 0; row < k; ++row) {
     q[static_cast<std::size_t>(row)] = 1;
-    pack_row(WeightKind::i8, row, k, q.data(), made.data_.data());
+    pack_row(kind, row, k, q.data(), made.data_.data());
     q[static_cast<std::size_t>(row)] = 0;
     made.scale_[static_cast<std::size_t>(row)] = 1;
   }
   return made;
+}
+
+std::string name_of(FixForm form) {
+  return fmt::format("{} limbs{}", form.limbs, form.rotated ? ", rotated" : "");
 }
 
 Conform::Conform()
@@ -216,7 +221,7 @@ void Conform::compare_fix(const char* op, const FixRows& expected, const FixRows
     EXPECT_EQ(q_expected, q_actual) << op << " (integers of row " << row << ")";
   }
 
-  Weights identity = Weights::identity(expected.k);
+  Weights identity = Weights::identity(expected.k, expected.form);
   std::vector<float> y_expected(rows * static_cast<std::size_t>(expected.k)), y_actual(y_expected.size());
   LinearJob job{&identity.matrix(), nullptr, y_expected.data()};
   reference_->linear(expected, {&job, 1});

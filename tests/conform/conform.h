@@ -50,7 +50,8 @@ testing::AssertionResult same_bits(const char* op, std::span<const float> expect
 class Weights {
  public:
   Weights(Random& random, WeightKind kind, std::int64_t n, std::int64_t k);
-  static Weights identity(std::int64_t k);  // i8, scales 1: shows the integers of a quantised row
+  // One limb, scales 1: shows the integers of a row of this form.
+  static Weights identity(std::int64_t k, FixForm form);
   const PackedMatrix& matrix() const { return matrix_; }
 
  private:
@@ -59,6 +60,8 @@ class Weights {
   AlignedBuffer<float> scale_;
   PackedMatrix matrix_;
 };
+
+std::string name_of(FixForm form);  // for failure messages
 
 // Sites of faults, one a row.
 struct FaultLog {

@@ -18,14 +18,18 @@ class Linear : public Conform {
     for (Backend* b : {&reference(), &backend()}) {
       FixRows q = b->make_rows(rows, k);
       FaultLog faults(rows);
-      b->quantise(x.data(), rows, k, limbs, q, faults.at(1));
-      std::vector<LinearJob> list;
+      std::vector<LinearJob> lists[2];  // by whether they are rotated
       for (Job& job : jobs) {
         std::vector<float>& y = b == &backend() ? job.actual : job.expected;
         y.assign(static_cast<std::size_t>(rows * job.w.matrix().n), -1);
-        list.push_back({&job.w.matrix(), job.bias.empty() ? nullptr : job.bias.data(), y.data()});
+        lists[is_rotated(job.w.matrix().kind)].push_back(
+            {&job.w.matrix(), job.bias.empty() ? nullptr : job.bias.data(), y.data()});
       }
-      b->linear(q, list);
+      for (bool rotated : {false, true}) {
+        if (lists[rotated].empty()) continue;
+        b->quantise(x.data(), rows, k, {limbs, rotated}, q, faults.at(1));
+        b->linear(q, lists[rotated]);
+      }
     }
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       const PackedMatrix& w = jobs[i].w.matrix();

@@ -18,6 +18,8 @@ INSTANTIATE_TEST_SUITE_P(EveryBackend, RowOps, every_backend(), backend_case_nam
 constexpr std::int64_t kWidths[] = {1, 2, 3, 15, 16, 17, 31, 48, 63, 64, 65, 100, 127, 128, 129, 200, 257};
 constexpr std::int64_t kManyRows = 90, kManyColumns = 576;
 
+constexpr FixForm kForms[] = {{1, false}, {2, false}, {1, true}, {2, true}};
+
 template <class Body>
 void each_shape(Body body) {
   for (std::int64_t k : kWidths) {
@@ -29,11 +31,11 @@ void each_shape(Body body) {
 TEST_P(RowOps, Quantise) {
   std::vector<Values> values = all_values();
   each_shape([&](std::int64_t rows, std::int64_t k) {
-    for (int limbs : {1, 2}) {
+    for (FixForm form : kForms) {
       std::vector<float> x = make_matrix(random(), values, static_cast<std::size_t>(k), rows, k);
-      SCOPED_TRACE(testing::Message() << rows << " x " << k << ", limbs " << limbs);
+      SCOPED_TRACE(testing::Message() << rows << " x " << k << ", " << name_of(form));
       expect_same_fix("quantise", rows, k, [&](Backend& b, FixRows& out, Faults faults) {
-        b.quantise(x.data(), rows, k, limbs, out, faults);
+        b.quantise(x.data(), rows, k, form, out, faults);
       });
     }
   });
@@ -41,12 +43,12 @@ TEST_P(RowOps, Quantise) {
 
 TEST_P(RowOps, QuantiseReusesItsStorageForSmallerRows) {
   FixRows out = backend().make_rows(4, 200), expected = reference().make_rows(4, 200);
-  Weights identity = Weights::identity(70);
+  Weights identity = Weights::identity(70, {});
   for (std::int64_t k : {200, 70}) {  // what the wider rows left behind must not be summed
     std::vector<float> x = make_matrix(random(), finite_values(), 0, 4, k);
     FaultLog faults(4);
-    backend().quantise(x.data(), 4, k, 2, out, faults.at(1));
-    reference().quantise(x.data(), 4, k, 2, expected, faults.at(1));
+    backend().quantise(x.data(), 4, k, {}, out, faults.at(1));
+    reference().quantise(x.data(), 4, k, {}, expected, faults.at(1));
   }
   std::vector<float> y(4 * 70), y_expected(4 * 70);
   LinearJob job{&identity.matrix(), nullptr, y.data()};
@@ -60,8 +62,8 @@ TEST_P(RowOps, FaultsKeepTheirFirstSite) {
   std::vector<float> x = {1, NAN, 2, 3};  // (2, 2): the first row is at fault
   FixRows out = backend().make_rows(2, 2);
   FaultLog faults(2);
-  backend().quantise(x.data(), 2, 2, 2, out, faults.at(5));
-  backend().quantise(x.data(), 2, 2, 2, out, faults.at(6));
+  backend().quantise(x.data(), 2, 2, {}, out, faults.at(5));
+  backend().quantise(x.data(), 2, 2, {}, out, faults.at(6));
   EXPECT_EQ(faults.sites, (std::vector<std::uint32_t>{5, 0}));
   EXPECT_EQ(out.scale[0], 0);
 }
@@ -86,10 +88,10 @@ TEST_P(RowOps, RmsNormQuantise) {
   each_shape([&](std::int64_t rows, std::int64_t k) {
     std::vector<float> gain = make_matrix(random(), finite_values(), 0, 1, k);
     std::vector<float> x = make_matrix(random(), values, static_cast<std::size_t>(k), rows, k);
-    for (int limbs : {1, 2}) {
-      SCOPED_TRACE(testing::Message() << rows << " x " << k << ", limbs " << limbs);
+    for (FixForm form : kForms) {
+      SCOPED_TRACE(testing::Message() << rows << " x " << k << ", " << name_of(form));
       expect_same_fix("rms_norm_quantise", rows, k, [&](Backend& b, FixRows& out, Faults faults) {
-        b.rms_norm_quantise(x.data(), gain.data(), 1e-6f, rows, k, limbs, out, faults);
+        b.rms_norm_quantise(x.data(), gain.data(), 1e-6f, rows, k, form, out, faults);
       });
     }
   });
@@ -114,10 +116,10 @@ TEST_P(RowOps, SwigluQuantise) {
       fill_gates(random(),
                  std::span(gate).subspan(static_cast<std::size_t>(r * k), static_cast<std::size_t>(k)));
     }
-    for (int limbs : {1, 2}) {
-      SCOPED_TRACE(testing::Message() << rows << " x " << k << ", limbs " << limbs);
+    for (FixForm form : kForms) {
+      SCOPED_TRACE(testing::Message() << rows << " x " << k << ", " << name_of(form));
       expect_same_fix("swiglu_quantise", rows, k, [&](Backend& b, FixRows& out, Faults faults) {
-        b.swiglu_quantise(gate.data(), up.data(), rows, k, limbs, out, faults);
+        b.swiglu_quantise(gate.data(), up.data(), rows, k, form, out, faults);
       });
     }
   });
@@ -129,7 +131,7 @@ TEST_P(RowOps, SwigluOfEveryGate) {
   std::vector<float> gate(kRows), up = make_matrix(random(), finite_values(), 0, 1, kRows);
   fill_gates(random(), gate);
   expect_same_fix("swiglu_quantise", kRows, 1, [&](Backend& b, FixRows& out, Faults faults) {
-    b.swiglu_quantise(gate.data(), up.data(), kRows, 1, 2, out, faults);
+    b.swiglu_quantise(gate.data(), up.data(), kRows, 1, {}, out, faults);
   });
 }
 

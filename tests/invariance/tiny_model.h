@@ -78,7 +78,8 @@ inline PackedWeights tiny_weights(const TinyShape& shape) {
     checkpoint.tensors[spec.name] = {spec.name, type, spec.rows, spec.columns, rows.data(), std::ssize(rows)};
   }
   ThreadPool pool(1);
-  Result<PackedWeights> weights = requantise(checkpoint, shape.weights, pool, {});
+  Result<PackedWeights> weights =
+      requantise(checkpoint, {shape.weights, shape.activation_limbs == 1}, pool, {});
   EXPECT_TRUE(weights.ok()) << weights.error().message;
   return std::move(*weights);
 }

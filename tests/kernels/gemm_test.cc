@@ -122,8 +122,8 @@ class Weights {
       const int q = draw(fill, limbs_of(kind_), true, random);
       at(row, c) = static_cast<std::int16_t>(q);
       std::int8_t* to = panel_of(row) + panel_offset(row % kPanelRows, c);
-      to[0] = static_cast<std::int8_t>(kind_ == WeightKind::i16 ? spec::high_limb(q) : q);
-      if (kind_ == WeightKind::i16) to[plane_bytes(k_)] = static_cast<std::int8_t>(spec::low_limb(q));
+      to[0] = static_cast<std::int8_t>(limbs_of(kind_) == 2 ? spec::high_limb(q) : q);
+      if (limbs_of(kind_) == 2) to[plane_bytes(k_)] = static_cast<std::int8_t>(spec::low_limb(q));
     }
   }
 
@@ -187,7 +187,8 @@ class GemmTest : public ::testing::TestWithParam<Parameters> {
           column_scale(random_floats(padded_rows(n), random)),
           bias(random_floats(n, random)) {
       for (std::int64_t m = 0; m < rows; ++m) {
-        for (std::int64_t i = 0; i < n; ++i) dots.push_back(spec::integer_dot(x.row(m), w.row(i), k));
+        for (std::int64_t i = 0; i < n; ++i)
+          dots.push_back(spec::integer_dot(x.row(m), w.row(i), k, three_products(limbs, kind)));
       }
     }
   };

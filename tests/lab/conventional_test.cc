@@ -153,13 +153,13 @@ TEST_F(Conventional, AValueThatIsNotFiniteIsReportedForItsRow) {
   FixRows rows = backend->make_rows(4, 70);
   const std::vector<std::uint32_t> expected = {0, 7, 0, 7};
   std::vector<std::uint32_t> sites(4);
-  backend->quantise(x.data(), 4, 70, 2, rows, {sites.data(), 7});
+  backend->quantise(x.data(), 4, 70, {}, rows, {sites.data(), 7});
   EXPECT_EQ(sites, expected);
   sites.assign(4, 0);
-  backend->rms_norm_quantise(x.data(), gain.data(), 1e-5f, 4, 70, 2, rows, {sites.data(), 7});
+  backend->rms_norm_quantise(x.data(), gain.data(), 1e-5f, 4, 70, {}, rows, {sites.data(), 7});
   EXPECT_EQ(sites, expected);
   sites.assign(4, 0);
-  backend->swiglu_quantise(x.data(), x.data(), 4, 70, 2, rows, {sites.data(), 7});
+  backend->swiglu_quantise(x.data(), x.data(), 4, 70, {}, rows, {sites.data(), 7});
   EXPECT_EQ(sites, expected);
 }
 

@@ -28,16 +28,16 @@ class Planted final : public Backend {
   void embed(const PackedMatrix& table, std::span<const std::int32_t> tokens, float* y) override {
     inner_->embed(table, tokens, y);
   }
-  void quantise(const float* x, std::int64_t rows, std::int64_t k, int limbs, FixRows& out,
+  void quantise(const float* x, std::int64_t rows, std::int64_t k, FixForm form, FixRows& out,
                 Faults f) override {
-    inner_->quantise(x, rows, k, limbs, out, f);
+    inner_->quantise(x, rows, k, form, out, f);
   }
   void read_row(const FixRows& x, std::int64_t row, std::int16_t* q) const override {
     inner_->read_row(x, row, q);
   }
   void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
-                         int limbs, FixRows& out, Faults f) override {
-    inner_->rms_norm_quantise(x, gain, epsilon, rows, k, limbs, out, f);
+                         FixForm form, FixRows& out, Faults f) override {
+    inner_->rms_norm_quantise(x, gain, epsilon, rows, k, form, out, f);
   }
   void rms_norm(float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k) override {
     inner_->rms_norm(x, gain, epsilon, rows, k);
@@ -60,9 +60,9 @@ class Planted final : public Backend {
     inner_->attention(args, q, batch, cache, y, f);
     spoil(batch.rows(), y, args.heads * cache.shape().head_dim);
   }
-  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, int limbs,
+  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, FixForm form,
                        FixRows& out, Faults f) override {
-    inner_->swiglu_quantise(gate, up, rows, k, limbs, out, f);
+    inner_->swiglu_quantise(gate, up, rows, k, form, out, f);
   }
   void add(float* x, const float* y, std::int64_t count) override { inner_->add(x, y, count); }
   void log_normalise(const float* z, std::int64_t rows, std::int64_t vocab, Normaliser* out) override {

@@ -145,8 +145,8 @@ TEST(HuggingFace, FolderAndGgufHoldTheSameModel) {
       ThreadPool pool(1);
       // Llama's Q and K rows are ordered differently: not by this test.
       hf->config.rope_layout = gguf->config.rope_layout;
-      Result<PackedWeights> x = requantise(*hf, WeightPolicy::automatic, pool, {});
-      Result<PackedWeights> y = requantise(*gguf, WeightPolicy::automatic, pool, {});
+      Result<PackedWeights> x = requantise(*hf, {WeightPolicy::automatic}, pool, {});
+      Result<PackedWeights> y = requantise(*gguf, {WeightPolicy::automatic}, pool, {});
       ASSERT_TRUE(x.ok() && y.ok());
       EXPECT_EQ(x->fingerprint, y->fingerprint);
     }

@@ -42,8 +42,12 @@ struct SpecRow {
 SpecRow spec_row(WeightKind kind, const float* x, std::int64_t k) {
   SpecRow out;
   out.w.resize(static_cast<std::size_t>(k));
-  out.scale = spec::quantise(x, k, limbs_of(kind), out.w.data());
-  out.error = spec::row_error(x, k, out.scale.reciprocal, out.w.data());
+  std::vector<float> rotated(x, x + k);
+  const std::int64_t block = PackedMatrix{.kind = kind, .k = k}.rotation();
+  spec::hadamard(rotated.data(), k, block);
+  out.scale = spec::quantise(rotated.data(), k, limbs_of(kind), out.w.data());
+  out.error = spec::row_error(rotated.data(), k, out.scale.reciprocal, out.w.data());
+  out.scale.scale /= static_cast<float>(block);
   return out;
 }
 
@@ -82,7 +86,7 @@ TEST(PanelQuantiser, EqualsTheContract) {
   struct Shape {
     std::int64_t rows, columns;
   };
-  for (WeightKind kind : {WeightKind::i16, WeightKind::i8}) {
+  for (WeightKind kind : {WeightKind::i16, WeightKind::i8, WeightKind::i16r, WeightKind::i8r}) {
     for (Shape s : {Shape{1, 1}, {3, 31}, {16, 64}, {17, 96}, {33, 172}, {16, 640}}) {
       expect_equal_to_spec(kind, Matrix(s.rows, s.columns, [&](std::int64_t) { return uniform(); }));
       // Heavy tails, zeros, whole rows of zeros, and a range of magnitudes down
@@ -214,9 +218,10 @@ Checkpoint open_small(const TemporaryFolder& folder, const SmallModel& model) {
   return *std::move(opened);
 }
 
-PackedWeights requantise_or_die(const Checkpoint& checkpoint, WeightPolicy policy, int threads = 1) {
+PackedWeights requantise_or_die(const Checkpoint& checkpoint, WeightPolicy policy, int threads = 1,
+                                bool rotated = false) {
   ThreadPool pool(threads);
-  Result<PackedWeights> out = requantise(checkpoint, policy, pool, {});
+  Result<PackedWeights> out = requantise(checkpoint, {policy, rotated}, pool, {});
   CHECK(out.ok(), "{}", out.error().message);
   return *std::move(out);
 }
@@ -285,44 +290,49 @@ TEST(Requantise, AutomaticIsATableByTheFilesType) {
   for (Case c : {Case{DType::f32, WeightKind::i16, WeightKind::i16},
                  {DType::f16, WeightKind::i16, WeightKind::i16},
                  {DType::bf16, WeightKind::i16, WeightKind::i16},
-                 {DType::q8_0, WeightKind::i8, WeightKind::c8},
+                 {DType::q8_0, WeightKind::i8r, WeightKind::c8},
                  {DType::q4_0, WeightKind::c4, WeightKind::c4}}) {
     TemporaryFolder folder;
     SmallModel model("llama");
     model.type = c.type;
     const Checkpoint checkpoint = open_small(folder, model);
-    const auto kind_by = [&](WeightPolicy policy) {
-      return requantise_or_die(checkpoint, policy).matrix("blk.0.ffn_up.weight")->kind;
+    const auto kind_by = [&](WeightPolicy policy, bool rotated = false) {
+      return requantise_or_die(checkpoint, policy, 1, rotated).matrix("blk.0.ffn_up.weight")->kind;
     };
     EXPECT_EQ(kind_by(WeightPolicy::automatic), c.automatic) << name_of(c.type);
     EXPECT_EQ(kind_by(WeightPolicy::file), c.file) << name_of(c.type);
     EXPECT_EQ(kind_by(WeightPolicy::i16), WeightKind::i16) << name_of(c.type);
+    // For activations of 8 bits: what is quantised here is rotated, codes cannot be.
+    EXPECT_EQ(kind_by(WeightPolicy::i16, true), WeightKind::i16r) << name_of(c.type);
+    EXPECT_EQ(kind_by(WeightPolicy::automatic, true),
+              c.automatic == WeightKind::i16 ? WeightKind::i16r : c.automatic)
+        << name_of(c.type);
   }
 }
 
-// One element sets the scale of each row, and the many below it would be left with few steps: such a
-// tensor keeps its codes. A peak in one row of many is small in the tensor's RMS and changes nothing.
+// A block of equal elements is one large element when it is rotated; it sets the scale of its row, and the many below it would
+// be left with few steps: such a tensor keeps its codes. In one row of many it is small in the tensor's RMS and changes nothing.
 TEST(Requantise, AutomaticKeepsMoreWhereLessWouldErrTooMuch) {
   TemporaryFolder folder;
   SmallModel model("llama");
   model.type = DType::q8_0;
-  model.config.hidden_dim = 1024;
+  model.config.hidden_dim = 256;
   model.edit = [](const std::string& name, std::int64_t row, std::vector<float>& x) {
     bool peak = name == "blk.0.ffn_down.weight" || (name == "blk.0.attn_q.weight" && row == 3);
     if (!peak) return;
     for (float& value : x) value *= 0x1p-4f;
-    x[0] = 1;
+    std::fill_n(x.begin(), std::min<std::size_t>(64, x.size()), 1.0f);
   };
   Checkpoint checkpoint = open_small(folder, model);
   PackedWeights promoted = requantise_or_die(checkpoint, WeightPolicy::automatic);
-  EXPECT_EQ(promoted.matrix("blk.0.attn_q.weight")->kind, WeightKind::i8);
+  EXPECT_EQ(promoted.matrix("blk.0.attn_q.weight")->kind, WeightKind::i8r);
   EXPECT_EQ(promoted.matrix("blk.0.ffn_down.weight")->kind, WeightKind::c8);
   auto report = std::ranges::find(promoted.report, "blk.0.ffn_down.weight", &TensorReport::name);
   EXPECT_TRUE(report->why.starts_with("i8 would err by ")) << report->why;
   EXPECT_LT(report->relative_rms, 0.001);
 
   PackedWeights forced = requantise_or_die(checkpoint, WeightPolicy::i8);  // an explicit wish is obeyed
-  EXPECT_EQ(forced.matrix("blk.0.ffn_down.weight")->kind, WeightKind::i8);
+  EXPECT_EQ(forced.matrix("blk.0.ffn_down.weight")->kind, WeightKind::i8r);
 }
 
 TEST(Requantise, RefusesWeightsThatAreNotFinite) {
@@ -342,7 +352,7 @@ TEST(Requantise, RefusesWeightsThatAreNotFinite) {
     };
     Checkpoint checkpoint = open_small(folder, model);
     ThreadPool pool(2);
-    Result<PackedWeights> out = requantise(checkpoint, WeightPolicy::automatic, pool, {});
+    Result<PackedWeights> out = requantise(checkpoint, {WeightPolicy::automatic}, pool, {});
     ASSERT_FALSE(out.ok());
     EXPECT_EQ(out.error().message, checkpoint.path + ": " + c.sentence);
   }
@@ -373,8 +383,9 @@ TEST(Requantise, ReportsProgress) {
   Checkpoint checkpoint = open_small(folder, model);
   std::vector<LoadProgress> seen;
   ThreadPool pool(1);
-  ASSERT_TRUE(
-      requantise(checkpoint, WeightPolicy::i8, pool, [&](const LoadProgress& p) { seen.push_back(p); }).ok());
+  ASSERT_TRUE(requantise(checkpoint, {WeightPolicy::i8}, pool, [&](const LoadProgress& p) {
+                seen.push_back(p);
+              }).ok());
   ASSERT_EQ(seen.size(), checkpoint.tensors.size());
   EXPECT_EQ(seen.back().tensors_done, seen.back().tensors);
   EXPECT_EQ(seen.back().bytes_done, seen.back().bytes);

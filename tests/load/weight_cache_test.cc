@@ -43,7 +43,7 @@ class WeightCache : public ::testing::Test {
     CHECK(loaded.ok(), "{}", loaded.error().message);
     return *std::move(loaded);
   }
-  std::string key() const { return weight_cache_key(checkpoint_, WeightPolicy::automatic); }
+  std::string key() const { return weight_cache_key(checkpoint_, {WeightPolicy::automatic}); }
   std::string file() const { return weight_cache_path(folder_ / "cache", key()); }
 
   TemporaryFolder folder_;
@@ -106,10 +106,10 @@ TEST_F(WeightCache, IsNotTouchedWhenNotWanted) {
 
 TEST_F(WeightCache, AnotherPolicyOrFileOrConfigurationIsAnotherKey) {
   std::string base = key();
-  EXPECT_NE(weight_cache_key(checkpoint_, WeightPolicy::i8), base);
+  EXPECT_NE(weight_cache_key(checkpoint_, {WeightPolicy::i8}), base);
   Checkpoint other = checkpoint_;
   other.config.norm_epsilon = 1e-6f;
-  EXPECT_NE(weight_cache_key(other, WeightPolicy::automatic), base);
+  EXPECT_NE(weight_cache_key(other, {WeightPolicy::automatic}), base);
   std::filesystem::last_write_time(folder_ / "m.gguf",
                                    std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
   reopen();
@@ -262,7 +262,7 @@ TEST_F(WeightCache, AFileOfAnotherKeyIsRefused) {
   Result<PackedWeights> read =
       read_weight_cache(file(), std::string(64, '0'), checkpoint_.config, CacheMemory::own, pool_);
   ASSERT_FALSE(read.ok());
-  EXPECT_EQ(read.error().message, file() + ": made for another model or policy");
+  EXPECT_EQ(read.error().message, file() + ": made for another model or choice of weights");
 }
 
 TEST_F(WeightCache, AnUnusableFolderIsANote) {

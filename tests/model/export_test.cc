@@ -70,7 +70,7 @@ Reading read(const std::string& model) {
   ModelChoice choice;
   choice.path = model;
   choice.threads = 2;
-  choice.load.policy = WeightPolicy::i16;
+  choice.load.weights.policy = WeightPolicy::i16;
   choice.load.use_cache = false;
   auto loaded = load_model(choice);
   EXPECT_TRUE(loaded.ok()) << loaded.error().message;

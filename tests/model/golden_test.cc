@@ -88,7 +88,7 @@ class Runner {
     choice.path = path;
     choice.threads = kThreads;
     choice.widths = widths.options;
-    choice.load.policy = widths.weights;
+    choice.load.weights.policy = widths.weights;
     choice.load.use_cache = false;
     auto loaded = load_model(choice);
     if (!loaded) return loaded.error();

@@ -229,24 +229,34 @@ def log_softmax(z):
     return z - np.log(np.exp(z).sum(-1, keepdims=True))
 
 
-def main():
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    with open(sys.argv[2], encoding="utf-8") as file:
-        tokens = np.array(json.load(file)["tokens"])
-    engine = log_softmax(np.load(sys.argv[3]).astype(np.float64))
-    exact = log_softmax(logits_of(Gguf(sys.argv[1]), tokens))
-    if exact.shape != engine.shape:
-        sys.exit(f"the engine's logits are {engine.shape}, the model's {exact.shape}")
+def comparison(exact, engine, tokens):
+    """Of log-probabilities, (positions, vocabulary) each: mean and largest KL, the same top-1, both perplexities."""
     kl = (np.exp(exact) * (exact - engine)).sum(-1)
-    same = (exact.argmax(-1) == engine.argmax(-1)).mean()
     places = np.arange(len(tokens) - 1)
 
     def perplexity(logprobs):
         return np.exp(-logprobs[places, tokens[1:]].mean())
 
-    print(f"positions {len(tokens)}  mean KL {kl.mean():.2e}  largest KL {kl.max():.2e}  same top-1 {same:.4f}  "
-          f"perplexity {perplexity(engine):.4f}, exact {perplexity(exact):.4f}")
+    same = (exact.argmax(-1) == engine.argmax(-1)).mean()
+    return kl.mean(), kl.max(), same, perplexity(engine), perplexity(exact)
+
+
+def read_scores(score, logits):
+    """The tokens and log-probabilities of `verbatim score --json --logits`."""
+    with open(score, encoding="utf-8") as file:
+        tokens = np.array(json.load(file)["tokens"])
+    return tokens, log_softmax(np.load(logits).astype(np.float64))
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    tokens, engine = read_scores(*sys.argv[2:])
+    exact = log_softmax(logits_of(Gguf(sys.argv[1]), tokens))
+    if exact.shape != engine.shape:
+        sys.exit(f"the engine's logits are {engine.shape}, the model's {exact.shape}")
+    print("positions {}  mean KL {:.2e}  largest KL {:.2e}  same top-1 {:.4f}  perplexity {:.4f}, exact {:.4f}".format(
+        len(tokens), *comparison(exact, engine, tokens)))
 
 
 if __name__ == "__main__":

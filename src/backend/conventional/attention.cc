@@ -88,7 +88,7 @@ class Attention {
 
   std::vector<float> queries(const Task& task) const {
     std::vector<float> q(static_cast<std::size_t>(task.rows * group_ * shape_.head_dim));
-    float scale = spec::attention_scale(shape_.head_dim);
+    float scale = spec::attention_scale(shape_.head_dim, 1);
     for (std::int64_t row = 0; row < task.rows * group_; ++row) {
       const float* from = call_.q + offset(task, row);
       float* to = q.data() + row * shape_.head_dim;

@@ -65,9 +65,9 @@ class ConventionalBackend final : public Backend {
     });
   }
 
-  void quantise(const float* x, std::int64_t rows, std::int64_t k, int limbs, FixRows& out,
+  void quantise(const float* x, std::int64_t rows, std::int64_t k, FixForm form, FixRows& out,
                 Faults faults) override {
-    each_new_row(out, rows, k, limbs, faults,
+    each_new_row(out, rows, k, form, faults,
                  [&](std::int64_t row, float* y) { return round_to_bf16(x + row * k, k, y); });
   }
 
@@ -76,9 +76,9 @@ class ConventionalBackend final : public Backend {
   }
 
   void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
-                         int limbs, FixRows& out, Faults faults) override {
+                         FixForm form, FixRows& out, Faults faults) override {
     std::int64_t threads = norm_threads(rows, k);
-    each_new_row(out, rows, k, limbs, faults, [&](std::int64_t row, float* y) {
+    each_new_row(out, rows, k, form, faults, [&](std::int64_t row, float* y) {
       return norm_row(x + row * k, gain, epsilon, k, threads, y);
     });
   }
@@ -136,9 +136,9 @@ class ConventionalBackend final : public Backend {
     conventional::attend({args, q, batch, cache, y}, blas_, ops_, pool_);
   }
 
-  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, int limbs,
+  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, FixForm form,
                        FixRows& out, Faults faults) override {
-    each_new_row(out, rows, k, limbs, faults, [&](std::int64_t row, float* y) {
+    each_new_row(out, rows, k, form, faults, [&](std::int64_t row, float* y) {
       ops_.swiglu(gate + row * k, up + row * k, k, y);
       return round_to_bf16(y, k, y);
     });
@@ -176,10 +176,10 @@ class ConventionalBackend final : public Backend {
 
   // body(row, y) fills a row of `out` and says whether it is finite.
   template <class Body>
-  void each_new_row(FixRows& out, std::int64_t rows, std::int64_t k, int limbs, Faults faults, Body body) {
+  void each_new_row(FixRows& out, std::int64_t rows, std::int64_t k, FixForm form, Faults faults, Body body) {
     CHECK(static_cast<std::size_t>(rows * k) * sizeof(float) <= out.q.size(),
           "{} rows of {} do not fit the storage that make_rows gave", rows, k);
-    out.rows = rows, out.k = k, out.limbs = limbs;
+    out.rows = rows, out.k = k, out.form = form;
     each_row(rows, k, [&](std::int64_t row) {
       if (!body(row, reinterpret_cast<float*>(out.q.data()) + row * k)) faults.set(row);
     });
@@ -207,7 +207,7 @@ class ConventionalBackend final : public Backend {
   static void unpack(const PackedMatrix& table, std::int64_t n, float* y) {
     std::vector<std::int16_t> q(static_cast<std::size_t>(table.k));
     cpu::unpack_row(table, n, q.data());
-    spec::embed(q.data(), table.scale[n], table.k, y);
+    spec::embed(q.data(), table.scale[n], table.k, table.rotation(), y);
   }
 
   // The whole matrix as float32, (n, k): made once.

@@ -92,10 +92,16 @@ class TileAttention {
 
   // q_scale = s_q * c, the row scale of the scores (R2).
   void quantise_queries() {
-    float c = spec::attention_scale(shape_.head_dim);
+    float c = spec::attention_scale(shape_.head_dim, shape_.rotation());
     for (std::int64_t row = 0; row < rows_; ++row) {
-      RowScale s = kernels_.ops.quantise(call_.q + place(row), shape_.head_dim, call_.args.limbs,
-                                         q_layout_.row(q_, row));
+      const float* q = call_.q + place(row);
+      if (shape_.rotated) {
+        float* rotated = chain_.o + row * shape_.head_dim;  // free until start_chain()
+        std::copy_n(q, shape_.head_dim, rotated);
+        kernels_.ops.hadamard(rotated, shape_.head_dim, shape_.rotation());
+        q = rotated;
+      }
+      RowScale s = kernels_.ops.quantise(q, shape_.head_dim, call_.args.limbs, q_layout_.row(q_, row));
       if (!s.finite) call_.faults.set(batch_row(row / group_));
       q_scale_[row] = s.scale * c;
     }
@@ -152,8 +158,10 @@ class TileAttention {
 
   void write_result() {
     for (std::int64_t row = 0; row < rows_; ++row) {
-      kernels_.ops.divide(chain_.o + row * shape_.head_dim, chain_.l[row], shape_.head_dim,
-                          call_.y + place(row));
+      float* y = call_.y + place(row);
+      kernels_.ops.divide(chain_.o + row * shape_.head_dim,
+                          chain_.l[row] * static_cast<float>(shape_.rotation()), shape_.head_dim, y);
+      kernels_.ops.hadamard(y, shape_.head_dim, shape_.rotation());
     }
   }
 

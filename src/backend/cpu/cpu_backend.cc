@@ -48,18 +48,23 @@ class CpuBackend final : public Backend {
       std::int64_t token = tokens[static_cast<std::size_t>(row)];
       std::vector<std::int16_t> q(static_cast<std::size_t>(table.k));
       unpack_row(table, token, q.data());
-      spec::embed(q.data(), table.scale[token], table.k, y + row * table.k);
+      spec::embed(q.data(), table.scale[token], table.k, table.rotation(), y + row * table.k);
     });
   }
 
-  void quantise(const float* x, std::int64_t rows, std::int64_t k, int limbs, FixRows& out,
+  void quantise(const float* x, std::int64_t rows, std::int64_t k, FixForm form, FixRows& out,
                 Faults faults) override {
-    begin_rows(out, rows, k, limbs);
-    each_row(rows, k, [&](std::int64_t row, int) { quantise_row(x + row * k, out, row, faults); });
+    begin_rows(out, rows, k, form);
+    each_row(rows, k, [&](std::int64_t row, int part) {
+      if (!form.rotated) return quantise_row(x + row * k, out, row, faults);
+      float* y = row_scratch(part, k);
+      std::copy_n(x + row * k, k, y);
+      rotate_and_quantise(y, out, row, faults);
+    });
   }
 
   void read_row(const FixRows& x, std::int64_t row, std::int16_t* q) const override {
-    const GemmRows at = layout(x.k, x.limbs).rows(x.q.data(), row, 1, x.k);
+    const GemmRows at = layout(x.k, x.form.limbs).rows(x.q.data(), row, 1, x.k);
     for (std::int64_t i = 0; i < x.k; ++i) {
       int value = at.wide != nullptr ? at.wide[i] : at.planes[i];
       if (at.planes != nullptr && at.limbs == 2) value = 128 * value + at.planes[at.low_offset + i];
@@ -68,12 +73,12 @@ class CpuBackend final : public Backend {
   }
 
   void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
-                         int limbs, FixRows& out, Faults faults) override {
-    begin_rows(out, rows, k, limbs);
+                         FixForm form, FixRows& out, Faults faults) override {
+    begin_rows(out, rows, k, form);
     each_row(rows, k, [&](std::int64_t row, int part) {
       float* y = row_scratch(part, k);
       kernels_.ops.rms_norm(x + row * k, gain, epsilon, k, y);
-      quantise_row(y, out, row, faults);
+      rotate_and_quantise(y, out, row, faults);
     });
   }
 
@@ -88,6 +93,8 @@ class CpuBackend final : public Backend {
     std::int64_t panels = 0;
     for (const LinearJob& job : jobs) {
       CHECK(job.w->k == x.k, "a matrix of {} columns meets rows of {}", job.w->k, x.k);
+      CHECK(is_rotated(job.w->kind) == x.form.rotated, "a matrix of {} meets rows that are {}rotated",
+            name_of(job.w->kind), x.form.rotated ? "" : "not ");
       panels += job.w->panels();
     }
     std::int64_t grain = grain_of(kGrainProducts, x.rows * padded_columns(x.k) * kPanelRows);
@@ -134,13 +141,13 @@ class CpuBackend final : public Backend {
     attend(kernels_, {args, q, batch, cache, y, faults}, pool_, attention_scratch_);
   }
 
-  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, int limbs,
+  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, FixForm form,
                        FixRows& out, Faults faults) override {
-    begin_rows(out, rows, k, limbs);
+    begin_rows(out, rows, k, form);
     each_row(rows, k, [&](std::int64_t row, int part) {
       float* y = row_scratch(part, k);
       kernels_.ops.swiglu(gate + row * k, up + row * k, k, y);
-      quantise_row(y, out, row, faults);
+      rotate_and_quantise(y, out, row, faults);
     });
   }
 
@@ -204,16 +211,22 @@ class CpuBackend final : public Backend {
     return row.data();
   }
 
-  void begin_rows(FixRows& out, std::int64_t rows, std::int64_t k, int limbs) const {
+  void begin_rows(FixRows& out, std::int64_t rows, std::int64_t k, FixForm form) const {
     CHECK(static_cast<std::size_t>(rows) <= out.scale.size() &&
-              static_cast<std::size_t>(rows * layout(k, limbs).stride_bytes) <= out.q.size(),
+              static_cast<std::size_t>(rows * layout(k, form.limbs).stride_bytes) <= out.q.size(),
           "{} rows of {} do not fit the storage that make_rows gave", rows, k);
-    out.rows = rows, out.k = k, out.limbs = limbs;
+    out.rows = rows, out.k = k, out.form = form;
+  }
+
+  // x: (out.k), overwritten
+  void rotate_and_quantise(float* x, FixRows& out, std::int64_t row, Faults faults) const {
+    kernels_.ops.hadamard(x, out.k, out.rotation());
+    quantise_row(x, out, row, faults);
   }
 
   void quantise_row(const float* x, FixRows& out, std::int64_t row, Faults faults) const {
-    FixTarget target = layout(out.k, out.limbs).row(out.q.data(), row);
-    RowScale s = kernels_.ops.quantise(x, out.k, out.limbs, target);
+    const int limbs = out.form.limbs;
+    RowScale s = kernels_.ops.quantise(x, out.k, limbs, layout(out.k, limbs).row(out.q.data(), row));
     out.scale[static_cast<std::size_t>(row)] = s.scale;
     if (!s.finite) faults.set(row);
   }
@@ -221,7 +234,7 @@ class CpuBackend final : public Backend {
   void linear_panels(const FixRows& x, const LinearJob& job, std::int64_t first, std::int64_t panels) const {
     const PackedMatrix& w = *job.w;
     std::int64_t output = first * kPanelRows;
-    kernels_.gemm.gemm(layout(x.k, x.limbs).rows(x.q.data(), 0, x.rows, w.k_padded()),
+    kernels_.gemm.gemm(layout(x.k, x.form.limbs).rows(x.q.data(), 0, x.rows, w.k_padded()),
                        {w.kind, reinterpret_cast<const std::int8_t*>(w.panel(first)),
                         panel_bytes(w.kind, w.k_padded()), panels},
                        {.y = job.y + output,

@@ -42,6 +42,8 @@ struct ChainRows {
 struct FloatOps {
   // spec/fix.h: x (k)
   RowScale (*quantise)(const float* x, std::int64_t k, int limbs, const FixTarget& q);
+  // spec/hadamard.h: x (k) in place, in blocks of a power of two that divides k
+  void (*hadamard)(float* x, std::int64_t k, std::int64_t block);
   // spec/rms_norm.h: x, gain (k) -> y (k), which may be x
   void (*rms_norm)(const float* x, const float* gain, float epsilon, std::int64_t k, float* y);
   // spec/swiglu.h: gate, up (k) -> y (k)

@@ -157,6 +157,28 @@ RowScale quantise(const float* x, std::int64_t k, int limbs, const FixTarget& to
   return quantise_by(x, k, reduce_magnitude(a), limbs, to);
 }
 
+// ---- hadamard ----
+
+// Stages below 16 stay inside a vector, which holds whole blocks of up to 16.
+void hadamard(float* x, std::int64_t k, std::int64_t block) {
+  each16(block > 1 ? k : 0, [&](std::int64_t i, auto extent) {
+    Vec v = butterfly<1>(load(x + i, extent));
+    if (block > 2) v = butterfly<2>(v);
+    if (block > 4) v = butterfly<4>(v);
+    if (block > 8) v = butterfly<8>(v);
+    store(x + i, v, extent);
+  });
+  for (std::int64_t h = kVec; h < block; h *= 2) {
+    for (std::int64_t pairs = 0; pairs < k; pairs += 2 * h) {
+      for (std::int64_t i = pairs; i < pairs + h; i += kVec) {
+        const Vec a = load(x + i), b = load(x + i + h);
+        store(x + i, a + b);
+        store(x + i + h, a - b);
+      }
+    }
+  }
+}
+
 // ---- rms_norm, swiglu, rope, add ----
 
 void rms_norm(const float* x, const float* gain, float epsilon, std::int64_t k, float* y) {
@@ -296,8 +318,8 @@ void divide(const float* o, float l, std::int64_t d, float* y) {
   each16(d, [&](std::int64_t j, auto extent) { store(y + j, load(o + j, extent) / divisor, extent); });
 }
 
-constexpr FloatOps kFloatOps = {quantise,   rms_norm,      swiglu,       rope,  add,   max,
-                                sum_of_exp, exp_of_logits, attend_block, merge, divide};
+constexpr FloatOps kFloatOps = {quantise, hadamard,   rms_norm,      swiglu,       rope,  add,
+                                max,      sum_of_exp, exp_of_logits, attend_block, merge, divide};
 
 }  // namespace
 }  // namespace verbatim::cpu

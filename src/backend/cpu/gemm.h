@@ -3,7 +3,7 @@
 //
 //   y[m][n] = f32(sum_k x.q[m][k] * w.q[n][k]) * (row_scale[m] * column_scale[n]) + bias[n] (spec/linear.h)
 //
-// The sum is exact; f32() rounds it once. Every instruction set has one implementation in its own folder and
+// Two limbs that were floats on both sides: three products of four (ops/panels.h, three_products). The sum is exact; f32() rounds it once. Every instruction set has one implementation in its own folder and
 // all of them give the same bits. Single threaded: the caller divides the panels or the rows among threads.
 #pragma once
 

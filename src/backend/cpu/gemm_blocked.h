@@ -7,6 +7,8 @@
 //   sum    (row block, 16) doubles in the first cache, where slabs and limb planes meet: exact below 2^53
 //   y      one rounding to float32, then the scales (gemm_epilogue.h)
 //
+// Of two limb planes of floats, the low one meets the high limbs of x alone (three_products).
+//
 // Where all columns are one slab, and the weights one plane, a set may finish a tile from its registers (Set::kDirect).
 //
 // Everything here has internal linkage on purpose: each instruction set compiles its own copy with its own
@@ -33,7 +35,7 @@ struct TileArgs {
   std::int64_t stride, low_offset;  // elements
   const typename Set::Weight* w;    // (quads, 16, 4): the slab
   std::int64_t quads;
-  double unit;  // what one in this limb plane of w stands for: 1 or 128
+  double unit;  // what one in this limb plane of w, times one in the last limb of x, stands for: 1 or 128
   double* sum;  // (rows, 16): added to
   // kDirect: where the tile's outputs go, of which row `row` is the first; nullptr: to sum
   const typename Set::PanelOut* out;
@@ -133,10 +135,12 @@ template <class Set, int L>
 requires(kRowBlock % Set::kRows == 0) void gemm_blocked(const GemmRows& x, const GemmPanels& w,
                                                         const GemmOut& out) {
   static constexpr Tiles<Set, L> kTiles;
+  static constexpr Tiles<Set, 1> kHighTiles;
   alignas(64) typename Set::Weight scratch[Set::kScratchWeights];
   alignas(64) double sum[kRowBlock * kPanelRows];
   double start[kRowBlock];
   std::int32_t limb_start[kRowBlock * L];
+  const bool three = three_products(x.limbs, w.kind);
   const int planes = Set::planes(w.kind);
   const std::int64_t slab_columns = Set::slab_columns(w.kind);
   const bool direct = Set::kDirect && planes == 1 && x.k <= slab_columns;
@@ -148,7 +152,7 @@ requires(kRowBlock % Set::kRows == 0) void gemm_blocked(const GemmRows& x, const
       if constexpr (Set::kDirect) {
         if (direct) Set::limb_starts(x, m0 + m, limb_start + m * L);
       }
-      if (!direct) start[m] = Set::start(x, m0 + m, planes);
+      if (!direct) start[m] = Set::start(x, m0 + m, planes, three);
     }
 
     for (std::int64_t p = 0; p * kPanelRows < out.n; ++p) {
@@ -157,18 +161,19 @@ requires(kRowBlock % Set::kRows == 0) void gemm_blocked(const GemmRows& x, const
       for (std::int64_t k0 = 0; k0 < x.k; k0 += slab_columns) {
         const std::int64_t columns = x.k - k0 < slab_columns ? x.k - k0 : slab_columns;
         for (int plane = 0; plane < planes; ++plane) {
-          TileArgs<Set> t{Set::elements(x) + m0 * x.stride + k0,
+          const auto& tiles = three && plane == 1 ? kHighTiles.of_rows : kTiles.of_rows;
+          TileArgs<Set> t{Set::elements(x, plane) + m0 * x.stride + k0,
                           x.stride,
                           x.low_offset,
                           Set::slab(w.kind, w.data + p * w.panel_bytes, x.k, plane, k0, columns, scratch),
                           columns / kQuad,
-                          plane + 1 < planes ? 128.0 : 1.0,
+                          plane + 1 < planes || (three && planes == 2) ? 128.0 : 1.0,
                           sum,
                           direct ? &panel_out : nullptr,
                           limb_start,
                           m0};
           for (std::int64_t m = 0; m < rows; m += Set::kRows) {
-            kTiles.of_rows[rows - m < Set::kRows ? rows - m : Set::kRows](t);
+            tiles[rows - m < Set::kRows ? rows - m : Set::kRows](t);
             t.x += Set::kRows * x.stride;
             t.sum += Set::kRows * kPanelRows;
             t.start += Set::kRows * L;

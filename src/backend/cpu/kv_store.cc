@@ -1,5 +1,6 @@
 #include "backend/cpu/kv_store.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
@@ -32,14 +33,21 @@ bool store_token(const FloatOps& ops, const float* k, const float* v, const KvSh
   CHECK(shape.head_dim <= kMaxHeadDim, "head_dim {} is above {}", shape.head_dim, kMaxHeadDim);
   std::int8_t planes[2][kMaxHeadDim];  // high (or only) limb, low limb
   FixTarget target{.form = RowForm::planes8, .high = planes[0], .low = planes[1]};
+  const auto quantise = [&](const float* x) {
+    if (!shape.rotated) return ops.quantise(x, shape.head_dim, shape.limbs, target);
+    float rotated[kMaxHeadDim];
+    std::copy_n(x, shape.head_dim, rotated);
+    ops.hadamard(rotated, shape.head_dim, shape.rotation());
+    return ops.quantise(rotated, shape.head_dim, shape.limbs, target);
+  };
 
-  RowScale key = ops.quantise(k, shape.head_dim, shape.limbs, target);
+  RowScale key = quantise(k);
   std::int8_t* key_panel = page.keys + slot / kPanelRows * shape.key_panel_bytes();
   for (int limb = 0; limb < shape.limbs; ++limb) {
     put_key(planes[limb], shape.key_columns(), key_panel + limb * plane_bytes(shape.key_columns()),
             slot % kPanelRows);
   }
-  RowScale value = ops.quantise(v, shape.head_dim, shape.limbs, target);
+  RowScale value = quantise(v);
   for (int limb = 0; limb < shape.limbs; ++limb) {
     put_value(planes[limb], shape.head_dim, page.values + limb * plane_bytes(kPageTokens),
               shape.value_panel_bytes(), slot);

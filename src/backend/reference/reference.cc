@@ -8,6 +8,7 @@
 #include "spec/attention.h"
 #include "spec/embed.h"
 #include "spec/fix.h"
+#include "spec/hadamard.h"
 #include "spec/linear.h"
 #include "spec/log_softmax.h"
 #include "spec/rms_norm.h"
@@ -47,11 +48,19 @@ std::int16_t get(const std::int8_t* panels, PanelPlace at, int limbs) {
   return static_cast<std::int16_t>(limbs == 2 ? 128 * high + panels[at.high + at.to_low] : high);
 }
 
+// spec/hadamard.h in blocks of `block`, then spec/fix.h.   x: (k) -> q: (k)
+spec::FixScale quantise_rotated(const float* x, std::int64_t k, int limbs, std::int64_t block,
+                                std::int16_t* q) {
+  std::vector<float> rotated(x, x + k);
+  spec::hadamard(rotated.data(), k, block);
+  return spec::quantise(rotated.data(), k, limbs, q);
+}
+
 // The keys (or values) of one KV head of one sequence, by absolute position.
 struct GatheredTokens {
   std::vector<std::int16_t> q;  // (tokens, head_dim)
   std::vector<float> scale;     // (tokens)
-  spec::FixTokens view() const { return {q.data(), scale.data()}; }
+  spec::FixTokens view(int limbs) const { return {q.data(), scale.data(), limbs}; }
 };
 
 class ReferenceBackend final : public Backend {
@@ -71,13 +80,14 @@ class ReferenceBackend final : public Backend {
   void embed(const PackedMatrix& table, std::span<const std::int32_t> tokens, float* y) override {
     each_row(static_cast<std::int64_t>(tokens.size()), [&](std::int64_t row) {
       std::int64_t token = tokens[static_cast<std::size_t>(row)];
-      spec::embed(weight_row(table, token).data(), table.scale[token], table.k, y + row * table.k);
+      spec::embed(weight_row(table, token).data(), table.scale[token], table.k, table.rotation(),
+                  y + row * table.k);
     });
   }
 
-  void quantise(const float* x, std::int64_t rows, std::int64_t k, int limbs, FixRows& out,
+  void quantise(const float* x, std::int64_t rows, std::int64_t k, FixForm form, FixRows& out,
                 Faults faults) override {
-    begin_rows(out, rows, k, limbs);
+    begin_rows(out, rows, k, form);
     each_row(rows, [&](std::int64_t row) { quantise_row(x + row * k, out, row, faults); });
   }
 
@@ -86,8 +96,8 @@ class ReferenceBackend final : public Backend {
   }
 
   void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
-                         int limbs, FixRows& out, Faults faults) override {
-    begin_rows(out, rows, k, limbs);
+                         FixForm form, FixRows& out, Faults faults) override {
+    begin_rows(out, rows, k, form);
     each_row(rows, [&](std::int64_t row) {
       std::vector<float> y(static_cast<std::size_t>(k));
       spec::rms_norm(x + row * k, gain, epsilon, k, y.data());
@@ -102,6 +112,8 @@ class ReferenceBackend final : public Backend {
   void linear(const FixRows& x, std::span<const LinearJob> jobs) override {
     for (const LinearJob& job : jobs) {
       CHECK(job.w->k == x.k, "a matrix of {} columns meets rows of {}", job.w->k, x.k);
+      CHECK(is_rotated(job.w->kind) == x.form.rotated, "a matrix of {} meets rows that are {}rotated",
+            name_of(job.w->kind), x.form.rotated ? "" : "not ");
       each_row(job.w->n, [&](std::int64_t n) { linear_output(x, job, n); });
     }
   }
@@ -146,9 +158,9 @@ class ReferenceBackend final : public Backend {
     }
   }
 
-  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, int limbs,
+  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, FixForm form,
                        FixRows& out, Faults faults) override {
-    begin_rows(out, rows, k, limbs);
+    begin_rows(out, rows, k, form);
     each_row(rows, [&](std::int64_t row) {
       std::vector<float> y(static_cast<std::size_t>(k));
       for (std::int64_t i = 0; i < k; ++i) {
@@ -182,15 +194,15 @@ class ReferenceBackend final : public Backend {
     });
   }
 
-  static void begin_rows(FixRows& out, std::int64_t rows, std::int64_t k, int limbs) {
+  static void begin_rows(FixRows& out, std::int64_t rows, std::int64_t k, FixForm form) {
     CHECK(static_cast<std::size_t>(rows) <= out.scale.size() &&
               static_cast<std::size_t>(rows * k) * sizeof(std::int16_t) <= out.q.size(),
           "{} rows of {} do not fit the storage that make_rows gave", rows, k);
-    out.rows = rows, out.k = k, out.limbs = limbs;
+    out.rows = rows, out.k = k, out.form = form;
   }
 
   static void quantise_row(const float* x, FixRows& out, std::int64_t row, Faults faults) {
-    spec::FixScale s = spec::quantise(x, out.k, out.limbs, fix_row(out, row));
+    spec::FixScale s = quantise_rotated(x, out.k, out.form.limbs, out.rotation(), fix_row(out, row));
     out.scale[static_cast<std::size_t>(row)] = s.scale;
     if (!s.finite) faults.set(row);
   }
@@ -206,8 +218,9 @@ class ReferenceBackend final : public Backend {
   static void linear_output(const FixRows& x, const LinearJob& job, std::int64_t n) {
     std::vector<std::int16_t> q_w = weight_row(*job.w, n);
     for (std::int64_t row = 0; row < x.rows; ++row) {
-      float y = spec::scale_dot(spec::integer_dot(fix_row(x, row), q_w.data(), x.k),
-                                x.scale[static_cast<std::size_t>(row)], job.w->scale[n]);
+      float y = spec::scale_dot(
+          spec::integer_dot(fix_row(x, row), q_w.data(), x.k, three_products(x.form.limbs, job.w->kind)),
+          x.scale[static_cast<std::size_t>(row)], job.w->scale[n]);
       job.y[row * job.w->n + n] = job.bias ? y + job.bias[n] : y;
     }
   }
@@ -216,12 +229,12 @@ class ReferenceBackend final : public Backend {
   static void store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
                           KvHead<std::int8_t, float> to, std::int64_t row, Faults faults) {
     std::vector<std::int16_t> q(static_cast<std::size_t>(shape.head_dim));
-    spec::FixScale key = spec::quantise(k, shape.head_dim, shape.limbs, q.data());
+    spec::FixScale key = quantise_rotated(k, shape.head_dim, shape.limbs, shape.rotation(), q.data());
     for (std::int64_t j = 0; j < shape.head_dim; ++j) {
       put(to.keys, PanelPlace::of(slot, j, shape.key_columns(), shape.limbs), shape.limbs,
           q[static_cast<std::size_t>(j)]);
     }
-    spec::FixScale value = spec::quantise(v, shape.head_dim, shape.limbs, q.data());
+    spec::FixScale value = quantise_rotated(v, shape.head_dim, shape.limbs, shape.rotation(), q.data());
     for (std::int64_t j = 0; j < shape.head_dim; ++j) {
       put(to.values, PanelPlace::of(j, slot, kPageTokens, shape.limbs), shape.limbs,
           q[static_cast<std::size_t>(j)]);
@@ -258,9 +271,10 @@ class ReferenceBackend final : public Backend {
       std::int64_t row = segment.first_row + r;
       for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
         std::int64_t at = (row * args.heads + head) * d;
-        spec::FixScale s_q = spec::quantise(q + at, d, args.limbs, q_fix.data());
+        spec::FixScale s_q = quantise_rotated(q + at, d, args.limbs, cache.shape().rotation(), q_fix.data());
         if (!s_q.finite) faults.set(row);
-        spec::attention(q_fix.data(), s_q.scale, keys.view(), values.view(), d, args.limbs,
+        spec::attention(q_fix.data(), s_q.scale, keys.view(cache.shape().limbs),
+                        values.view(cache.shape().limbs), d, args.limbs, cache.shape().rotation(),
                         segment.first_position + r, args.window, y + at);
       }
     }

@@ -73,18 +73,20 @@ struct Operands {
 //
 // Weights come from memory, and tile loads alone do not keep enough of it in flight. A prefetch beyond the end of the weights
 // is harmless: it never faults.
-inline void multiply(const Operands& x, bool first, std::int32_t* sums) {
+// three: without the second A times the second B.
+template <bool three>
+void multiply(const Operands& x, bool first, std::int32_t* sums) {
   constexpr int kSumsStride = kPanelRows * sizeof(std::int32_t);
   if (first) {
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
-    _tile_zero(3);
+    if constexpr (!three) _tile_zero(3);
   } else {
     _tile_loadd(0, sums, kSumsStride);
     _tile_loadd(1, sums + kTileSums, kSumsStride);
     _tile_loadd(2, sums + 2 * kTileSums, kSumsStride);
-    _tile_loadd(3, sums + 3 * kTileSums, kSumsStride);
+    if constexpr (!three) _tile_loadd(3, sums + 3 * kTileSums, kSumsStride);
   }
   for (std::int64_t t = 0; t < x.tiles; ++t) {
     if (t < x.ahead) {
@@ -98,12 +100,12 @@ inline void multiply(const Operands& x, bool first, std::int32_t* sums) {
     _tile_dpbssd(1, 4, 7);
     _tile_loadd(5, x.a[1] + t * kTileColumns, x.stride);
     _tile_dpbssd(2, 5, 6);
-    _tile_dpbssd(3, 5, 7);
+    if constexpr (!three) _tile_dpbssd(3, 5, 7);
   }
   _tile_stored(0, sums, kSumsStride);
   _tile_stored(1, sums + kTileSums, kSumsStride);
   _tile_stored(2, sums + 2 * kTileSums, kSumsStride);
-  _tile_stored(3, sums + 3 * kTileSums, kSumsStride);
+  if constexpr (!three) _tile_stored(3, sums + 3 * kTileSums, kSumsStride);
 }
 
 // f32(2^14 a + 2^7 (b + c) + d), rounded once: exact in double until then.
@@ -120,8 +122,8 @@ inline __m512 join_four(__m512i a, __m512i b, __m512i c, __m512i d) {
   return _mm512_insertf32x8(_mm512_castps256_ps512(first), half(upper(a), upper(middle), upper(d)), 1);
 }
 
-// L limb planes of x, P limb planes of the weights.
-template <int L, int P>
+// L limb planes of x, P limb planes of the weights; three: without the product of the low ones (three_products).
+template <int L, int P, bool three = false>
 struct TileGemm {
   static constexpr int kRowTiles = 2 / L, kPanels = 2 / P;  // of one step
   static constexpr std::int64_t kStepRows = kRowTiles * kTile;
@@ -160,7 +162,7 @@ struct TileGemm {
       from.a[i] =
           x.planes + first_row(step, L == 2 ? 0 : i) * x.stride + (L == 2 ? i * x.low_offset : 0) + k0;
     }
-    multiply(from, k0 == 0, sums);
+    multiply<three>(from, k0 == 0, sums);
     for (int i = 0; i < 2; ++i) from.next[i] += from.ahead * kTileBytes;
   }
 
@@ -179,6 +181,10 @@ struct TileGemm {
   // f32 of the exact integers of 16 outputs.   sums: at their row of the first tile
   static __m512 join(int tile, int i, const std::int32_t* sums) {
     const auto at = [sums](int a, int b) { return _mm512_load_si512(sums + (2 * a + b) * kTileSums); };
+    if constexpr (three) {
+      const __m512i middle = _mm512_add_epi32(at(0, 1), at(1, 0));  // <= 2 * 127 * 64 * 131072 < 2^31
+      return _mm512_mul_ps(join_two(at(0, 0), middle), _mm512_set1_ps(128));
+    }
     if constexpr (L == 2 && P == 2) return join_four(at(0, 0), at(0, 1), at(1, 0), at(1, 1));
     if constexpr (L == 2) return join_two(at(0, i), at(1, i));
     if constexpr (P == 2) return join_two(at(tile, 0), at(tile, 1));
@@ -230,7 +236,11 @@ void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
   finish_stores();
   _tile_loadconfig(&config);
   if (limbs_of(w.kind) == 2) {
-    x.limbs == 2 ? TileGemm<2, 2>{x, w, out, tile_rows}.run() : TileGemm<1, 2>{x, w, out, tile_rows}.run();
+    if (three_products(x.limbs, w.kind)) {
+      TileGemm<2, 2, true>{x, w, out, tile_rows}.run();
+    } else {
+      x.limbs == 2 ? TileGemm<2, 2>{x, w, out, tile_rows}.run() : TileGemm<1, 2>{x, w, out, tile_rows}.run();
+    }
   } else {
     x.limbs == 2 ? TileGemm<2, 1>{x, w, out, tile_rows}.run() : TileGemm<1, 1>{x, w, out, tile_rows}.run();
   }

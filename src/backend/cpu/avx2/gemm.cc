@@ -5,8 +5,11 @@
 // an int32 lane sums two of the four columns, and two lanes make a row:
 //
 //   one limb on either side   |4 products| <= 4 * 16319 * 127: 259 quads, 1036 columns, stay below 2^31
-//   two limbs on both sides   |2 products| <= 2 * 16319^2: a lane holds 4 quads below 2^31, see Split
+//   two limbs on both sides   of codes |2 products| <= 2 * 16319^2: a lane holds 4 quads below 2^31, see Split;
+//                             of floats three products are wanted: see Three
 #include <immintrin.h>
+
+#include <new>
 
 #include "backend/cpu/avx2/few_rows.h"
 #include "backend/cpu/avx2/integers.h"
@@ -43,17 +46,17 @@ struct Plain {
   static constexpr int kVectors = 4, kRows = 3, kChains = 8, kUnroll = 1;
   static constexpr std::int64_t kScratchWeights = kSlabColumns * kPanelRows;
 
-  static const std::int16_t* elements(const GemmRows& x) { return x.wide; }
+  static const std::int16_t* elements(const GemmRows& x, int) { return x.wide; }
   static int planes(WeightKind) { return 1; }  // the slab joins the limbs of a weight
   static std::int64_t slab_columns(WeightKind) { return kSlabColumns; }
-  static double start(const GemmRows&, std::int64_t, int) { return 0; }
+  static double start(const GemmRows&, std::int64_t, int, bool) { return 0; }
 
   static const std::int16_t* slab(WeightKind kind, const std::int8_t* panel, std::int64_t k, int,
                                   std::int64_t k0, std::int64_t columns, std::int16_t* scratch) {
     const std::int8_t* at = panel + k0 * kPanelRows;
     if (holds_codes(kind)) {
       for_code_blocks<UnpackCodes>(kind, panel, k0, columns, scratch);
-    } else if (kind == WeightKind::i8) {
+    } else if (limbs_of(kind) == 1) {
       widen_i8(at, columns, scratch);
     } else {
       widen_i16(at, at + plane_bytes(k), columns, scratch);
@@ -144,12 +147,66 @@ struct Split : Plain {
   }
 };
 
+// Two limbs of floats on both sides: h w + l h', in units of 128, for x = 128 h + l and w = 128 h' + l'. The rows hold their
+// limbs as two planes, low_offset apart. |2 products| of a quad in a lane <= 2 * 127 * 16319, of a slab below 2^30.
+struct Three : Plain {
+  static const std::int16_t* elements(const GemmRows& x, int plane) { return x.wide + plane * x.low_offset; }
+  static int planes(WeightKind) { return 2; }
+
+  static const std::int16_t* slab(WeightKind, const std::int8_t* panel, std::int64_t k, int plane,
+                                  std::int64_t k0, std::int64_t columns, std::int16_t* scratch) {
+    const std::int8_t* high = panel + k0 * kPanelRows;
+    plane == 0 ? widen_i16(high, high + plane_bytes(k), columns, scratch) : widen_i8(high, columns, scratch);
+    return scratch;
+  }
+
+  template <int R, int L>
+  static void tile(const TileArgs<Three>& t) {
+    register_tile<Three, R, L>(t);
+  }
+};
+
+// The limbs of rows as two planes.
+class LimbRows {
+ public:
+  explicit LimbRows(const GemmRows& x) : rows_(x) {
+    rows_.stride = (x.k + 15) / 16 * 16;
+    rows_.low_offset = rows_.stride * x.rows;
+    limbs_ = static_cast<std::int16_t*>(
+        ::operator new(static_cast<std::size_t>(2 * rows_.low_offset) * sizeof(std::int16_t), kAligned));
+    rows_.wide = limbs_;
+    for (std::int64_t m = 0; m < x.rows; ++m) {
+      for (std::int64_t k = 0; k < x.k; k += 16) {  // rows are padded to 64
+        const auto* from = reinterpret_cast<const __m256i*>(x.wide + m * x.stride + k);
+        const __m256i q = _mm256_loadu_si256(from);
+        const __m256i high = _mm256_srai_epi16(_mm256_add_epi16(q, _mm256_set1_epi16(64)), 7);
+        std::int16_t* to = limbs_ + m * rows_.stride + k;
+        store32(to, high);
+        store32(to + rows_.low_offset, _mm256_sub_epi16(q, _mm256_slli_epi16(high, 7)));
+      }
+    }
+  }
+  ~LimbRows() { ::operator delete(limbs_, kAligned); }
+  LimbRows(const LimbRows&) = delete;
+  LimbRows& operator=(const LimbRows&) = delete;
+
+  const GemmRows& rows() const { return rows_; }
+
+ private:
+  static constexpr std::align_val_t kAligned{64};
+
+  GemmRows rows_;
+  std::int16_t* limbs_;
+};
+
 void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
   if (takes_few_rows<Avx2FewRows>(x, w.kind)) {
     gemm_few_rows<Avx2FewRows>(x, w, out);
+  } else if (three_products(x.limbs, w.kind)) {
+    gemm_blocked<Three, 1>(LimbRows(x).rows(), w, out);
   } else if (x.limbs == 2 && limbs_of(w.kind) == 2) {
     gemm_blocked<Split, 1>(x, w, out);
-  } else if (w.kind == WeightKind::i8 && x.rows <= 2 * Direct::kRows) {
+  } else if (limbs_of(w.kind) == 1 && x.rows <= 2 * Direct::kRows) {
     gemm_blocked<Direct, 1>(x, w, out);
   } else {
     gemm_blocked<Plain, 1>(x, w, out);

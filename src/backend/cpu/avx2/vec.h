@@ -119,6 +119,26 @@ inline void store_limbs(std::int8_t* high, std::int8_t* low, Shorts q) {
   store_bytes(low, {_mm256_sub_epi16(q.lanes, _mm256_slli_epi16(upper, 7))});
 }
 
+// A stage of spec/hadamard.h: lanes i and i + h become (x[i] + x[i + h], x[i] - x[i + h]).
+template <int h>
+inline Vec butterfly(Vec x) {
+  if constexpr (h == 8) {
+    return {_mm256_add_ps(x.low, x.high), _mm256_sub_ps(x.low, x.high)};
+  } else {
+    const auto half = [](__m256 v) {
+      constexpr int kSecond = h == 4 ? 0xf0 : h == 2 ? 0xcc : 0xaa;
+      __m256 other;
+      if constexpr (h == 4) {
+        other = _mm256_permute2f128_ps(v, v, 1);
+      } else {
+        other = _mm256_permute_ps(v, h == 2 ? 0b01'00'11'10 : 0b10'11'00'01);
+      }
+      return _mm256_blend_ps(_mm256_add_ps(v, other), _mm256_sub_ps(other, v), kSecond);
+    };
+    return {half(x.low), half(x.high)};
+  }
+}
+
 // 32 floats as the 16 at even and the 16 at odd places.
 inline VecPair load_pairs(const float* x) {
   auto split = [](const float* at, __m256& even, __m256& odd) {

@@ -43,7 +43,7 @@ struct Vnni {
   static constexpr int kVectors = 1, kRows = 12, kChains = 8, kUnroll = 4;
   static constexpr std::int64_t kScratchWeights = 2 * kCodesSlabColumns * kPanelRows;
 
-  static const std::int8_t* elements(const GemmRows& x) { return x.planes; }
+  static const std::int8_t* elements(const GemmRows& x, int) { return x.planes; }
   static int planes(WeightKind kind) { return limbs_of(kind); }
   static std::int64_t slab_columns(WeightKind kind) { return holds_codes(kind) ? kCodesSlabColumns : 65536; }
 
@@ -54,11 +54,11 @@ struct Vnni {
   }
 
   // -128 * sum of x for each limb plane of the weights
-  static double start(const GemmRows& x, std::int64_t m, int planes) {
+  static double start(const GemmRows& x, std::int64_t m, int planes, bool three) {
     const std::int8_t* row = x.planes + m * x.stride;
-    double sum = sum_of(row, x.k);
-    if (x.limbs == 2) sum = 128 * sum + sum_of(row + x.low_offset, x.k);
-    return -128 * sum * (planes == 2 ? 128 + 1 : 1);
+    const double high = sum_of(row, x.k);
+    const double sum = x.limbs == 2 ? 128 * high + sum_of(row + x.low_offset, x.k) : high;
+    return -128 * (planes == 2 ? 128 * sum + (three ? 128 * high : sum) : sum);
   }
 
   static const std::int8_t* slab(WeightKind kind, const std::int8_t* panel, std::int64_t k, int plane,

@@ -84,6 +84,19 @@ inline void store_limbs(std::int8_t* high, std::int8_t* low, Shorts q) {
   store_bytes(low, {_mm256_sub_epi16(q.lanes, _mm256_slli_epi16(upper, 7))});
 }
 
+// A stage of spec/hadamard.h: lanes i and i + h become (x[i] + x[i + h], x[i] - x[i + h]).
+template <int h>
+inline Vec butterfly(Vec x) {
+  constexpr __mmask16 kSecond = h == 8 ? 0xff00 : h == 4 ? 0xf0f0 : h == 2 ? 0xcccc : 0xaaaa;
+  __m512 other;
+  if constexpr (h >= 4) {
+    other = _mm512_shuffle_f32x4(x.lanes, x.lanes, h == 8 ? 0b01'00'11'10 : 0b10'11'00'01);
+  } else {
+    other = _mm512_permute_ps(x.lanes, h == 2 ? 0b01'00'11'10 : 0b10'11'00'01);
+  }
+  return {_mm512_mask_sub_ps(_mm512_add_ps(x.lanes, other), kSecond, other, x.lanes)};
+}
+
 // 32 floats as the 16 at even and the 16 at odd places.
 inline VecPair load_pairs(const float* x) {
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);

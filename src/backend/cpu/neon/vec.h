@@ -50,6 +50,24 @@ inline Vec fma(Vec a, Vec b, Vec c) {
   return each_part([&](int i) { return vfmaq_f32(c.part[i], a.part[i], b.part[i]); });
 }
 
+// A stage of spec/hadamard.h: lanes i and i + h become (x[i] + x[i + h], x[i] - x[i + h]).
+template <int h>
+inline Vec butterfly(Vec x) {
+  if constexpr (h >= 4) {
+    return each_part([&](int i) {
+      return (i & h / 4) != 0 ? vsubq_f32(x.part[i - h / 4], x.part[i])
+                              : vaddq_f32(x.part[i], x.part[i + h / 4]);
+    });
+  } else {
+    return each_part([&](int i) {
+      const float32x4_t v = x.part[i], other = h == 2 ? vextq_f32(v, v, 2) : vrev64q_f32(v);
+      const float32x4_t sum = vaddq_f32(v, other), difference = vsubq_f32(other, v);
+      return h == 2 ? vcombine_f32(vget_low_f32(sum), vget_high_f32(difference))
+                    : vtrn2q_f32(vtrn1q_f32(sum, sum), difference);
+    });
+  }
+}
+
 // A NaN in b (here, in either) is the result.
 inline Vec max(Vec a, Vec b) {
   return each_part([&](int i) { return vmaxq_f32(a.part[i], b.part[i]); });

@@ -6,11 +6,13 @@
 
 #include "backend/cpu/gemm_epilogue.h"
 #include "backend/cpu/unpack_row.h"
+#include "spec/linear.h"
 
 namespace verbatim::cpu {
 namespace {
 
 void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
+  const bool three = three_products(x.limbs, w.kind);
   std::vector<std::int16_t> q(static_cast<std::size_t>(x.k));
   std::vector<double> sums(static_cast<std::size_t>(x.rows * kPanelRows));  // exact integers
   for (std::int64_t p = 0; p * kPanelRows < out.n; ++p) {
@@ -21,7 +23,7 @@ void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
         const std::int16_t* at = x.wide + m * x.stride;
         std::int64_t acc = 0;
         for (std::int64_t k = 0; k < x.k; ++k)
-          acc += static_cast<std::int64_t>(at[k]) * q[static_cast<std::size_t>(k)];
+          acc += spec::integer_product(at[k], q[static_cast<std::size_t>(k)], three);
         sums[static_cast<std::size_t>(m * kPanelRows + row)] = static_cast<double>(acc);
       }
     }

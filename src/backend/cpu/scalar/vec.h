@@ -56,6 +56,13 @@ inline Vec fma(Vec a, Vec b, Vec c) {
   return each_lane([&](int i) { return spec::fma(a.lane[i], b.lane[i], c.lane[i]); });
 }
 
+// A stage of spec/hadamard.h: lanes i and i + h become (x[i] + x[i + h], x[i] - x[i + h]).
+template <int h>
+inline Vec butterfly(Vec x) {
+  return each_lane(
+      [x](int i) { return (i & h) != 0 ? x.lane[i - h] - x.lane[i] : x.lane[i] + x.lane[i + h]; });
+}
+
 // A NaN in b is the result.
 inline Vec max(Vec a, Vec b) {
   return each_lane([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
