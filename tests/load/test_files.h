@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "load/architecture.h"
 #include "load/dequantise.h"
 #include "load/encode.h"
 #include "load/gguf_writer.h"
+#include "model/architecture.h"
 
 namespace verbatim::testing {
 
@@ -65,7 +65,7 @@ struct SmallModel {
     config.head_dim = config.rope_dim = 16;
     config.vocab_size = 20;
     config.context_length = 64;
-    config.rope_layout = find_architecture(architecture)->gguf_layout;
+    config = implied_by_gguf(config);
   }
 
   GgufContent content() const {

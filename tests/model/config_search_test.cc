@@ -7,7 +7,6 @@
 
 #include "engine/engine.h"
 #include "engine/loaded_model.h"
-#include "load/architecture.h"
 #include "load/random_model.h"
 #include "spec/rope.h"
 
@@ -117,7 +116,6 @@ TEST(ConfigSearch, WhatPassesAnswers) {
     RandomModel random;
     random.config = any_config(draw);
     random.config.vocab_size = 384;
-    random.config.rope_layout = find_architecture(random.config.architecture)->gguf_layout;
     random.seed = static_cast<std::uint64_t>(tries);
     if (!check_config(random.config, path).ok()) continue;
     const Status written = write_random_model(path, random, pool);

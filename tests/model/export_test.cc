@@ -11,9 +11,9 @@
 #include "builtin/builtin_models.h"
 #include "engine/engine.h"
 #include "engine/loaded_model.h"
-#include "load/architecture.h"
 #include "load/export_gguf.h"
 #include "load/random_model.h"
+#include "model/architecture.h"
 #include "source_path.h"
 #include "tokenizer/named_pre_tokenizers.h"
 
