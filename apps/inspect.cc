@@ -49,7 +49,7 @@ std::string shape_of(const ModelConfig& c) {
                      c.sliding_window > 0 ? fmt::format(", window {}", c.sliding_window) : "") +
          (c.rotated_layers.empty()
               ? ""
-              : fmt::format(", {} layers without positions", std::ranges::count(c.rotated_layers, false)));
+              : fmt::format(", layers without positions: {}", std::ranges::count(c.rotated_layers, false)));
 }
 
 // The tokens that end an answer, and why they do.

@@ -127,10 +127,14 @@ class JsonFamilyKeys final : public Keys {
  public:
   explicit JsonFamilyKeys(JsonKeys& keys) : keys_(keys) {}
 
-  std::optional<std::int64_t> integer(Key key) override { return keys_.integer(key.hugging_face); }
-  std::optional<bool> flag(Key key) override { return keys_.flag(key.hugging_face); }
+  std::optional<std::int64_t> integer(Key key) override {
+    return key.hugging_face.empty() ? std::nullopt : keys_.integer(key.hugging_face);
+  }
+  std::optional<bool> flag(Key key) override {
+    return key.hugging_face.empty() ? std::nullopt : keys_.flag(key.hugging_face);
+  }
   std::optional<std::vector<std::int64_t>> integers(Key key) override {
-    const Json* list = keys_.array(key.hugging_face);
+    const Json* list = key.hugging_face.empty() ? nullptr : keys_.array(key.hugging_face);
     if (list == nullptr) return std::nullopt;
     try {
       return integers_of<std::int64_t>(*list);
@@ -169,7 +173,7 @@ Result<ModelConfig> hugging_face_config(const Json& config, const std::string& w
   c.vocab_size = keys.required_integer("vocab_size");
   c.context_length = keys.required_integer("max_position_embeddings");
   c.norm_epsilon = static_cast<float>(keys.required_real("rms_norm_eps"));
-  c.tied_embeddings = keys.flag("tie_word_embeddings").value_or(false);
+  c.tied_embeddings = keys.flag("tie_word_embeddings").value_or(type->default_tied);
   c.rope_theta = keys.real("rope_theta").value_or(type->default_theta);
   for (std::string_view key : {"rope_scaling", "rope_parameters"}) {
     if (keys.object(key) == nullptr) continue;

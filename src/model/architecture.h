@@ -53,6 +53,7 @@ struct ModelType {
   WindowRule window = WindowRule::none;
   std::int64_t default_window = 0;  // 0: none
   double default_theta = 10000;
+  bool default_tied = false;
 };
 
 struct Architecture {

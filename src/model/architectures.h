@@ -5,9 +5,9 @@
 
 namespace verbatim {
 
-extern const Architecture kLlama, kQwen2, kQwen3;
+extern const Architecture kLlama, kQwen2, kQwen3, kSmollm3;
 
-inline constexpr const Architecture* kArchitectures[] = {&kLlama, &kQwen2, &kQwen3};
+inline constexpr const Architecture* kArchitectures[] = {&kLlama, &kQwen2, &kQwen3, &kSmollm3};
 
 // Llama's layer, which other families share.
 void llama_layer(Pass& pass, const LayerWeights& w);

@@ -39,7 +39,7 @@ struct TinyShape {
 inline ModelConfig tiny_config(const TinyShape& shape) {
   ModelConfig config;
   config.architecture = shape.architecture;
-  config.layers = 2;
+  config.layers = shape.architecture == "smollm3" ? 4 : 2;  // the fourth is the first without positions
   // Quantised types have blocks of 32.
   const bool blocks = info_of(shape.type).block_elements > 1;
   config.dim = blocks ? 64 : 48;

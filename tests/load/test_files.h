@@ -55,9 +55,9 @@ struct SmallModel {
   DType type = DType::f32;
   std::function<void(const std::string& name, std::int64_t row, std::vector<float>& x)> edit;
 
-  explicit SmallModel(const std::string& architecture) {
+  explicit SmallModel(const std::string& architecture, std::int64_t layers = 1) {
     config.architecture = architecture;
-    config.layers = 1;
+    config.layers = layers;
     config.dim = 32;
     config.hidden_dim = 64;
     config.heads = 2;
