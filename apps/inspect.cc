@@ -46,7 +46,10 @@ std::string shape_of(const ModelConfig& c) {
   return fmt::format("{} {} layers, dim {}, hidden {}, heads {} / {} of {}, vocabulary {}, context {}{}",
                      c.architecture, c.layers, c.dim, c.hidden_dim, c.heads, c.kv_heads, c.head_dim,
                      c.vocab_size, c.context_length,
-                     c.sliding_window > 0 ? fmt::format(", window {}", c.sliding_window) : "");
+                     c.sliding_window > 0 ? fmt::format(", window {}", c.sliding_window) : "") +
+         (c.rotated_layers.empty()
+              ? ""
+              : fmt::format(", layers without positions: {}", std::ranges::count(c.rotated_layers, false)));
 }
 
 // The tokens that end an answer, and why they do.

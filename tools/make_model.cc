@@ -4,10 +4,10 @@
 #include <map>
 #include <thread>
 
-#include "load/architecture.h"
 #include "load/dequantise.h"
 #include "load/encode.h"
 #include "load/random_model.h"
+#include "model/architecture.h"
 
 int main(int argc, char** argv) {
   using namespace verbatim;

@@ -19,8 +19,8 @@
 
 #include "base/result.h"
 #include "load/mapped_file.h"
-#include "load/model_config.h"
 #include "load/tokenizer_data.h"
+#include "model/model_config.h"
 
 namespace verbatim {
 

@@ -25,6 +25,12 @@ class Lines {
   std::string text_;
 };
 
+std::string list_of(const std::vector<bool>& values) {
+  std::string out;
+  for (bool value : values) out += value ? '1' : '0';
+  return out;
+}
+
 std::string list_of(const std::vector<float>& values) {
   std::string out;
   for (float value : values) out += fmt::format("{:a},", value);
@@ -51,6 +57,7 @@ std::string canonical_text(const ModelConfig& c) {
   lines.add("rope_dim", c.rope_dim, usual.rope_dim);
   lines.add("rope_layout", c.rope_layout, usual.rope_layout);
   lines.add("tied_embeddings", c.tied_embeddings, usual.tied_embeddings);
+  lines.add("rotated_layers", list_of(c.rotated_layers), list_of(usual.rotated_layers));
   const spec::RopeScaling &s = c.rope_scaling, &none = usual.rope_scaling;
   lines.add("rope_scaling", s.kind, none.kind);
   lines.add("factor", s.factor, none.factor);

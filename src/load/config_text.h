@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "load/model_config.h"
+#include "model/model_config.h"
 
 namespace verbatim {
 

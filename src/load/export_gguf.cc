@@ -4,10 +4,10 @@
 #include <cstring>
 #include <filesystem>
 
-#include "load/architecture.h"
 #include "load/dequantise.h"
 #include "load/encode.h"
 #include "load/gguf_metadata.h"
+#include "model/architecture.h"
 
 namespace verbatim {
 namespace {
@@ -23,11 +23,6 @@ struct Source {
     return head * head_dim + place / 2 + place % 2 * (head_dim / 2);
   }
 };
-
-bool is_rotated(std::string_view name) {
-  return name.ends_with(".attn_q.weight") || name.ends_with(".attn_k.weight") ||
-         name.ends_with(".attn_q.bias") || name.ends_with(".attn_k.bias");
-}
 
 void write_row(const CheckpointTensor& from, std::int64_t row, DType type, std::byte* out) {
   if (from.type == type) {
@@ -76,11 +71,11 @@ Status export_gguf(const std::string& path, const Checkpoint& checkpoint, const 
   for (const TensorSpec& spec : expected_tensors(config)) {
     const CheckpointTensor* from = checkpoint.find(spec.name);
     CHECK(from != nullptr, "an opened checkpoint lacks '{}'", spec.name);
-    CHECK(!(reorder && spec.vector && is_rotated(spec.name)), "'{}' would have to be reordered", spec.name);
+    CHECK(!(reorder && spec.vector && spec.rotated), "'{}' would have to be reordered", spec.name);
     Result<DType> type = type_of(spec, *from, options.type, path);
     if (!type) return type.error();
     content.tensors.push_back({spec.name, *type, spec.rows, spec.columns, spec.vector});
-    sources.push_back({from, reorder && is_rotated(spec.name) ? config.head_dim : 0});
+    sources.push_back({from, reorder && spec.rotated ? config.head_dim : 0});
   }
   std::vector<float> factors = frequency_factors(config);
   if (!factors.empty()) {

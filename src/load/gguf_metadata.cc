@@ -6,6 +6,7 @@
 
 #include "load/end_of_turn.h"
 #include "load/gguf_model.h"
+#include "model/architecture.h"
 
 namespace verbatim {
 namespace {
@@ -57,6 +58,12 @@ Status check_vocabulary(const TokenizerData& data, std::string_view where) {
 Result<GgufMetadata> config_metadata(const ModelConfig& c, std::string_view where) {
   if (c.rope_scaling.attention_factor) {
     return fail("{}: rope scaling has its own attention_factor, which GGUF cannot state", where);
+  }
+  if (implied_by_gguf(c).rotated_layers != c.rotated_layers) {
+    return fail(
+        "{}: its layers without rotation (no_rope_layers) are not those of every {} model, which GGUF cannot "
+        "state",
+        where, c.architecture);
   }
   std::string p = c.architecture + ".";
   GgufMetadata out = {{"general.architecture", c.architecture},

@@ -7,8 +7,8 @@
 
 #include "base/result.h"
 #include "load/gguf_writer.h"
-#include "load/model_config.h"
 #include "load/tokenizer_data.h"
+#include "model/model_config.h"
 
 namespace verbatim {
 

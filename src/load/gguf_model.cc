@@ -1,8 +1,9 @@
 #include "load/gguf_model.h"
 
-#include "load/architecture.h"
+#include "load/check_tensors.h"
 #include "load/gguf_keys.h"
 #include "load/mapped_file.h"
+#include "model/architecture.h"
 
 namespace verbatim {
 namespace {
@@ -90,6 +91,33 @@ std::int64_t vocab_size(GgufKeys& keys, const GgufFile& file, const std::string&
   return rows;
 }
 
+// The keys below an architecture's name.
+class GgufFamilyKeys final : public Keys {
+ public:
+  GgufFamilyKeys(GgufKeys& keys, const GgufFile& file, std::string prefix)
+      : keys_(keys), path_(file.path), prefix_(std::move(prefix)) {}
+
+  std::optional<std::int64_t> integer(Key key) override {
+    return key.gguf.empty() ? std::nullopt : keys_.integer(full(key));
+  }
+  std::optional<bool> flag(Key key) override {
+    return key.gguf.empty() ? std::nullopt : keys_.flag(full(key));
+  }
+  std::optional<std::vector<std::int64_t>> integers(Key key) override {
+    return key.gguf.empty() ? std::nullopt : keys_.integers(full(key));
+  }
+  void refuse(Key key, std::string_view complaint) override {
+    keys_.refuse(fail("{}: key '{}' {}", path_, full(key), complaint));
+  }
+
+ private:
+  std::string full(Key key) const { return prefix_ + std::string(key.gguf); }
+
+  GgufKeys& keys_;
+  const std::string& path_;
+  const std::string prefix_;
+};
+
 }  // namespace
 
 Result<ModelConfig> gguf_config(const GgufFile& file) {
@@ -137,6 +165,9 @@ Result<ModelConfig> gguf_config(const GgufFile& file) {
   c.rope_scaling = rope_scaling(keys, file, prefix);
   if (!keys.ok()) return keys.status().error();
   if (Status status = check_config(c, file.path); !status.ok()) return status.error();
+  GgufFamilyKeys family(keys, file, prefix);
+  if (architecture->configure != nullptr) architecture->configure(family, c);
+  if (!keys.ok()) return keys.status().error();
   return c;
 }
 

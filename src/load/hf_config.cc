@@ -2,28 +2,10 @@
 
 #include <algorithm>
 
-#include "load/architecture.h"
+#include "model/architecture.h"
 
 namespace verbatim {
 namespace {
-
-enum class WindowRule : std::uint8_t {
-  none,       // a sliding_window is refused
-  always,     // sliding_window holds for every layer
-  if_enabled  // only with use_sliding_window, and only from layer max_window_layers on
-};
-
-struct HfModel {
-  std::string_view model_type, architecture;
-  WindowRule window;
-  std::int64_t default_window;  // when config.json has no such key (null means none)
-};
-constexpr HfModel kHfModels[] = {
-    {"llama", "llama", WindowRule::none, 0},
-    {"mistral", "llama", WindowRule::always, 4096},
-    {"qwen2", "qwen2", WindowRule::if_enabled, 0},
-    {"qwen3", "qwen3", WindowRule::if_enabled, 0},
-};
 
 // Keys that must have this value, or be absent, because another one changes the arithmetic.
 struct OnlyValue {
@@ -98,7 +80,7 @@ void read_rope(JsonKeys& rope, ModelConfig& c) {
 }
 
 // The window of every layer, 0 for none.
-std::int64_t read_window(JsonKeys& keys, const HfModel& model, const Json& config, std::int64_t layers) {
+std::int64_t read_window(JsonKeys& keys, const ModelType& model, const Json& config, std::int64_t layers) {
   std::int64_t window =
       keys.integer("sliding_window").value_or(config.contains("sliding_window") ? 0 : model.default_window);
   std::int64_t windowed_layers = layers;  // how many layers have it
@@ -122,11 +104,50 @@ std::int64_t read_window(JsonKeys& keys, const HfModel& model, const Json& confi
   return window;
 }
 
+struct Family {
+  const Architecture* architecture = nullptr;  // nullptr: not supported
+  const ModelType* type = nullptr;
+};
+
+Family family_of(std::string_view model_type) {
+  for (const Architecture* architecture : architectures())
+    for (const ModelType& type : architecture->model_types)
+      if (type.name == model_type) return {architecture, &type};
+  return {};
+}
+
 std::string supported_model_types() {
   std::string out;
-  for (const HfModel& model : kHfModels) (out += out.empty() ? "" : ", ") += model.model_type;
+  for (const Architecture* architecture : architectures())
+    for (const ModelType& type : architecture->model_types) (out += out.empty() ? "" : ", ") += type.name;
   return out;
 }
+
+class JsonFamilyKeys final : public Keys {
+ public:
+  explicit JsonFamilyKeys(JsonKeys& keys) : keys_(keys) {}
+
+  std::optional<std::int64_t> integer(Key key) override {
+    return key.hugging_face.empty() ? std::nullopt : keys_.integer(key.hugging_face);
+  }
+  std::optional<bool> flag(Key key) override {
+    return key.hugging_face.empty() ? std::nullopt : keys_.flag(key.hugging_face);
+  }
+  std::optional<std::vector<std::int64_t>> integers(Key key) override {
+    const Json* list = key.hugging_face.empty() ? nullptr : keys_.array(key.hugging_face);
+    if (list == nullptr) return std::nullopt;
+    try {
+      return integers_of<std::int64_t>(*list);
+    } catch (const Json::exception& error) {
+      refuse(key, fmt::format("holds more than integers: {}", json_complaint(error)));
+      return std::nullopt;
+    }
+  }
+  void refuse(Key key, std::string_view complaint) override { keys_.refuse(key.hugging_face, complaint); }
+
+ private:
+  JsonKeys& keys_;
+};
 
 }  // namespace
 
@@ -135,12 +156,12 @@ Result<ModelConfig> hugging_face_config(const Json& config, const std::string& w
   JsonKeys keys(config, where, "", status);
   std::string name = keys.string("model_type").value_or("");
   if (!status) return status.error();
-  const HfModel* model = std::ranges::find(kHfModels, name, &HfModel::model_type);
-  if (model == std::end(kHfModels)) {
+  const auto [architecture, type] = family_of(name);
+  if (architecture == nullptr) {
     return fail("{}: model_type '{}' is not supported (supported: {})", where, name, supported_model_types());
   }
   ModelConfig c;
-  c.architecture = model->architecture;
+  c.architecture = architecture->name;
   c.rope_layout = RopeLayout::halves;
   c.layers = keys.required_integer("num_hidden_layers");
   c.dim = keys.required_integer("hidden_size");
@@ -152,17 +173,20 @@ Result<ModelConfig> hugging_face_config(const Json& config, const std::string& w
   c.vocab_size = keys.required_integer("vocab_size");
   c.context_length = keys.required_integer("max_position_embeddings");
   c.norm_epsilon = static_cast<float>(keys.required_real("rms_norm_eps"));
-  c.tied_embeddings = keys.flag("tie_word_embeddings").value_or(false);
-  c.rope_theta = keys.real("rope_theta").value_or(c.rope_theta);
+  c.tied_embeddings = keys.flag("tie_word_embeddings").value_or(type->default_tied);
+  c.rope_theta = keys.real("rope_theta").value_or(type->default_theta);
   for (std::string_view key : {"rope_scaling", "rope_parameters"}) {
     if (keys.object(key) == nullptr) continue;
     JsonKeys rope = keys.inside(key);
     read_rope(rope, c);
   }
-  c.sliding_window = read_window(keys, *model, config, c.layers);
+  c.sliding_window = read_window(keys, *type, config, c.layers);
   refuse_unsupported(keys);
   if (!status) return status.error();
   if (Status valid = check_config(c, where); !valid) return valid.error();
+  JsonFamilyKeys family(keys);
+  if (architecture->configure != nullptr) architecture->configure(family, c);
+  if (!status) return status.error();
   return c;
 }
 

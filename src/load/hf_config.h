@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "load/json_file.h"
-#include "load/model_config.h"
+#include "model/model_config.h"
 
 namespace verbatim {
 

@@ -1,44 +1,19 @@
 #include "load/hugging_face.h"
 
-#include <charconv>
 #include <filesystem>
 #include <set>
 
-#include "load/architecture.h"
+#include "load/check_tensors.h"
 #include "load/hf_config.h"
 #include "load/hf_tokenizer.h"
 #include "load/json_file.h"
 #include "load/mapped_file.h"
 #include "load/safetensors.h"
+#include "model/architecture.h"
 
 namespace verbatim {
 namespace {
 
-struct NamePair {
-  std::string_view hugging_face, gguf;
-};
-constexpr NamePair kModelNames[] = {
-    {"model.embed_tokens.weight", "token_embd.weight"},
-    {"model.norm.weight", "output_norm.weight"},
-    {"lm_head.weight", "output.weight"},
-};
-constexpr NamePair kLayerNames[] = {
-    {"input_layernorm.weight", "attn_norm.weight"},
-    {"self_attn.q_proj.weight", "attn_q.weight"},
-    {"self_attn.k_proj.weight", "attn_k.weight"},
-    {"self_attn.v_proj.weight", "attn_v.weight"},
-    {"self_attn.q_proj.bias", "attn_q.bias"},
-    {"self_attn.k_proj.bias", "attn_k.bias"},
-    {"self_attn.v_proj.bias", "attn_v.bias"},
-    {"self_attn.q_norm.weight", "attn_q_norm.weight"},
-    {"self_attn.k_norm.weight", "attn_k_norm.weight"},
-    {"self_attn.o_proj.weight", "attn_output.weight"},
-    {"post_attention_layernorm.weight", "ffn_norm.weight"},
-    {"mlp.gate_proj.weight", "ffn_gate.weight"},
-    {"mlp.up_proj.weight", "ffn_up.weight"},
-    {"mlp.down_proj.weight", "ffn_down.weight"},
-};
-constexpr std::string_view kLayerPrefix = "model.layers.";
 // Old files store what config.json implies.
 constexpr std::string_view kRotaryBuffer = ".self_attn.rotary_emb.inv_freq";
 
@@ -78,19 +53,25 @@ Result<WeightFiles> find_weight_files(const std::filesystem::path& folder) {
   return files;
 }
 
+// A tensor's name in a folder -> in GGUF.
+using Names = std::map<std::string, std::string>;
+
 // Adds the tensors of one file under their GGUF names.
 Status add_tensors(const MappedFile& mapping, SafetensorsFile file, const WeightFiles& files,
-                   const std::string& name, Checkpoint& out) {
+                   const std::string& name, const Names& names, Checkpoint& out) {
   for (auto& [hf_name, tensor] : file.tensors) {
     auto stated = files.file_of_tensor.find(hf_name);
     if (!files.file_of_tensor.empty() && (stated == files.file_of_tensor.end() || stated->second != name)) {
       return fail("{}: tensor '{}' is not where {} says", mapping.path(), hf_name, kIndex);
     }
     if (hf_name.ends_with(kRotaryBuffer)) continue;
-    tensor.name = gguf_tensor_name(hf_name);
-    if (tensor.name.empty())
-      return fail("{}: tensor '{}' is not known to be part of such a model", mapping.path(), hf_name);
-    if (out.config.tied_embeddings && tensor.name == "output.weight") continue;  // a copy of the embedding
+    if (out.config.tied_embeddings && hf_name == kOutput.hugging_face) continue;  // a copy of the embedding
+    const auto known = names.find(hf_name);
+    if (known == names.end()) {
+      return fail("{}: tensor '{}' has no place in the architecture '{}'", mapping.path(), hf_name,
+                  out.config.architecture);
+    }
+    tensor.name = known->second;
     std::string key = tensor.name;
     if (!out.tensors.emplace(key, std::move(tensor)).second)
       return fail("{}: tensor '{}' occurs twice", mapping.path(), hf_name);
@@ -101,6 +82,8 @@ Status add_tensors(const MappedFile& mapping, SafetensorsFile file, const Weight
 Status open_weights(const std::filesystem::path& folder, Checkpoint& out) {
   Result<WeightFiles> files = find_weight_files(folder);
   if (!files) return files.error();
+  Names names;
+  for (const TensorSpec& spec : expected_tensors(out.config)) names.emplace(spec.hugging_face, spec.name);
   std::vector<FileHeader> headers;
   for (const std::string& name : files->names) {
     std::string path = (folder / name).string();
@@ -110,7 +93,8 @@ Status open_weights(const std::filesystem::path& folder, Checkpoint& out) {
     if (!file) return file.error();
     out.permissions &= (*mapping)->permissions();
     headers.push_back({**mapping, file->data_offset});
-    if (Status added = add_tensors(**mapping, *std::move(file), *files, name, out); !added) return added;
+    if (Status added = add_tensors(**mapping, *std::move(file), *files, name, names, out); !added)
+      return added;
     out.files.push_back(*std::move(mapping));
   }
   out.identity = identity_of(headers);
@@ -129,22 +113,6 @@ Status read_sampling(const std::filesystem::path& folder, Checkpoint& out) {
 }
 
 }  // namespace
-
-std::string gguf_tensor_name(std::string_view name) {
-  for (const NamePair& pair : kModelNames) {
-    if (pair.hugging_face == name) return std::string(pair.gguf);
-  }
-  if (!name.starts_with(kLayerPrefix)) return "";
-  std::string_view rest = name.substr(kLayerPrefix.size());
-  unsigned layer = 0;
-  auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
-  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-  if (error != std::errc() || !rest.starts_with('.')) return "";
-  for (const NamePair& pair : kLayerNames) {
-    if (pair.hugging_face == rest.substr(1)) return fmt::format("blk.{}.{}", layer, pair.gguf);
-  }
-  return "";
-}
 
 Result<Checkpoint> open_hugging_face(const std::string& path) {
   std::filesystem::path folder(path);

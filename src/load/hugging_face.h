@@ -18,7 +18,4 @@ namespace verbatim {
 
 Result<Checkpoint> open_hugging_face(const std::string& folder);
 
-// "model.layers.3.mlp.up_proj.weight" -> "blk.3.ffn_up.weight"; empty: not a name of these architectures
-std::string gguf_tensor_name(std::string_view hugging_face_name);
-
 }  // namespace verbatim

@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "load/architecture.h"
 #include "load/dequantise.h"
 #include "load/encode.h"
 #include "load/gguf_metadata.h"
+#include "model/architecture.h"
 
 namespace verbatim {
 namespace {
@@ -159,17 +159,16 @@ Status add_bpe_vocabulary(std::size_t size, GgufMetadata& metadata) {
 }  // namespace
 
 Status write_random_model(const std::string& path, const RandomModel& model, ThreadPool& pool) {
-  const ModelConfig& c = model.config;
-  if (Status status = check_config(c, path); !status) return status;
+  if (Status status = check_config(model.config, path); !status) return status;
+  const ModelConfig c = implied_by_gguf(model.config);
   GgufContent content;
   Result<GgufMetadata> metadata = config_metadata(c, path);
   if (!metadata) return metadata.error();
   content.metadata = *std::move(metadata);
   content.metadata.emplace_back("general.name",
                                 fmt::format("random {} (seed {})", c.architecture, model.seed));
-  auto vocabulary = find_architecture(c.architecture)->gguf_layout == RopeLayout::interleaved
-                        ? add_spm_vocabulary
-                        : add_bpe_vocabulary;
+  // Families since Llama 3 have byte-level vocabularies.
+  auto vocabulary = c.architecture == "llama" ? add_spm_vocabulary : add_bpe_vocabulary;
   if (Status status = vocabulary(static_cast<std::size_t>(c.vocab_size), content.metadata); !status)
     return status;
 

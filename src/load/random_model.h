@@ -13,8 +13,7 @@
 namespace verbatim {
 
 struct RandomModel {
-  ModelConfig
-      config;  // rope_layout is the architecture's own in GGUF; the vocabulary is made to fit its family
+  ModelConfig config;  // the file implies what GGUF has no key for; the vocabulary is made to fit the family
   DType type = DType::f32;  // of the matrices
   std::uint64_t seed = 1;   // of the weights
 };

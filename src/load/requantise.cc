@@ -4,11 +4,11 @@
 #include <array>
 #include <cmath>
 
-#include "load/architecture.h"
 #include "load/dequantise.h"
 #include "load/panel_quantiser.h"
 #include "load/weight_arena.h"
 #include "load/weight_fingerprint.h"
+#include "model/architecture.h"
 
 namespace verbatim {
 namespace {

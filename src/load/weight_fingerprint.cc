@@ -1,7 +1,7 @@
 #include "load/weight_fingerprint.h"
 
-#include "load/architecture.h"
 #include "load/config_text.h"
+#include "model/architecture.h"
 #include "spec/version.h"
 
 namespace verbatim {

@@ -1,25 +1,15 @@
-// The decoders of the architectures that load/architecture.h lists, each in a file of its own.
-//
-// Qwen2 (Yang et al. 2024) is Llama's block with biases on q, k and v: the projections carry them, so it
-// needs no layer of its own and shares llama.cc.
+// The list of families. A new one has its two words here, and all else in a file of its own.
 #pragma once
 
-#include <memory>
-#include <span>
-#include <string_view>
-
-#include "model/decoder.h"
+#include "model/architecture.h"
 
 namespace verbatim {
 
-std::unique_ptr<Decoder> make_llama();
-std::unique_ptr<Decoder> make_qwen3();
+extern const Architecture kLlama, kQwen2, kQwen3, kSmollm3;
 
-struct DecoderEntry {
-  std::string_view name;  // of load/architecture.h
-  std::unique_ptr<Decoder> (*make)();
-};
+inline constexpr const Architecture* kArchitectures[] = {&kLlama, &kQwen2, &kQwen3, &kSmollm3};
 
-std::span<const DecoderEntry> decoders();
+// Llama's layer, which other families share.
+void llama_layer(Pass& pass, const LayerWeights& w);
 
 }  // namespace verbatim

@@ -2,7 +2,7 @@
 //
 // forward() is a pure function of the batch and of the KV pages it names: which sequences share a step, how
 // prompts are chunked and which pages hold them cannot be seen in any logit. One file per architecture
-// (llama.cc, qwen2.cc, qwen3.cc) says which operations make a layer. Not thread safe: one step at a time.
+// (llama.cc, qwen3.cc, ...) says which operations make a layer. Not thread safe: one step at a time.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "load/load_weights.h"
-#include "load/model_config.h"
 #include "model/hidden_row.h"
+#include "model/model_config.h"
+#include "model/weights.h"
 #include "ops/kv_pages.h"
 #include "ops/ops.h"
 #include "ops/step_batch.h"
@@ -35,7 +35,7 @@ class Model {
  public:
   // The model keeps `weights` and uses `backend`, which must outlive it.
   // Errors: an unknown architecture, a tensor missing or of the wrong shape (named).
-  static Result<std::unique_ptr<Model>> create(const ModelConfig& config, PackedWeights weights,
+  static Result<std::unique_ptr<Model>> create(const ModelConfig& config, ModelWeights weights,
                                                const ModelOptions& options, Backend& backend);
   virtual ~Model() = default;
 

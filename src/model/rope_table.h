@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "load/model_config.h"
+#include "model/model_config.h"
 #include "ops/ops.h"
 
 namespace verbatim {

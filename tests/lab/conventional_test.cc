@@ -72,8 +72,8 @@ TEST_F(Conventional, ComputesStories260K) {
 
 // Every operation of every architecture, over several pages: biases, norms of q and k, a window, tied embeddings.
 TEST_F(Conventional, ComputesEveryArchitecture) {
-  for (const TinyShape& shape :
-       {TinyShape{"llama"}, TinyShape{"llama", 100}, TinyShape{"qwen2"}, TinyShape{"qwen3"}}) {
+  for (const TinyShape& shape : {TinyShape{"llama"}, TinyShape{"llama", 100}, TinyShape{"qwen2"},
+                                 TinyShape{"qwen3"}, TinyShape{"smollm3"}}) {
     PackedWeights weights = tiny_weights(shape);
     const std::int64_t tokens = 600, vocab = tiny_config(shape).vocab_size;
     StepBatch batch;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 
+#include "load/config_text.h"
 #include "load/gguf_model.h"
 #include "test_files.h"
 
@@ -134,20 +135,15 @@ TEST(Gguf, WriterAndReaderAgreeOnEveryValueType) {
 }
 
 TEST(Gguf, EveryArchitectureOpensWithItsConfiguration) {
-  for (const char* architecture : {"llama", "qwen2", "qwen3"}) {
+  for (const Architecture* architecture : architectures()) {
     for (bool tied : {false, true}) {
       TemporaryFolder folder;
-      SmallModel model(architecture);
+      SmallModel model{std::string(architecture->name)};
       model.config.tied_embeddings = tied;
       model.write(folder / "m.gguf");
       Result<Checkpoint> opened = open_checkpoint(folder / "m.gguf");
       ASSERT_TRUE(opened.ok()) << opened.error().message;
-      const ModelConfig& c = opened->config;
-      EXPECT_EQ(c.architecture, architecture);
-      EXPECT_EQ(c.head_dim, 16);
-      EXPECT_EQ(c.tied_embeddings, tied);
-      EXPECT_EQ(c.rope_layout, model.config.rope_layout);
-      EXPECT_EQ(c.rope_theta, 10000);
+      EXPECT_EQ(canonical_text(opened->config), canonical_text(model.config));
       EXPECT_EQ(opened->tensors.size(), expected_tensors(model.config).size());
       std::vector<float> row(32), expected = model.row("blk.0.attn_q.weight", 5, 32);
       opened->find("blk.0.attn_q.weight")->read_row(5, row.data());
@@ -219,7 +215,7 @@ TEST(Gguf, RefusesByName) {
   };
   const Case cases[] = {
       {"architecture", set("general.architecture", std::string("mamba")),
-       "general.architecture 'mamba' is not supported (supported: llama, qwen2, qwen3)"},
+       "general.architecture 'mamba' is not supported (supported: llama, qwen2, qwen3, smollm3)"},
       {"type", set("llama.block_count", std::string("one")),
        "key 'llama.block_count' is one (string), not an integer"},
       {"experts", set("llama.expert_count", std::uint32_t{8}),
@@ -311,6 +307,54 @@ TEST(Gguf, RefusesBrokenStructure) {
   EXPECT_NE(message(magic + u32(3) + u64(0) + u64(1) + u64(1) + "k" + u32(9) + nested + u32(0) + u64(0))
                 .find("nests arrays too deep"),
             std::string::npos);
+}
+
+// A family with something of its own: layers without positions, which the file implies.
+TEST(Gguf, SmolLM3) {
+  struct Case {
+    std::function<void(GgufContent&)> edit;
+    std::string sentence;  // after the path; empty: the file opens
+  };
+  auto tensor = [](GgufContent& content, std::string_view name) {
+    return std::ranges::find(content.tensors, name, &GgufTensor::name);
+  };
+  const Case cases[] = {
+      {[](GgufContent&) {}, ""},
+      {[&](GgufContent& c) { c.tensors.erase(tensor(c, "blk.3.attn_k.weight")); },
+       "tensor 'blk.3.attn_k.weight' is missing from this smollm3 model"},
+      {[&](GgufContent& c) { tensor(c, "blk.2.ffn_up.weight")->rows = 63; },
+       "tensor 'blk.2.ffn_up.weight' has 63 rows of 32, but this model needs 64 rows of 32"},
+      {[&](GgufContent& c) { tensor(c, "blk.1.attn_q.weight")->name = "blk.1.attn_qkv.weight"; },
+       "tensor 'blk.1.attn_q.weight' is missing from this smollm3 model"},
+      {[](GgufContent& c) {
+         c.tensors.push_back({"blk.3.attn_q_norm.weight", DType::f32, 1, 16, true});
+       },
+       "tensor 'blk.3.attn_q_norm.weight' has no place in the architecture 'smollm3'"},
+      {[](GgufContent& c) { c.metadata.emplace_back("smollm3.attention.sliding_window", std::uint32_t{16}); },
+       "key 'smollm3.attention.sliding_window' asks for a sliding window, which is not supported"},
+  };
+  for (const Case& c : cases) {
+    TemporaryFolder folder;
+    SmallModel model("smollm3", 4);
+    GgufContent content = model.content();
+    c.edit(content);
+    model.write(folder / "m.gguf", content);
+    Result<Checkpoint> opened = open_checkpoint(folder / "m.gguf");
+    ASSERT_EQ(opened.ok(), c.sentence.empty()) << c.sentence;
+    if (opened.ok()) {
+      EXPECT_EQ(opened->config.rotated_layers, (std::vector<bool>{true, true, true, false}));
+    } else {
+      EXPECT_EQ(opened.error().message, (folder / "m.gguf") + ": " + c.sentence);
+    }
+  }
+}
+
+// What is said of layers is part of a model's name; where nothing is said, nothing is printed.
+TEST(ConfigText, PrintsWhichLayersAreRotated) {
+  EXPECT_NE(canonical_text(SmallModel("smollm3", 5).config).find("\nrotated_layers=11101\n"),
+            std::string::npos);
+  EXPECT_EQ(canonical_text(SmallModel("smollm3", 3).config).find("rotated_layers"), std::string::npos);
+  EXPECT_EQ(canonical_text(SmallModel("llama", 4).config).find("rotated_layers"), std::string::npos);
 }
 
 TEST(Gguf, EveryPrefixIsRefused) {

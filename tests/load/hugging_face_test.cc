@@ -25,6 +25,7 @@ Json config_of(const SmallModel& model, const std::string& model_type) {
           {"vocab_size", c.vocab_size},
           {"max_position_embeddings", c.context_length},
           {"rms_norm_eps", c.norm_epsilon},
+          {"rope_theta", c.rope_theta},
           {"tie_word_embeddings", c.tied_embeddings},
           {"hidden_act", "silu"}};
 }
@@ -46,31 +47,6 @@ Json tokenizer_json() {
     "model": {"type": "BPE", "ignore_merges": true, "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}})");
 }
 
-// The inverse of gguf_tensor_name for one layer.
-std::string hugging_face_name(const std::string& gguf) {
-  static const char* const names[] = {"model.embed_tokens.weight",
-                                      "model.norm.weight",
-                                      "lm_head.weight",
-                                      "model.layers.0.input_layernorm.weight",
-                                      "model.layers.0.self_attn.q_proj.weight",
-                                      "model.layers.0.self_attn.k_proj.weight",
-                                      "model.layers.0.self_attn.v_proj.weight",
-                                      "model.layers.0.self_attn.q_proj.bias",
-                                      "model.layers.0.self_attn.k_proj.bias",
-                                      "model.layers.0.self_attn.v_proj.bias",
-                                      "model.layers.0.self_attn.q_norm.weight",
-                                      "model.layers.0.self_attn.k_norm.weight",
-                                      "model.layers.0.self_attn.o_proj.weight",
-                                      "model.layers.0.post_attention_layernorm.weight",
-                                      "model.layers.0.mlp.gate_proj.weight",
-                                      "model.layers.0.mlp.up_proj.weight",
-                                      "model.layers.0.mlp.down_proj.weight"};
-  for (const char* name : names) {
-    if (gguf_tensor_name(name) == gguf) return name;
-  }
-  return "";
-}
-
 // The model's tensors as one or two safetensors files of `type`, with an index when there are two.
 void write_weights(const SmallModel& model, const TemporaryFolder& folder, int files,
                    DType type = DType::bf16) {
@@ -89,12 +65,10 @@ void write_weights(const SmallModel& model, const TemporaryFolder& folder, int f
                  reinterpret_cast<std::byte*>(row.data()));
       data[to] += row;
     }
-    std::string name = hugging_face_name(spec.name);
-    ASSERT_FALSE(name.empty()) << spec.name;
     Json shape = spec.vector ? Json::array({spec.columns}) : Json::array({spec.rows, spec.columns});
-    headers[to][name] = {
+    headers[to][spec.hugging_face] = {
         {"dtype", name_of(type)}, {"shape", shape}, {"data_offsets", {begin, data[to].size()}}};
-    map[name] = file_name(to);
+    map[spec.hugging_face] = file_name(to);
   }
   for (std::size_t i = 0; i < headers.size(); ++i) {
     std::string header = headers[i].dump();
@@ -115,7 +89,8 @@ void write_folder(const SmallModel& model, const TemporaryFolder& folder, const 
 }
 
 TEST(HuggingFace, FolderAndGgufHoldTheSameModel) {
-  for (const char* architecture : {"llama", "qwen2", "qwen3"}) {
+  for (const Architecture* each : architectures()) {
+    const std::string architecture(each->name);
     for (int files : {1, 2}) {
       TemporaryFolder folder, gguf_folder;
       SmallModel model(architecture);
@@ -233,6 +208,34 @@ TEST(HuggingFace, RefusesFoldersByFile) {
   }
 }
 
+// Under the names that the file has, but for one that is not there.
+TEST(HuggingFace, RefusesTensorsByName) {
+  SmallModel narrow("smollm3", 4), other("qwen3", 4);
+  narrow.config.hidden_dim = 63;
+  struct Case {
+    SmallModel weights;
+    std::int64_t layers;  // that config.json states
+    std::string sentence;
+  };
+  const Case cases[] = {
+      {other, 4,
+       "/model.safetensors: tensor 'model.layers.0.self_attn.k_norm.weight' has no place in the architecture "
+       "'smollm3'"},
+      {SmallModel("smollm3", 4), 3,
+       "/model.safetensors: tensor 'model.layers.3.input_layernorm.weight' has no place in the architecture "
+       "'smollm3'"},
+      {SmallModel("smollm3", 4), 5, ": tensor 'blk.4.attn_norm.weight' is missing from this smollm3 model"},
+      {narrow, 4, ": tensor 'blk.0.ffn_gate.weight' has 63 rows of 32, but this model needs 64 rows of 32"},
+  };
+  for (const Case& c : cases) {
+    TemporaryFolder folder;
+    write_folder(c.weights, folder, config_of(SmallModel("smollm3", c.layers), "smollm3"));
+    Result<Checkpoint> opened = open_checkpoint(folder.path());
+    ASSERT_FALSE(opened.ok()) << c.sentence;
+    EXPECT_EQ(opened.error().message, folder.path() + c.sentence);
+  }
+}
+
 TEST(HfConfig, Windows) {
   struct Case {
     std::string model_type;
@@ -271,6 +274,53 @@ TEST(HfConfig, Windows) {
       EXPECT_TRUE(read.error().message.starts_with("config.json: key 'sliding_window' "))
           << read.error().message;
     }
+  }
+}
+
+// Layers are rotated where the list holds 1.
+TEST(HfConfig, LayersWithoutPositions) {
+  using Layers = std::vector<bool>;
+  struct Case {
+    Json keys;
+    Layers rotated;  // of 5 layers; empty: all
+  };
+  const Case cases[] = {
+      {Json::object(), {true, true, true, false, true}},
+      {{{"no_rope_layers", nullptr}, {"no_rope_layer_interval", 2}}, {true, false, true, false, true}},
+      {{{"no_rope_layers", {0, 1, 1, 1, 0}}, {"no_rope_layer_interval", 2}},
+       {false, true, true, true, false}},
+      {{{"no_rope_layer_interval", 1}}, Layers(5, false)},
+      {{{"no_rope_layer_interval", 6}}, {}},
+      {{{"no_rope_layers", {1, 1, 1, 1, 1}}, {"sliding_window", 16}, {"use_sliding_window", false}}, {}},
+  };
+  const SmallModel model("smollm3", 5);
+  for (const Case& c : cases) {
+    Json config = config_of(model, "smollm3");
+    config.update(c.keys);
+    config.erase("rope_theta");
+    config.erase("tie_word_embeddings");
+    Result<ModelConfig> read = hugging_face_config(config, "c");
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(read->rotated_layers, c.rotated) << config.dump();
+    EXPECT_EQ(read->rope_theta, 2000000);  // of the class that reads such a config.json
+    EXPECT_TRUE(read->tied_embeddings);
+  }
+  const std::pair<Json, std::string> refused[] = {
+      {{{"no_rope_layers", {1, 1, 1, 0}}}, "c: key 'no_rope_layers' holds 4 numbers for 5 layers"},
+      {{{"no_rope_layers", {1, 1, 1, 0, 2}}}, "c: key 'no_rope_layers' holds 2, neither 0 nor 1"},
+      {{{"no_rope_layers", {1, 1, 1, 0, "1"}}},
+       "c: key 'no_rope_layers' holds more than integers: \"1\" is no integer of 64 bits"},
+      {{{"no_rope_layers", "1110"}}, "c: key 'no_rope_layers' is \"1110\", not an array"},
+      {{{"no_rope_layer_interval", 0}}, "c: key 'no_rope_layer_interval' is 0, less than 1"},
+      {{{"use_sliding_window", true}, {"sliding_window", 16}},
+       "c: key 'use_sliding_window' asks for a sliding window, which is not supported"},
+  };
+  for (const auto& [keys, sentence] : refused) {
+    Json config = config_of(model, "smollm3");
+    config.update(keys);
+    Result<ModelConfig> read = hugging_face_config(config, "c");
+    ASSERT_FALSE(read.ok()) << sentence;
+    EXPECT_EQ(read.error().message, sentence);
   }
 }
 
@@ -314,7 +364,7 @@ TEST(HfConfig, RefusesByKey) {
   };
   const Case cases[] = {
       {"model_type", "gemma2",
-       "c: model_type 'gemma2' is not supported (supported: llama, mistral, qwen2, qwen3)"},
+       "c: model_type 'gemma2' is not supported (supported: llama, mistral, qwen2, qwen3, smollm3)"},
       {"hidden_act", "gelu", "c: key 'hidden_act' is \"gelu\", which is not supported (supported: \"silu\")"},
       {"attention_bias", true, "c: key 'attention_bias' is true, which is not supported (supported: false)"},
       {"mlp_bias", true, "c: key 'mlp_bias' is true, which is not supported (supported: false)"},

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "load/architecture.h"
 #include "load/dequantise.h"
 #include "load/encode.h"
 #include "load/gguf_writer.h"
+#include "model/architecture.h"
 
 namespace verbatim::testing {
 
@@ -55,9 +55,9 @@ struct SmallModel {
   DType type = DType::f32;
   std::function<void(const std::string& name, std::int64_t row, std::vector<float>& x)> edit;
 
-  explicit SmallModel(const std::string& architecture) {
+  explicit SmallModel(const std::string& architecture, std::int64_t layers = 1) {
     config.architecture = architecture;
-    config.layers = 1;
+    config.layers = layers;
     config.dim = 32;
     config.hidden_dim = 64;
     config.heads = 2;
@@ -65,7 +65,7 @@ struct SmallModel {
     config.head_dim = config.rope_dim = 16;
     config.vocab_size = 20;
     config.context_length = 64;
-    config.rope_layout = find_architecture(architecture)->gguf_layout;
+    config = implied_by_gguf(config);
   }
 
   GgufContent content() const {

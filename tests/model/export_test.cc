@@ -11,9 +11,9 @@
 #include "builtin/builtin_models.h"
 #include "engine/engine.h"
 #include "engine/loaded_model.h"
-#include "load/architecture.h"
 #include "load/export_gguf.h"
 #include "load/random_model.h"
+#include "model/architecture.h"
 #include "source_path.h"
 #include "tokenizer/named_pre_tokenizers.h"
 
@@ -132,7 +132,7 @@ TEST_F(ExportedGguf, OfAFolderGivesItsLogitsAndVocabulary) {
     }
     ++folders;
   }
-  EXPECT_EQ(folders, 9u);
+  EXPECT_EQ(folders, 10u);
 }
 
 TEST_F(ExportedGguf, WithKeptTypesHoldsTheSameBytes) {
@@ -192,6 +192,10 @@ TEST_F(ExportedGguf, RefusesWhatTheFormatCannotState) {
   EXPECT_NE(
       refusal([](Checkpoint& c) { c.config.rope_scaling.attention_factor = 2; }).find("attention_factor"),
       std::string::npos);
+  EXPECT_NE(refusal([](Checkpoint& c) {
+              c.config.rotated_layers.assign(static_cast<std::size_t>(c.config.layers), false);
+            }).find("no_rope_layers"),
+            std::string::npos);
   EXPECT_NE(refusal([](Checkpoint&) {}, {.type = DType::q4_k, .texts = {}}).find("cannot be written"),
             std::string::npos);
 }

@@ -211,7 +211,7 @@ constexpr GoldenCase kCases[] = {
     {"llama3-rope", Gguf::faithful}, {"linear-rope", Gguf::same_bits},
     {"yarn-rope", Gguf::same_bits},  {"mistral-window", Gguf::same_bits},
     {"qwen2", Gguf::same_bits},      {"qwen3", Gguf::same_bits},
-    {"head-dim-128", Gguf::none},
+    {"head-dim-128", Gguf::none},    {"smollm3", Gguf::same_bits},
 };
 
 void PrintTo(const GoldenCase& c, std::ostream* out) { *out << c.name; }

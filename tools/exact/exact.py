@@ -6,7 +6,7 @@
 
 prints the mean and the largest KL divergence (exact || engine) over the text's positions, how often both hold the same token
 the most likely, and both perplexities. It shares nothing with the engine but the file: it reads GGUF, the number formats
-(ggml-common.h, ggml-quants.c) and the architectures (llama, qwen2, qwen3) on its own, in numpy alone, and is slow.
+(ggml-common.h, ggml-quants.c) and the architectures (llama, qwen2, qwen3, smollm3) on its own, in numpy alone, and is slow.
 """
 
 import json
@@ -174,7 +174,7 @@ def rms_norm(x, gain, epsilon):
 def logits_of(model, tokens):
     """(positions, vocabulary)"""
     arch = model.meta["general.architecture"]
-    if arch not in ("llama", "qwen2", "qwen3"):
+    if arch not in ("llama", "qwen2", "qwen3", "smollm3"):
         sys.exit(f"the architecture {arch} is not known here")
 
     def key(name, default=None):
@@ -194,10 +194,12 @@ def logits_of(model, tokens):
         y = x @ model.tensor(name + ".weight").T
         return y + model.tensor(name + ".bias") if name + ".bias" in model.places else y
 
-    def rotate(x):  # llama: pairs side by side; qwen: halves
-        first, second = (x[..., ::2], x[..., 1::2]) if arch == "llama" else np.split(x, 2, axis=-1)
+    side_by_side = arch in ("llama", "smollm3")  # the two of a pair; else they are halves apart
+
+    def rotate(x):
+        first, second = (x[..., ::2], x[..., 1::2]) if side_by_side else np.split(x, 2, axis=-1)
         out = [first * cosine - second * sine, second * cosine + first * sine]
-        return np.stack(out, -1).reshape(x.shape) if arch == "llama" else np.concatenate(out, -1)
+        return np.stack(out, -1).reshape(x.shape) if side_by_side else np.concatenate(out, -1)
 
     embedding = model.tensor("token_embd.weight")
     x = embedding[tokens]
@@ -210,7 +212,8 @@ def logits_of(model, tokens):
         if arch == "qwen3":
             q = rms_norm(q, model.tensor(at + "attn_q_norm.weight"), epsilon)
             k = rms_norm(k, model.tensor(at + "attn_k_norm.weight"), epsilon)
-        q, k = rotate(q), rotate(k)
+        if arch != "smollm3" or (layer + 1) % 4 != 0:
+            q, k = rotate(q), rotate(k)
         k, v = np.repeat(k, heads // kv_heads, 1), np.repeat(v, heads // kv_heads, 1)
         scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(head_dim) + mask
         p = np.exp(scores - scores.max(-1, keepdims=True))

@@ -45,7 +45,9 @@ ARCHITECTURES = {  # model_type -> (class, GGUF's name)
     "mistral": ("MistralForCausalLM", "llama"),
     "qwen2": ("Qwen2ForCausalLM", "qwen2"),
     "qwen3": ("Qwen3ForCausalLM", "qwen3"),
+    "smollm3": ("SmolLM3ForCausalLM", "smollm3"),
 }
+INTERLEAVED = ("llama", "smollm3")  # whose GGUF files hold the rows of Q and K in pairs
 
 
 @dataclass
@@ -102,6 +104,10 @@ CASES = [
         tokenizer="qwen2",
     ),
     Case("head-dim-128", "llama", 48, 80, 2, 1, 128, layers=1, gguf_dtype=None),
+    Case(
+        "smollm3", "smollm3", 48, 80, 4, 2, 16, layers=4, epsilon=1e-6, old_config=True,
+        tokenizer="llama3", without={"no_rope_layers": [1, 1, 1, 1]},
+    ),
 ]
 
 
@@ -170,6 +176,12 @@ def config_json(case, tokenizer):
         config["head_dim"] = case.head_dim
     if case.model_type == "mistral":
         config["sliding_window"] = case.window
+    if case.model_type == "smollm3":
+        del config["tie_word_embeddings"]  # true where it is absent; transformers 4 leaves out what is its default
+        config |= {
+            "no_rope_layers": [int((layer + 1) % 4 != 0) for layer in range(case.layers)], "no_rope_layer_interval": 4,
+            "use_sliding_window": False, "sliding_window": None, "pad_token_id": config["eos_token_id"],
+        }
     if case.model_type.startswith("qwen"):
         config |= {"use_sliding_window": False, "sliding_window": 128, "max_window_layers": case.layers}
     if case.old_config:
@@ -265,7 +277,7 @@ def write_gguf(path, case, tensors, tokenizer):
     out = {}
     for name, t in tensors.items():
         heads = {"q_proj": case.heads, "k_proj": case.kv_heads}.get(name.split(".")[-2])
-        if arch == "llama" and heads is not None:
+        if arch in INTERLEAVED and heads is not None:
             t = gguf_file.halves_to_interleaved(t, heads)
         out[gguf_file.gguf_name(name)] = t.float() if t.dim() == 1 else t.to(case.gguf_dtype)
     if kind == "llama3":

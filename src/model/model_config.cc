@@ -1,18 +1,9 @@
-#include "load/architecture.h"
+#include "model/model_config.h"
 
-#include <array>
 #include <cmath>
-
-#include "base/check.h"
 
 namespace verbatim {
 namespace {
-
-constexpr std::array<Architecture, 3> kArchitectures = {{
-    {"llama", RopeLayout::interleaved, false, false},
-    {"qwen2", RopeLayout::halves, true, false},
-    {"qwen3", RopeLayout::halves, false, true},
-}};
 
 // Whether the tables of rotations (spec/rope.h) can be made at every position of the context.
 Status check_rotation(const ModelConfig& c, std::string_view where) {
@@ -40,58 +31,6 @@ Status check_rotation(const ModelConfig& c, std::string_view where) {
 }
 
 }  // namespace
-
-const Architecture* find_architecture(std::string_view name) {
-  for (const Architecture& architecture : kArchitectures) {
-    if (architecture.name == name) return &architecture;
-  }
-  return nullptr;
-}
-
-std::string supported_architectures() {
-  std::string out;
-  for (const Architecture& architecture : kArchitectures)
-    (out += out.empty() ? "" : ", ") += architecture.name;
-  return out;
-}
-
-std::vector<TensorSpec> expected_tensors(const ModelConfig& c) {
-  const Architecture* architecture = find_architecture(c.architecture);
-  CHECK(architecture != nullptr, "the tensors of the unknown architecture '{}' were asked for",
-        c.architecture);
-  std::int64_t q_dim = c.heads * c.head_dim, kv_dim = c.kv_heads * c.head_dim;
-  std::vector<TensorSpec> out;
-  out.push_back({"token_embd.weight", c.vocab_size, c.dim, false});
-  for (std::int64_t layer = 0; layer < c.layers; ++layer) {
-    auto add = [&](std::string_view name, std::int64_t rows, std::int64_t columns) {
-      out.push_back({fmt::format("blk.{}.{}", layer, name), rows, columns, false});
-    };
-    auto add_vector = [&](std::string_view name, std::int64_t size) {
-      out.push_back({fmt::format("blk.{}.{}", layer, name), 1, size, true});
-    };
-    add_vector("attn_norm.weight", c.dim);
-    add("attn_q.weight", q_dim, c.dim);
-    add("attn_k.weight", kv_dim, c.dim);
-    add("attn_v.weight", kv_dim, c.dim);
-    if (architecture->qkv_bias) {
-      add_vector("attn_q.bias", q_dim);
-      add_vector("attn_k.bias", kv_dim);
-      add_vector("attn_v.bias", kv_dim);
-    }
-    if (architecture->qk_norm) {
-      add_vector("attn_q_norm.weight", c.head_dim);
-      add_vector("attn_k_norm.weight", c.head_dim);
-    }
-    add("attn_output.weight", c.dim, q_dim);
-    add_vector("ffn_norm.weight", c.dim);
-    add("ffn_gate.weight", c.hidden_dim, c.dim);
-    add("ffn_up.weight", c.hidden_dim, c.dim);
-    add("ffn_down.weight", c.dim, c.hidden_dim);
-  }
-  out.push_back({"output_norm.weight", 1, c.dim, true});
-  if (!c.tied_embeddings) out.push_back({"output.weight", c.vocab_size, c.dim, false});
-  return out;
-}
 
 Status check_config(const ModelConfig& c, std::string_view where) {
   struct Bound {
@@ -123,6 +62,10 @@ Status check_config(const ModelConfig& c, std::string_view where) {
   if (c.rope_dim != c.head_dim) {
     return fail("{}: rotating {} of {} dimensions of a head (partial rotary) is not supported", where,
                 c.rope_dim, c.head_dim);
+  }
+  if (!c.rotated_layers.empty() && std::ssize(c.rotated_layers) != c.layers) {
+    return fail("{}: which layers are rotated is said of {} layers, not of {}", where,
+                c.rotated_layers.size(), c.layers);
   }
   if (c.sliding_window < 0)
     return fail("{}: the sliding window (attention.sliding_window, sliding_window) is {}", where,
@@ -162,30 +105,6 @@ Status check_config(const ModelConfig& c, std::string_view where) {
       return fail("{}: a rope frequency factor (rope_freqs.weight) is {}", where, factor);
   }
   return check_rotation(c, where);
-}
-
-Status check_tensors(const Checkpoint& checkpoint) {
-  std::vector<TensorSpec> expected = expected_tensors(checkpoint.config);
-  std::map<std::string_view, const TensorSpec*> by_name;
-  for (const TensorSpec& spec : expected) {
-    by_name.emplace(spec.name, &spec);
-    const CheckpointTensor* tensor = checkpoint.find(spec.name);
-    if (tensor == nullptr) {
-      return fail("{}: tensor '{}' is missing from this {} model", checkpoint.path, spec.name,
-                  checkpoint.config.architecture);
-    }
-    if (tensor->rows != spec.rows || tensor->columns != spec.columns) {
-      return fail("{}: tensor '{}' has {} rows of {}, but this model needs {} rows of {}", checkpoint.path,
-                  spec.name, tensor->rows, tensor->columns, spec.rows, spec.columns);
-    }
-  }
-  for (const auto& [name, tensor] : checkpoint.tensors) {
-    if (!by_name.contains(name)) {
-      return fail("{}: tensor '{}' has no place in the architecture '{}'", checkpoint.path, name,
-                  checkpoint.config.architecture);
-    }
-  }
-  return {};
 }
 
 }  // namespace verbatim

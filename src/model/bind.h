@@ -1,0 +1,27 @@
+// bind_weights: weights by name -> the weights of each layer, by the tensors that the architecture lists.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "model/architecture.h"
+#include "model/weights.h"
+
+namespace verbatim {
+
+struct BoundWeights {
+  BoundWeights() = default;
+  BoundWeights(BoundWeights&&) = default;  // a copy would point into the original
+
+  ModelWeights all;  // which the following point into
+  const PackedMatrix* embedding = nullptr;
+  const PackedMatrix* output = nullptr;  // the embedding, where it is tied
+  const float* output_norm = nullptr;    // (dim)
+  std::vector<LayerWeights> layers;
+};
+
+// Errors: a tensor that is missing or of another shape (named, with what was expected).
+Result<BoundWeights> bind_weights(const Architecture& architecture, const ModelConfig& config,
+                                  ModelWeights weights);
+
+}  // namespace verbatim
