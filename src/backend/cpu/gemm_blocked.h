@@ -162,12 +162,12 @@ requires(kRowBlock % Set::kRows == 0) void gemm_blocked(const GemmRows& x, const
         const std::int64_t columns = x.k - k0 < slab_columns ? x.k - k0 : slab_columns;
         for (int plane = 0; plane < planes; ++plane) {
           const auto& tiles = three && plane == 1 ? kHighTiles.of_rows : kTiles.of_rows;
-          TileArgs<Set> t{Set::elements(x, plane) + m0 * x.stride + k0,
+          TileArgs<Set> t{Set::elements(x) + m0 * x.stride + k0,
                           x.stride,
                           x.low_offset,
                           Set::slab(w.kind, w.data + p * w.panel_bytes, x.k, plane, k0, columns, scratch),
                           columns / kQuad,
-                          plane + 1 < planes || (three && planes == 2) ? 128.0 : 1.0,
+                          plane + 1 < planes || three ? 128.0 : 1.0,
                           sum,
                           direct ? &panel_out : nullptr,
                           limb_start,

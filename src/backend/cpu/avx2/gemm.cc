@@ -46,7 +46,7 @@ struct Plain {
   static constexpr int kVectors = 4, kRows = 3, kChains = 8, kUnroll = 1;
   static constexpr std::int64_t kScratchWeights = kSlabColumns * kPanelRows;
 
-  static const std::int16_t* elements(const GemmRows& x, int) { return x.wide; }
+  static const std::int16_t* elements(const GemmRows& x) { return x.wide; }
   static int planes(WeightKind) { return 1; }  // the slab joins the limbs of a weight
   static std::int64_t slab_columns(WeightKind) { return kSlabColumns; }
   static double start(const GemmRows&, std::int64_t, int, bool) { return 0; }
@@ -148,21 +148,37 @@ struct Split : Plain {
 };
 
 // Two limbs of floats on both sides: h w + l h', in units of 128, for x = 128 h + l and w = 128 h' + l'. The rows hold their
-// limbs as two planes, low_offset apart. |2 products| of a quad in a lane <= 2 * 127 * 16319, of a slab below 2^30.
+// limbs as two planes, low_offset apart; a slab holds w, then h'. |2 products| of a quad in a lane <= 2 * 127 * (16319 + 64), of a
+// slab below 2^29.
 struct Three : Plain {
-  static const std::int16_t* elements(const GemmRows& x, int plane) { return x.wide + plane * x.low_offset; }
-  static int planes(WeightKind) { return 2; }
+  static constexpr std::int64_t kColumns = kSlabColumns / 2;
 
-  static const std::int16_t* slab(WeightKind, const std::int8_t* panel, std::int64_t k, int plane,
-                                  std::int64_t k0, std::int64_t columns, std::int16_t* scratch) {
+  static std::int64_t slab_columns(WeightKind) { return kColumns; }
+  static const std::int16_t* slab(WeightKind, const std::int8_t* panel, std::int64_t k, int, std::int64_t k0,
+                                  std::int64_t columns, std::int16_t* scratch) {
     const std::int8_t* high = panel + k0 * kPanelRows;
-    plane == 0 ? widen_i16(high, high + plane_bytes(k), columns, scratch) : widen_i8(high, columns, scratch);
+    widen_i16(high, high + plane_bytes(k), columns, scratch);
+    widen_i8(high, columns, scratch + kColumns * kPanelRows);
     return scratch;
   }
 
   template <int R, int L>
   static void tile(const TileArgs<Three>& t) {
-    register_tile<Three, R, L>(t);
+    Int32x8 acc[R][kVectors] = {};
+    for (std::int64_t quad = 0; quad < t.quads; ++quad) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const std::int16_t* at = t.w + (quad * kVectors + v) * 16;
+        const __m256i w = load_weights(at), high = load_weights(at + kColumns * kPanelRows);
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) {
+          const std::int16_t* x = t.x + r * t.stride + quad * kQuad;
+          acc[r][v] =
+              multiply_add(multiply_add(acc[r][v], w, broadcast(x)), high, broadcast(x + t.low_offset));
+        }
+      }
+    }
+    for (int r = 0; r < R; ++r) add_to_sum(acc[r], t.unit, t.sum + r * kPanelRows);
   }
 };
 

@@ -43,7 +43,7 @@ struct Vnni {
   static constexpr int kVectors = 1, kRows = 12, kChains = 8, kUnroll = 4;
   static constexpr std::int64_t kScratchWeights = 2 * kCodesSlabColumns * kPanelRows;
 
-  static const std::int8_t* elements(const GemmRows& x, int) { return x.planes; }
+  static const std::int8_t* elements(const GemmRows& x) { return x.planes; }
   static int planes(WeightKind kind) { return limbs_of(kind); }
   static std::int64_t slab_columns(WeightKind kind) { return holds_codes(kind) ? kCodesSlabColumns : 65536; }
 

@@ -88,7 +88,7 @@ struct NeonDot {
   static constexpr int kVectors = 4, kRows = 3, kChains = 8, kUnroll = 1;
   static constexpr std::int64_t kScratchWeights = 2 * kCodesSlabColumns * kPanelRows;
 
-  static const std::int8_t* elements(const GemmRows& x, int) { return x.planes; }
+  static const std::int8_t* elements(const GemmRows& x) { return x.planes; }
   static int planes(WeightKind kind) { return limbs_of(kind); }
   static std::int64_t slab_columns(WeightKind kind) { return holds_codes(kind) ? kCodesSlabColumns : 131072; }
   static double start(const GemmRows&, std::int64_t, int, bool) { return 0; }
