@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "ops/panels.h"
@@ -30,7 +31,8 @@ enum class CodeFill : std::uint8_t {
 template <class Draw>
 RowOfCodes row_of_codes(WeightKind kind, std::int64_t k, CodeFill fill, Draw draw) {
   const CodeForm& form = code_form(kind);
-  const int L = form.largest_level(), all = L == 8 ? 2039 : 16318, some = L == 8 ? 4079 : 32628;
+  const int L = form.largest_level(), some = L == 128 ? 32628 : 2 * 16319 / L,
+            all = L == 128 ? 16318 : some / 2;
   RowOfCodes row;
   for (std::int64_t group = 0; group * form.group < k; ++group) {
     // Half of the levels may have steps twice as large.
@@ -48,10 +50,17 @@ RowOfCodes row_of_codes(WeightKind kind, std::int64_t k, CodeFill fill, Draw dra
                   : fill == CodeFill::least ? -most
                                             : most - 1;
       int code = form.bits == 4 ? level + 8 : level;
-      if (form.table) {  // levels 4 to 12 are within 64
-        const int low = half ? 4 : 0, high = half ? 12 : 15;
-        code = fill == CodeFill::random ? draw(low, high) : fill == CodeFill::least ? low : high;
-        level = spec::kNonlinearLevels[code];
+      if (form.table()) {
+        std::vector<int> named;  // the codes of such levels, in increasing order of these
+        for (int each = 0; each < 16; ++each) {
+          if (std::abs(spec::levels_of(form.levels)[each]) <= most) named.push_back(each);
+        }
+        std::ranges::sort(named, {}, [&](int each) { return spec::levels_of(form.levels)[each]; });
+        const int last = static_cast<int>(named.size()) - 1;
+        code = named[static_cast<std::size_t>(fill == CodeFill::random  ? draw(0, last)
+                                              : fill == CodeFill::least ? 0
+                                                                        : last)];
+        level = spec::levels_of(form.levels)[code];
       }
       row.codes.push_back(static_cast<std::int8_t>(code));
       row.weights.push_back(static_cast<std::int16_t>(spec::code_weight(level, step, offset, form.fraction)));

@@ -38,7 +38,9 @@ enum class DType : std::uint8_t {
   q4_k,
   q5_k,
   q6_k,
-  iq4_nl
+  iq4_nl,
+  iq4_xs,
+  mxfp4
 };
 
 std::string_view name_of(DType type);

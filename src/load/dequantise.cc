@@ -2,7 +2,9 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/check.h"
 #include "base/half.h"
@@ -87,6 +89,12 @@ void iq4_nl(const Byte* b, CodeBlock out) {  // d f16, nibbles[16] that name lev
   nibbles(b + 2, out.code);
 }
 
+// e of E8M0 (OCP Microscaling Formats v1.0, 5.4.1), nibbles[16] that name levels: doubled values, so half the scale
+void mxfp4(const Byte* b, CodeBlock out) {
+  *out.step = b[0] == 255 ? std::numeric_limits<float>::quiet_NaN() : std::ldexp(1.0f, b[0] - 128);
+  nibbles(b + 1, out.code);
+}
+
 // ---- Super-blocks of 256 ("K" types): sub-blocks of 16 or 32 with small integer scales of their own. ----
 
 void q2_k(const Byte* b, CodeBlock out) {  // scales and mins [16], 2-bit q[64], d f16, dmin f16
@@ -166,6 +174,16 @@ void q6_k(const Byte* b, CodeBlock out) {  // low nibbles [128], high bit pairs 
   }
 }
 
+void iq4_xs(const Byte* b, CodeBlock out) {  // d f16, 6-bit scales: high u16, low [4]; nibbles[128]
+  const float d = load_f16(b);
+  const int high = load<std::uint16_t>(b + 2);
+  for (int sub = 0; sub < 8; ++sub) {
+    const int scale = (b[4 + sub / 2] >> sub % 2 * 4 & 15) | (high >> 2 * sub & 3) << 4;
+    out.step[sub] = d * static_cast<float>(scale - 32);
+    nibbles(b + 8 + sub * 16, out.code + sub * 32);
+  }
+}
+
 constexpr int kMostElements = 256, kMostGroups = 16;  // of a block
 
 // A quantised type: blocks of `elements` in `bytes`, and how one is read.
@@ -191,8 +209,8 @@ struct Quantised {
       for (int group = 0; group < kGroups; ++group) {
         for (int j = 0; j < kForm.group; ++j, ++out) {
           const int code = codes[group * kForm.group + j];
-          *out = static_cast<float>(kForm.table ? spec::kNonlinearLevels[code] : code - meaning.bias()) *
-                 steps[group];
+          const int level = kForm.table() ? spec::levels_of(kForm.levels)[code] : code - meaning.bias();
+          *out = static_cast<float>(level) * steps[group];
           if (kForm.offsets) *out = *out + offsets[group];
         }
       }
@@ -227,6 +245,8 @@ constexpr std::array kTable = {
     Quantised<256, 176, CodeMeaning{K::c8z, 16, 3}, q5_k>::row(DType::q5_k, "Q5_K", 13),
     Quantised<256, 210, CodeMeaning{K::c8s, 32, 2}, q6_k>::row(DType::q6_k, "Q6_K", 14),
     Quantised<32, 18, CodeMeaning{K::c4t, 0, 0}, iq4_nl>::row(DType::iq4_nl, "IQ4_NL", 20),
+    Quantised<256, 136, CodeMeaning{K::c4t, 0, 0}, iq4_xs>::row(DType::iq4_xs, "IQ4_XS", 23),
+    Quantised<32, 17, CodeMeaning{K::c4m, 0, 0}, mxfp4>::row(DType::mxfp4, "MXFP4", 39),
 };
 
 constexpr bool in_order() {

@@ -117,8 +117,8 @@ void weights_of_group(const std::int8_t* codes, const CodeForm& form, int g, int
   const auto weight_of = [=](int level) {
     return static_cast<std::int16_t>(spec::code_weight(level, g, z, fraction));
   };
-  if (form.table) {
-    for (int i = 0; i < form.group; ++i) w[i] = weight_of(spec::kNonlinearLevels[codes[i]]);
+  if (form.table()) {
+    for (int i = 0; i < form.group; ++i) w[i] = weight_of(spec::levels_of(form.levels)[codes[i]]);
   } else {
     for (int i = 0; i < form.group; ++i) w[i] = weight_of(codes[i] - centre);
   }
@@ -216,13 +216,13 @@ spec::FixScale PanelQuantiser::keep_codes(const CheckpointTensor& tensor, std::i
     step *= unit;
     a = std::isfinite(a) ? std::max(a, spec::code_bound(step, offset, form.largest_level())) : a;
   }
-  const spec::FixScale s = spec::code_scale(a);
+  const spec::FixScale s = spec::code_scale(a, form.levels);
   if (!s.finite) return s;
   for (std::int64_t group = 0; group < groups; ++group) {
     g_.data()[group] = spec::code_integer(step_.data()[group], s, form.fraction);
     z_.data()[group] = spec::code_integer(offset_.data()[group], s, 0);
   }
-  if (!form.table) place_codes(high_.data(), k_, meaning.centre, meaning.shift, form.bits == 4 ? 8 : 0);
+  if (!form.table()) place_codes(high_.data(), k_, meaning.centre, meaning.shift, form.bits == 4 ? 8 : 0);
   pack_codes(kind_, row % kPanelRows, k_, high_.data(), g_.data(), z_.data(), panel);
   for (std::int64_t group = 0; group < groups; ++group) {
     const std::int64_t at = group * form.group;

@@ -53,10 +53,11 @@ WeightKind kind_for(WeightChoice choice, DType dominant, DType type) {
   return policy == WeightPolicy::file && own.codes != nullptr ? own.codes->meaning.kind : two_limbs;
 }
 
-// A matrix packed into the arena, its error and its digest.
+// A matrix packed into the arena, its error, how many of its rows are not exact, and its digest.
 struct Packed {
   PackedMatrix matrix;
   double relative_rms = 0;
+  std::int64_t inexact = 0;
   Sha256Digest digest{};
 };
 
@@ -80,6 +81,7 @@ Result<Packed> pack(const CheckpointTensor& tensor, WeightKind kind, const std::
   });
 
   double error = 0, energy = 0;
+  std::int64_t inexact = 0;
   for (std::int64_t p = 0; p < panels; ++p) {
     const PanelOutcome& outcome = outcomes[p];
     if (outcome.bad_row >= 0) {
@@ -90,9 +92,10 @@ Result<Packed> pack(const CheckpointTensor& tensor, WeightKind kind, const std::
           static_cast<double>(scale[p * kPanelRows + r]) * static_cast<double>(scale[p * kPanelRows + r]);
       error += static_cast<double>(outcome.errors[r].error) * unit;
       energy += static_cast<double>(outcome.errors[r].energy) * unit;
+      if (outcome.errors[r].error > 0) ++inexact;
     }
   }
-  return Packed{matrix, energy == 0 ? 0 : std::sqrt(error / energy),
+  return Packed{matrix, energy == 0 ? 0 : std::sqrt(error / energy), inexact,
                 digest_of_matrix(tensor.name, matrix, digests)};
 }
 
@@ -108,6 +111,8 @@ Result<Packed> pack_by_choice(const CheckpointTensor& tensor, WeightChoice choic
              : fmt::format("{} has {:g} bits a weight", name_of(tensor.type), info_of(tensor.type).bits);
   WeightArena::Mark mark = arena.mark();
   Result<Packed> packed = pack(tensor, kind, path, arena, pool);
+  if (packed && packed->inexact > 0 && code_form(kind).levels == spec::Levels::e2m1)
+    *why += fmt::format("; {} of {} rows not exact", packed->inexact, tensor.rows);
   if (!packed || !automatic || kind != WeightKind::i8r || packed->relative_rms <= kMostOfI8) return packed;
   *why =
       fmt::format("i8 would err by {:.2f} %, more than {:g} %", 100 * packed->relative_rms, 100 * kMostOfI8);

@@ -10,8 +10,8 @@
 namespace verbatim {
 
 std::string_view name_of(WeightKind kind) {
-  constexpr std::string_view names[] = {"i16", "i8",   "i16r", "i8r", "c4",  "c4z",
-                                        "c4s", "c4sz", "c4t",  "c8",  "c8z", "c8s"};
+  constexpr std::string_view names[] = {"i16",  "i8",  "i16r", "i8r", "c4",  "c4z", "c4s",
+                                        "c4sz", "c4t", "c8",   "c8z", "c8s", "c4m"};
   static_assert(std::size(names) == std::size(kCodeForms));
   return names[static_cast<int>(kind)];
 }

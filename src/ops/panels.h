@@ -31,34 +31,39 @@ namespace verbatim {
 inline constexpr int kPanelRows = 16;
 inline constexpr int kQuad = 4;
 inline constexpr int kColumnPad = 64;  // weights; a KV panel pads its columns to a quad only
-enum class WeightKind : std::uint8_t { i16, i8, i16r, i8r, c4, c4z, c4s, c4sz, c4t, c8, c8z, c8s };
+enum class WeightKind : std::uint8_t { i16, i8, i16r, i8r, c4, c4z, c4s, c4sz, c4t, c8, c8z, c8s, c4m };
 
 std::string_view name_of(WeightKind kind);  // "i16", "c4z", ...
 
 // How a kind holds a file's codes.
 struct CodeForm {
-  int bits = 0;          // of a code; 0: the kind holds limbs
-  int group = 32;        // columns of a step
-  bool offsets = false;  // else they are all 0
-  bool table = false;    // a code names a level of spec::kNonlinearLevels; else 4-bit ones are levels + 8
-  int fraction = 0;      // f
+  int bits = 0;                                 // of a code; 0: the kind holds limbs
+  int group = 32;                               // columns of a step
+  bool offsets = false;                         // else they are all 0
+  int fraction = 0;                             // f
+  spec::Levels levels = spec::Levels::uniform;  // that 4-bit codes name
 
-  constexpr int largest_level() const { return bits == 4 && !table ? 8 : 128; }
+  constexpr bool table() const { return levels != spec::Levels::uniform; }
+  constexpr int largest_level() const {
+    if (levels == spec::Levels::e2m1) return 12;
+    return bits == 4 && !table() ? 8 : 128;
+  }
 };
 
 inline constexpr CodeForm kCodeForms[] = {
-    {},                        // i16
-    {},                        // i8
-    {},                        // i16r
-    {},                        // i8r
-    {4, 32, false, false, 0},  // c4     Q4_0
-    {4, 32, true, false, 0},   // c4z    Q4_1, Q4_K
-    {4, 16, false, false, 0},  // c4s    Q3_K
-    {4, 16, true, false, 0},   // c4sz   Q2_K
-    {4, 32, false, true, 7},   // c4t    IQ4_NL
-    {8, 32, false, false, 7},  // c8     Q8_0, Q5_0
-    {8, 32, true, false, 7},   // c8z    Q5_1, Q5_K
-    {8, 16, false, false, 7},  // c8s    Q6_K
+    {},                                     // i16
+    {},                                     // i8
+    {},                                     // i16r
+    {},                                     // i8r
+    {4, 32, false, 0},                      // c4     Q4_0
+    {4, 32, true, 0},                       // c4z    Q4_1, Q4_K
+    {4, 16, false, 0},                      // c4s    Q3_K
+    {4, 16, true, 0},                       // c4sz   Q2_K
+    {4, 32, false, 7, spec::Levels::iq4},   // c4t    IQ4_NL, IQ4_XS
+    {8, 32, false, 7},                      // c8     Q8_0, Q5_0
+    {8, 32, true, 7},                       // c8z    Q5_1, Q5_K
+    {8, 16, false, 7},                      // c8s    Q6_K
+    {4, 32, false, 0, spec::Levels::e2m1},  // c4m    MXFP4
 };
 constexpr const CodeForm& code_form(WeightKind kind) { return kCodeForms[static_cast<int>(kind)]; }
 constexpr bool holds_codes(WeightKind kind) { return code_form(kind).bits > 0; }
@@ -161,7 +166,7 @@ class CodePanel {
     if (form_.bits == 8) return static_cast<std::int8_t>(block[panel_offset(row, column)]);
     const Nibble at = nibble_of(row, column);
     const int byte = static_cast<std::uint8_t>(block[at.byte]), code = at.high ? byte >> 4 : byte & 15;
-    return form_.table ? spec::kNonlinearLevels[code] : code - 8;
+    return spec::levels_of(form_.levels)[code];
   }
 
   const CodeForm& form_;

@@ -34,7 +34,7 @@ struct Routes {
   }
   static void tokens(Api& api, const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
     auto share = std::make_unique<MemoryShare>(api.options_.answer_memory, kFreeAnswerBytes);
-    auto made = tokenize(request.body, api.model_, std::move(share));
+    auto made = tokenize(request.body, api.model_, std::move(share), api.interrupt_for(*responder));
     if (!made) return responder->respond(error_response(made.error()));
     responder->respond_in_pieces(json_response({}), *std::move(made));
   }
@@ -247,13 +247,17 @@ void Api::attribute(Call& call, const HttpRequest& request) {
   }
 }
 
+Interrupt Api::interrupt_for(const Responder& responder) const {
+  return [this, &responder]() -> std::optional<ApiError> {
+    if (engine_.draining()) return going_down();
+    if (responder.gone()) return refuse("", "the client has gone");  // nobody reads it
+    return {};
+  };
+}
+
 void Api::answer(const HttpRequest& request, Endpoint endpoint, const std::shared_ptr<Responder>& responder) {
   Reply::Clock::time_point arrival = Reply::Clock::now();
-  auto call = read_call(request.body, endpoint, model_, [&]() -> std::optional<ApiError> {
-    if (engine_.draining()) return going_down();
-    if (responder->gone()) return refuse("", "the client has gone");  // nobody reads it
-    return {};
-  });
+  auto call = read_call(request.body, endpoint, model_, interrupt_for(*responder));
   if (!call) return responder->respond(error_response(call.error()));
   attribute(*call, request);
   for (const GenerateRequest& asked : call->requests)

@@ -60,6 +60,8 @@ class Api {
 
   void answer(const HttpRequest& request, Endpoint endpoint, const std::shared_ptr<Responder>& responder);
   void attribute(Call& call, const HttpRequest& request);
+  // Asks whether the client is still there and the server goes on. The responder outlives it.
+  Interrupt interrupt_for(const Responder& responder) const;
 
   const ServedModel model_;
   EngineThread& engine_;

@@ -46,7 +46,7 @@ Result<std::vector<Prompt>, ApiError> prompts_of(const Asked& asked, const ToolU
     messages = *std::move(read);
     conversation.messages = &messages;
   }
-  auto prompt = read_conversation(conversation, model, options);
+  auto prompt = read_conversation(conversation, model, options, interrupt);
   if (!prompt) return prompt.error();
   return std::vector{*std::move(prompt)};
 }
@@ -234,8 +234,8 @@ Result<Call, ApiError> read_call(const std::string& body, Endpoint endpoint, con
   if (asked.prediction != nullptr) {
     if (call.choices() > 1)
       return refuse("prediction", "prediction is for one answer; set n to 1 and give one prompt");
-    auto draft =
-        read_prediction(*asked.prediction, call.prompts.front(), model, encoding_of(asked, endpoint));
+    auto draft = read_prediction(*asked.prediction, call.prompts.front(), model, encoding_of(asked, endpoint),
+                                 interrupt);
     if (!draft) return draft.error();
     if (static_cast<std::int64_t>(draft->size()) > model.context)
       return refuse("prediction", "prediction has {} tokens, more than the context of {}", draft->size(),

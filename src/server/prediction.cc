@@ -20,21 +20,21 @@ Result<std::string, ApiError> text_of(const OrderedJson& content) {
 // As the model would most likely write it after the prompt: where the tokens of both texts together begin with the
 // prompt's, the others.
 Result<std::vector<std::int32_t>, ApiError> tokens_of(const std::string& text, const Prompt& prompt,
-                                                      const ServedModel& model, EncodeOptions options) {
-  auto both = model.tokenizer().encode(prompt.text + text, options);
-  if (!both) return refuse("prediction", "prediction: {}", both.error().message);
+                                                      const ServedModel& model, EncodeOptions options,
+                                                      const Interrupt& interrupt) {
+  auto both = tokens_of_text(prompt.text + text, "prediction", model, options, interrupt);
+  if (!both) return both.error();
   auto [rest, end_of_prompt] = std::ranges::mismatch(*both, prompt.tokens);
   if (end_of_prompt == prompt.tokens.end()) return std::vector(rest, both->end());
-  auto alone = model.tokenizer().encode(text, {.add_special = false});
-  if (!alone) return refuse("prediction", "prediction: {}", alone.error().message);
-  return *std::move(alone);
+  return tokens_of_text(text, "prediction", model, {.add_special = false}, interrupt);
 }
 
 }  // namespace
 
 Result<std::vector<std::int32_t>, ApiError> read_prediction(const OrderedJson& prediction,
                                                             const Prompt& prompt, const ServedModel& model,
-                                                            EncodeOptions options) {
+                                                            EncodeOptions options,
+                                                            const Interrupt& interrupt) {
   const std::string type =
       prediction.contains("type") && prediction["type"].is_string() ? prediction["type"] : OrderedJson("");
   if ((type != "content" && type != "token_ids") || !prediction.contains(type))
@@ -45,7 +45,7 @@ Result<std::vector<std::int32_t>, ApiError> read_prediction(const OrderedJson& p
   if (type == "token_ids") return read_token_ids(prediction["token_ids"], "prediction.token_ids", model);
   auto text = text_of(prediction["content"]);
   if (!text) return text.error();
-  return tokens_of(*text, prompt, model, options);
+  return tokens_of(*text, prompt, model, options, interrupt);
 }
 
 }  // namespace verbatim::server

@@ -14,9 +14,11 @@
 
 namespace verbatim::server {
 
-// The tokens that may follow the prompt. options: how the prompt's text was encoded. Errors name the field.
+// The tokens that may follow the prompt. options: how the prompt's text was encoded. interrupt: asked on the way. Errors name
+// the field.
 Result<std::vector<std::int32_t>, ApiError> read_prediction(const OrderedJson& prediction,
                                                             const Prompt& prompt, const ServedModel& model,
-                                                            EncodeOptions options);
+                                                            EncodeOptions options,
+                                                            const Interrupt& interrupt);
 
 }  // namespace verbatim::server

@@ -9,15 +9,16 @@ constexpr std::string_view kForms =
     "a string, an array of strings, an array of token ids, or an array of arrays of token ids";
 
 Result<Prompt, ApiError> prompt_of_text(std::string text, std::string_view param, const ServedModel& model,
-                                        EncodeOptions options) {
-  auto tokens = model.tokenizer().encode(text, options);
-  if (!tokens) return refuse(param, "{}: {}", param, tokens.error().message);
+                                        EncodeOptions options, const Interrupt& interrupt) {
+  auto tokens = tokens_of_text(text, param, model, options, interrupt);
+  if (!tokens) return tokens.error();
   return Prompt{*std::move(tokens), std::move(text)};
 }
 
 Result<Prompt, ApiError> read_prompt(const OrderedJson& value, std::string_view param,
-                                     const ServedModel& model, EncodeOptions options) {
-  if (value.is_string()) return prompt_of_text(value.get<std::string>(), param, model, options);
+                                     const ServedModel& model, EncodeOptions options,
+                                     const Interrupt& interrupt) {
+  if (value.is_string()) return prompt_of_text(value.get<std::string>(), param, model, options, interrupt);
   if (value.is_array() && !value.empty()) {
     auto tokens = read_token_ids(value, param, model);
     if (!tokens) return tokens.error();
@@ -60,6 +61,17 @@ OrderedJson template_variables(const Asked& asked) {
 
 }  // namespace
 
+Result<std::vector<std::int32_t>, ApiError> tokens_of_text(std::string_view text, std::string_view param,
+                                                           const ServedModel& model, EncodeOptions options,
+                                                           const Interrupt& interrupt) {
+  std::optional<ApiError> why;
+  const auto unwanted = [&] { return (why = interrupt()).has_value(); };
+  auto tokens = model.tokenizer().encode(text, options, interrupt ? Stop(unwanted) : Stop());
+  if (why) return *why;
+  if (!tokens) return refuse(param, "{}: {}", param, tokens.error().message);
+  return *std::move(tokens);
+}
+
 Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& value, std::string_view param,
                                                            const ServedModel& model) {
   if (!value.is_array()) return refuse(param, "{} is {}, must be an array of token ids", param, shown(value));
@@ -85,7 +97,7 @@ Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std
   std::vector<Prompt> prompts;
   for (std::size_t i = 0; i < (several ? value.size() : 1); ++i) {
     if (auto why = interrupt ? interrupt() : std::nullopt) return *why;
-    auto prompt = read_prompt(several ? value[i] : value, param, model, options);
+    auto prompt = read_prompt(several ? value[i] : value, param, model, options, interrupt);
     if (!prompt) return prompt.error();
     prompts.push_back(*std::move(prompt));
   }
@@ -93,7 +105,7 @@ Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std
 }
 
 Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel& model,
-                                           EncodeOptions encoding) {
+                                           EncodeOptions encoding, const Interrupt& interrupt) {
   if (!model.chat) {
     ApiError error = refuse("messages",
                             "the model has no chat template; start the server with --chat-template FILE, or "
@@ -109,7 +121,7 @@ Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel
   OrderedJson tools = asked.tools != nullptr ? *asked.tools : OrderedJson();
   auto text = model.chat->render(*asked.messages, tools, template_variables(asked), options);
   if (!text) return refuse("messages", "{}", text.error().message);
-  return prompt_of_text(*std::move(text), "messages", model, encoding);
+  return prompt_of_text(*std::move(text), "messages", model, encoding, interrupt);
 }
 
 }  // namespace verbatim::server

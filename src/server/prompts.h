@@ -17,8 +17,13 @@ struct Prompt {
 
 inline constexpr std::size_t kMostPrompts = 1024;
 
+// The tokens of a text.   param: the parameter's name, for errors. interrupt: asked on the way
+Result<std::vector<std::int32_t>, ApiError> tokens_of_text(std::string_view text, std::string_view param,
+                                                           const ServedModel& model, EncodeOptions options,
+                                                           const Interrupt& interrupt);
+
 // A string, an array of strings, an array of token ids, or an array of arrays of token ids.
-// param: the parameter's name, for errors. interrupt: asked before each
+// interrupt: asked before each too
 Result<std::vector<Prompt>, ApiError> read_prompts(const OrderedJson& value, std::string_view param,
                                                    const ServedModel& model, EncodeOptions options,
                                                    const Interrupt& interrupt = {});
@@ -29,6 +34,6 @@ Result<std::vector<std::int32_t>, ApiError> read_token_ids(const OrderedJson& va
 
 // asked.messages through the chat template.
 Result<Prompt, ApiError> read_conversation(const Asked& asked, const ServedModel& model,
-                                           EncodeOptions options);
+                                           EncodeOptions options, const Interrupt& interrupt = {});
 
 }  // namespace verbatim::server

@@ -24,17 +24,17 @@ std::optional<ApiError> read(const std::string& text, Endpoint endpoint, const S
   return check_model_name(body.asked.model, model);
 }
 
-Result<Prompt, ApiError> prompt_of(const Body& body, const ServedModel& model) {
+Result<Prompt, ApiError> prompt_of(const Body& body, const ServedModel& model, const Interrupt& interrupt) {
   const Asked& asked = body.asked;
   if ((asked.messages == nullptr) == (asked.prompt == nullptr))
     return refuse("prompt", "give either prompt, a text, or messages, a conversation");
   if (asked.messages != nullptr)
-    return read_conversation(asked, model, {asked.add_special_tokens.value_or(false), true});
+    return read_conversation(asked, model, {asked.add_special_tokens.value_or(false), true}, interrupt);
   if (!asked.prompt->is_string())
     return refuse("prompt", "prompt is {}, must be a string", shown(*asked.prompt));
   // llama-server, whose name for the text is "content", adds no special tokens unless asked to.
   bool add_special = asked.add_special_tokens.value_or(!body.tree.contains("content"));
-  auto prompts = read_prompts(*asked.prompt, "prompt", model, {add_special, asked.parse_special});
+  auto prompts = read_prompts(*asked.prompt, "prompt", model, {add_special, asked.parse_special}, interrupt);
   if (!prompts) return prompts.error();
   return std::move(prompts->front());
 }
@@ -84,10 +84,10 @@ HttpResponse json_response(std::string body) {
 }
 
 Result<BodyPieces, ApiError> tokenize(const std::string& text, const ServedModel& model,
-                                      std::unique_ptr<MemoryShare> share) {
+                                      std::unique_ptr<MemoryShare> share, const Interrupt& interrupt) {
   Body body;
   if (auto refusal = read(text, kTokenize, model, body)) return *refusal;
-  auto prompt = prompt_of(body, model);
+  auto prompt = prompt_of(body, model, interrupt);
   if (!prompt) return prompt.error();
   if (!share->hold(prompt->tokens.size() * sizeof(std::int32_t)))
     return no_memory_for_answer(share->budget().bytes());

@@ -11,9 +11,9 @@
 namespace verbatim::server {
 
 // POST /tokenize: {"prompt": text} or {"messages": [...]}
-// share: holds the tokens until they are sent. model: outlives the body
+// share: holds the tokens until they are sent. model: outlives the body. interrupt: asked on the way
 Result<BodyPieces, ApiError> tokenize(const std::string& body, const ServedModel& model,
-                                      std::unique_ptr<MemoryShare> share);
+                                      std::unique_ptr<MemoryShare> share, const Interrupt& interrupt = {});
 // POST /detokenize: {"tokens": [...]}
 HttpResponse detokenize(const std::string& body, const ServedModel& model);
 

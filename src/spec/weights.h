@@ -10,12 +10,15 @@
 //                         w[i] = z + ((g c[i] + 2^f / 2) >> f)
 // Shapes    x (k) -> i16, i8: w (k), S.  codes: levels (k), g and z (k / group), S.
 // Rounding  i16, i8: fix.h R1 to R4.  i16r, i8r: hadamard.h, then the same; S / B is exact.
-//           codes, with L the largest level of the form, 8 or 128:
+//           codes, with L the largest level of the form, 8, 12 or 128:
 //           R1  a = the largest of |v|, |M| and |D| L / 2 in the row     exact
 //           R2  S = a / 16314, r = 16314 / a                             one division each; a < 2^-100: all are 0
+//               levels of E2M1: S the least power of two not below a / 16314, r = 1 / S: exact
 //           R3  g = round_half_even(D * (r * 2^f))                       one multiplication, one rounding to integer
 //           R4  z = round_half_even(M * r)                               the same
 //           So |g| <= 4079 in 4-bit forms and 32628 in 8-bit ones, and |w| <= 16314 + 1/2 + 8 * 1/2: below 16319.
+//           With E2M1 steps are powers of two, so g is D / S, or 0 where D < S: such a step is the row's largest / 2^11 or
+//           less, and all else of a row of MXFP4 is exact.
 // Order     none.
 //
 // f is 0 for 4-bit levels, which keeps w linear in c: a kernel may sum a group first (g * sum c x + z * sum x) or expand.
@@ -39,9 +42,16 @@ namespace verbatim::spec {
 
 inline constexpr float kCodesMax = 16314;
 
-// Levels of IQ4_NL, whose codes are their places (ggml-common.h, kvalues_iq4nl).
-inline constexpr std::int8_t kNonlinearLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                                     1,    13,   25,  38,  53,  69,  89,  113};
+// The levels that 4-bit codes name.
+//   uniform  code - 8
+//   iq4      IQ4_NL, IQ4_XS (ggml-common.h, kvalues_iq4nl)
+//   e2m1     MXFP4: values of E2M1 (OCP Microscaling Formats v1.0, 5.3.3), doubled (ggml-common.h, kvalues_mxfp4)
+enum class Levels : std::uint8_t { uniform, iq4, e2m1 };
+inline constexpr std::int8_t kLevels[3][16] = {
+    {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7},
+    {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113},
+    {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}};
+constexpr const std::int8_t (&levels_of(Levels levels))[16] { return kLevels[static_cast<int>(levels)]; }
 
 // R1 of one group, beside its values. largest: L
 inline float code_bound(float step, float offset, int largest) {
@@ -49,10 +59,13 @@ inline float code_bound(float step, float offset, int largest) {
 }
 
 // R2.   a: R1
-inline FixScale code_scale(float a) {
+inline FixScale code_scale(float a, Levels levels) {
   if (!std::isfinite(a)) return {0, 0, false};
   if (a < kFixTiny) return {};
-  return {a / kCodesMax, kCodesMax / a};
+  if (levels != Levels::e2m1) return {a / kCodesMax, kCodesMax / a};
+  int exponent = 0;
+  if (std::frexp(a / kCodesMax, &exponent) == 0.5f) --exponent;
+  return {std::ldexp(1.0f, exponent), std::ldexp(1.0f, -exponent)};
 }
 
 // R3, R4: with 2^f and the step, or with 1 and the offset

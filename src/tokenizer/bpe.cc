@@ -28,7 +28,7 @@ Result<ByteLevelBpe> ByteLevelBpe::create(const TokenizerData& data, const Vocab
 }
 
 void ByteLevelBpe::encode(std::string_view piece, const Vocabulary& vocabulary, MergeScratch& scratch,
-                          std::vector<std::int32_t>& ids) const {
+                          std::vector<std::int32_t>& ids, Stop& stop) const {
   if (ignore_merges_) {
     if (const auto whole = vocabulary.find_mergeable(spell_bytes(piece))) {
       ids.push_back(*whole);
@@ -37,7 +37,7 @@ void ByteLevelBpe::encode(std::string_view piece, const Vocabulary& vocabulary, 
   }
   scratch.symbols.clear();
   for (char c : piece) scratch.symbols.push_back(symbol_of_byte_[static_cast<unsigned char>(c)]);
-  merge_symbols(merges_, scratch.symbols, scratch);
+  merge_symbols(merges_, scratch.symbols, scratch, stop);
   for (std::int32_t symbol : scratch.symbols) {
     if (symbol != kNoToken) {
       ids.push_back(symbol);

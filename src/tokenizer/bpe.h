@@ -25,9 +25,10 @@ class ByteLevelBpe {
   static Result<ByteLevelBpe> create(const TokenizerData& data, const Vocabulary& vocabulary,
                                      bool ignore_merges);
 
-  // Appends the ids of one pre-tokenised piece.   REQUIRES: `vocabulary` is the one given to create
+  // Appends the ids of one pre-tokenised piece; when stop is due, those of what was merged so far.
+  // REQUIRES: `vocabulary` is the one given to create
   void encode(std::string_view piece, const Vocabulary& vocabulary, MergeScratch& scratch,
-              std::vector<std::int32_t>& ids) const;
+              std::vector<std::int32_t>& ids, Stop& stop) const;
 
  private:
   std::array<std::int32_t, 256> symbol_of_byte_{};  // the byte's token, or kNoToken

@@ -24,7 +24,8 @@ std::uint64_t heap_key(std::uint32_t rank, std::uint32_t position) {
 // changed since is recognised by its rank and skipped.
 class MergeList {
  public:
-  MergeList(const MergeTable& table, const std::vector<std::int32_t>& symbols, MergeScratch& scratch)
+  MergeList(const MergeTable& table, const std::vector<std::int32_t>& symbols, MergeScratch& scratch,
+            Stop& stop)
       : table_(table), nodes_(scratch.nodes), heap_(scratch.heap) {
     const auto count = static_cast<std::uint32_t>(symbols.size());
     nodes_.clear();
@@ -33,7 +34,7 @@ class MergeList {
           {symbols[i], i == 0 ? kEnd : i - 1, i + 1 == count ? kEnd : i + 1, MergeTable::kNoRank});
     }
     heap_.clear();
-    for (std::uint32_t i = 0; i < count; ++i) rank_pair(i);
+    for (std::uint32_t i = 0; i < count && !stop.due(); ++i) rank_pair(i);
     std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
   }
 
@@ -120,10 +121,11 @@ const Merge* MergeTable::find(std::int32_t left, std::int32_t right) const {
   return slot.merge.rank == kNoRank ? nullptr : &slot.merge;
 }
 
-void merge_symbols(const MergeTable& table, std::vector<std::int32_t>& symbols, MergeScratch& scratch) {
+void merge_symbols(const MergeTable& table, std::vector<std::int32_t>& symbols, MergeScratch& scratch,
+                   Stop& stop) {
   CHECK(symbols.size() < kEnd, "{} symbols in one piece are more than a position can count", symbols.size());
-  MergeList list(table, symbols, scratch);
-  while (list.merge_best()) {
+  MergeList list(table, symbols, scratch, stop);
+  while (!stop.due() && list.merge_best()) {
   }
   list.copy_to(symbols);
 }

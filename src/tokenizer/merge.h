@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/stop.h"
+
 namespace verbatim {
 
 struct Merge {
@@ -53,7 +55,8 @@ struct MergeScratch {
   std::vector<std::uint64_t> heap;  // rank << 32 | position, least on top
 };
 
-// Applies R1 until nothing merges.   REQUIRES: symbols.size() < 2^32 - 1
-void merge_symbols(const MergeTable& table, std::vector<std::int32_t>& symbols, MergeScratch& scratch);
+// Applies R1 until nothing merges, or stop is due (symbols and merges are units).   REQUIRES: symbols.size() < 2^32 - 1
+void merge_symbols(const MergeTable& table, std::vector<std::int32_t>& symbols, MergeScratch& scratch,
+                   Stop& stop);
 
 }  // namespace verbatim

@@ -170,12 +170,13 @@ class Matcher {
 // Appends the matches of `code` in `piece` and the gaps between them, found in what stands for it.
 // REQUIRES: both are well-formed UTF-8, of one length
 Status cut(const pcre2_code* code, std::string_view source, std::string_view piece, std::string_view shown,
-           Matcher& matcher, std::vector<std::string_view>& out) {
+           Matcher& matcher, Stop& stop, std::vector<std::string_view>& out) {
   auto emit = [&](std::size_t begin, std::size_t end) {
     if (end > begin) out.push_back(piece.substr(begin, end - begin));
   };
   std::size_t gap = 0;  // where the piece that is being read begins
   for (std::size_t from = 0; from < piece.size();) {
+    if (stop.due()) return Stop::error();
     const int found = matcher.search(code, shown, from);
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0) {
@@ -227,7 +228,7 @@ std::string PreTokenizer::library_version() const {
   return version.data();
 }
 
-Result<std::vector<std::string_view>> PreTokenizer::split(std::string_view text) const {
+Result<std::vector<std::string_view>> PreTokenizer::split(std::string_view text, Stop stop) const {
   std::vector<std::string_view> pieces;
   if (patterns_.empty()) {
     if (!text.empty()) pieces.push_back(text);
@@ -247,7 +248,7 @@ Result<std::vector<std::string_view>> PreTokenizer::split(std::string_view text)
               pattern.needs_library
                   ? piece
                   : shown.substr(static_cast<std::size_t>(piece.data() - run.data()), piece.size());
-          if (Status s = cut(pattern.code.get(), pattern.source, piece, seen, matcher, next); !s.ok())
+          if (Status s = cut(pattern.code.get(), pattern.source, piece, seen, matcher, stop, next); !s.ok())
             return s.error();
         }
         now.swap(next);

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/stop.h"
 
 struct pcre2_real_code_8;
 
@@ -33,9 +34,9 @@ class PreTokenizer {
   // The Unicode version of PCRE2's tables, where some pattern needs them; else empty.
   std::string library_version() const;
 
-  // The pieces, views into text. Fails only where a pattern needs more backtracking than is allowed (see the
-  // .cc): the patterns of named_pre_tokenizers() never do.
-  Result<std::vector<std::string_view>> split(std::string_view text) const;
+  // The pieces, views into text. Fails only when stop is due (a match is a unit), and where a pattern needs more
+  // backtracking than is allowed (see the .cc): the patterns of named_pre_tokenizers() never do.
+  Result<std::vector<std::string_view>> split(std::string_view text, Stop stop = {}) const;
 
  private:
   struct Pattern {

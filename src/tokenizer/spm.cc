@@ -124,14 +124,14 @@ void SentencePieceBpe::append_fallback(std::int32_t symbol, std::vector<std::int
   }
 }
 
-void SentencePieceBpe::encode(std::string_view piece, MergeScratch& scratch,
-                              std::vector<std::int32_t>& ids) const {
+void SentencePieceBpe::encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& ids,
+                              Stop& stop) const {
   scratch.symbols.clear();
   for_each_symbol(piece, [&](const Utf8Char& c, unsigned char byte, std::size_t) {
     const bool well_formed = c.form == Utf8Char::Form::well_formed;
     scratch.symbols.push_back(well_formed ? symbol_of(c.code_point) : symbol_of_ill_formed(byte));
   });
-  merge_symbols(merges_, scratch.symbols, scratch);
+  merge_symbols(merges_, scratch.symbols, scratch, stop);
   for (std::int32_t symbol : scratch.symbols) {
     if (symbol >= 0) {
       ids.push_back(symbol);

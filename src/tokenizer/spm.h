@@ -26,8 +26,9 @@ class SentencePieceBpe {
  public:
   static Result<SentencePieceBpe> create(const TokenizerData& data, const Vocabulary& vocabulary);
 
-  // Appends the ids of one piece, whose spaces are already U+2581.
-  void encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& ids) const;
+  // Appends the ids of one piece, whose spaces are already U+2581; when stop is due, those of what was merged so far.
+  void encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& ids,
+              Stop& stop) const;
 
  private:
   SentencePieceBpe(const TokenizerData& data, const Vocabulary& vocabulary);

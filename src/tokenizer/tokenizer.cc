@@ -100,7 +100,8 @@ Result<Tokenizer> Tokenizer::create(const TokenizerData& data) {
              : finish(SentencePieceBpe::create(data, *vocabulary));
 }
 
-Result<std::vector<std::int32_t>> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
+Result<std::vector<std::int32_t>> Tokenizer::encode(std::string_view text, EncodeOptions options,
+                                                    Stop stop) const {
   std::vector<std::int32_t> ids;
   MergeScratch scratch;
   if (options.add_special && add_bos_) ids.push_back(*bos_);
@@ -110,7 +111,7 @@ Result<std::vector<std::int32_t>> Tokenizer::encode(std::string_view text, Encod
       continue;
     }
     const bool first = segment.text.data() == text.data();
-    if (Status s = encode_plain(segment.text, first, options.parse_special, scratch, ids); !s.ok())
+    if (Status s = encode_plain(segment.text, first, options.parse_special, scratch, stop, ids); !s.ok())
       return s.error();
   }
   if (options.add_special && add_eos_) ids.push_back(*eos_);
@@ -123,7 +124,7 @@ std::string Tokenizer::normalized(std::string_view text, bool first) const {
 }
 
 Status Tokenizer::encode_plain(std::string_view text, bool first, bool parse_special, MergeScratch& scratch,
-                               std::vector<std::int32_t>& ids) const {
+                               Stop& stop, std::vector<std::int32_t>& ids) const {
   const bool escapes_later = std::holds_alternative<SentencePieceBpe>(model_) && !escapes_spaces_first_;
   const std::string made = normalized(text, first);
   for (const TextSegment& segment : added_->split_normalized(made, parse_special)) {
@@ -134,14 +135,15 @@ Status Tokenizer::encode_plain(std::string_view text, bool first, bool parse_spe
     std::string escaped;
     std::string_view plain = segment.text;
     if (escapes_later) plain = escaped = with_spaces_escaped(plain, first && plain.data() == made.data());
-    const Result<std::vector<std::string_view>> pieces = pre_tokenizer_.split(plain);
+    const Result<std::vector<std::string_view>> pieces = pre_tokenizer_.split(plain, stop);
     if (!pieces.ok()) return pieces.error();
     for (std::string_view piece : *pieces) {
       if (const auto* bpe = std::get_if<ByteLevelBpe>(&model_)) {
-        bpe->encode(piece, vocabulary_, scratch, ids);
+        bpe->encode(piece, vocabulary_, scratch, ids, stop);
       } else {
-        std::get<SentencePieceBpe>(model_).encode(piece, scratch, ids);
+        std::get<SentencePieceBpe>(model_).encode(piece, scratch, ids, stop);
       }
+      if (stop.due()) return Stop::error();
     }
   }
   return {};

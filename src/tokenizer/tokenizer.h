@@ -46,8 +46,10 @@ class Tokenizer {
   // Errors name the field (as GGUF calls it), the value, and the token where one applies.
   static Result<Tokenizer> create(const TokenizerData& data);
 
-  // Fails only where a model file's own pattern needs unreasonable backtracking (see PreTokenizer::split).
-  Result<std::vector<std::int32_t>> encode(std::string_view text, EncodeOptions options = {}) const;
+  // Fails only when stop is due, and where a model file's own pattern needs unreasonable backtracking (see
+  // PreTokenizer::split).
+  Result<std::vector<std::int32_t>> encode(std::string_view text, EncodeOptions options = {},
+                                           Stop stop = {}) const;
 
   // The raw bytes that a token stands for, which need not be whole characters. Special tokens: their text.
   // An id outside the vocabulary stands for none: models pad their output beyond it.
@@ -84,7 +86,7 @@ class Tokenizer {
 
   Tokenizer(const TokenizerData& data, Vocabulary vocabulary, PreTokenizer pre_tokenizer, Model model);
   Status encode_plain(std::string_view text, bool first, bool parse_special, MergeScratch& scratch,
-                      std::vector<std::int32_t>& ids) const;
+                      Stop& stop, std::vector<std::int32_t>& ids) const;
   std::string normalized(std::string_view text, bool first) const;
   std::string with_spaces_escaped(std::string_view text, bool first) const;
 

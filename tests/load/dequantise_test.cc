@@ -65,6 +65,20 @@ float q6_k(const Block& b, int i) {
 
 constexpr int kLevels[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
+float iq4_xs(const Block& b, int i) {
+  int j = i / 32, scale = (b[4 + j / 2] >> 4 * (j % 2) & 15) | ((b[2] | b[3] << 8) >> 2 * j & 3) << 4;
+  return f16_at(b, 0) * f(scale - 32) *
+         f(kLevels[nibble(b, 8 + 16 * static_cast<std::size_t>(j), i % 32, 16)]);
+}
+
+// E2M1: sign, two bits of exponent (bias 1), one of mantissa.
+float mxfp4(const Block& b, int i) {
+  int code = nibble(b, 1, i, 16), exponent = code >> 1 & 3, mantissa = code & 1;
+  float value = exponent == 0 ? f(mantissa) / 2 : std::ldexp(1 + f(mantissa) / 2, exponent - 1);
+  float scale = b[0] == 255 ? NAN : std::ldexp(1.0f, b[0] - 127);
+  return (code == 8 ? 0 : code > 8 ? -value : value) * scale;
+}
+
 float naive(DType type, const Block& b, int i) {
   switch (type) {
     case DType::f32: {
@@ -88,6 +102,10 @@ float naive(DType type, const Block& b, int i) {
       return f16_at(b, 0) * f(nibble(b, 8, i, 16) + 16 * bit(b, 4, i)) + f16_at(b, 2);
     case DType::iq4_nl:
       return f16_at(b, 0) * f(kLevels[nibble(b, 2, i, 16)]);
+    case DType::iq4_xs:
+      return iq4_xs(b, i);
+    case DType::mxfp4:
+      return mxfp4(b, i);
     case DType::q2_k:
       return q2_k(b, i);
     case DType::q3_k:

@@ -144,11 +144,11 @@ std::vector<std::int16_t> spec_codes(const Blocks& of, std::int64_t row, spec::F
     steps[group] = std::ldexp(steps[group], -meaning.shift);
     a = std::max(a, spec::code_bound(steps[group], offsets[group], form.largest_level()));
   }
-  *scale = spec::code_scale(a);
+  *scale = spec::code_scale(a, form.levels);
   std::vector<std::int16_t> w;
   for (std::int64_t i = 0; i < k; ++i) {
     const int level =
-        form.table ? spec::kNonlinearLevels[codes[i]] : (codes[i] - meaning.centre) << meaning.shift;
+        form.table() ? spec::levels_of(form.levels)[codes[i]] : (codes[i] - meaning.centre) << meaning.shift;
     w.push_back(static_cast<std::int16_t>(
         spec::code_weight(level, spec::code_integer(steps[i / form.group], *scale, form.fraction),
                           spec::code_integer(offsets[i / form.group], *scale, 0), form.fraction)));
@@ -183,7 +183,9 @@ TEST(PanelQuantiser, KeepsTheCodesOfFiles) {
           std::vector<float> values(w.size());
           blocks.tensor.read_row(row, values.data());
           ASSERT_EQ(scale[row], s.scale) << info.name;
-          const double most = code_form(kind).bits == 8 || code_form(kind).table ? 1.51 : 4.51;
+          // Half of a step's unit, times the largest level, and half a weight's.
+          const CodeForm& form = code_form(kind);
+          const double most = form.fraction > 0 ? 1.51 : 0.5 * form.largest_level() + 0.51;
           for (std::int64_t i = 0; i < k; ++i) {
             ASSERT_EQ(weight_at(packed, row, i), w[i]) << info.name << " (" << row << ", " << i << ")";
             ASSERT_LE(std::abs(w[i]), 16319) << info.name;
@@ -197,7 +199,37 @@ TEST(PanelQuantiser, KeepsTheCodesOfFiles) {
       }
     }
   }
-  EXPECT_EQ(types, 11);
+  EXPECT_EQ(types, 13);
+}
+
+// A row of MXFP4 whose blocks have these exponents, and every level.
+std::vector<std::byte> row_of_mxfp4(std::initializer_list<int> exponents) {
+  std::vector<std::byte> row;
+  for (int exponent : exponents) {
+    row.push_back(static_cast<std::byte>(exponent));
+    for (int i = 0; i < 16; ++i) row.push_back(static_cast<std::byte>(i << 4 | (i * 5 & 15)));
+  }
+  return row;
+}
+
+// Steps that span ten bits lie on the row's grid, at every magnitude; below it values fade, the large ones stay.
+TEST(PanelQuantiser, HoldsMxfp4ExactlyWhereStepsSpanTenBits) {
+  AlignedBuffer<std::byte> panel(static_cast<std::size_t>(panel_bytes(WeightKind::c4m, 128)));
+  float scale[kPanelRows];
+  const PackedMatrix packed{WeightKind::c4m, 1, 96, panel.data(), scale};
+  PanelQuantiser quantiser(WeightKind::c4m, 96);
+  for (int most : {40, 127, 200, 250}) {
+    for (int span : {0, 1, 9, 10, 11, 12, 30}) {
+      const std::vector<std::byte> row = row_of_mxfp4({most - span, most, most - span / 2});
+      const CheckpointTensor tensor{"m", DType::mxfp4, 1, 96, row.data(), std::ssize(row)};
+      const spec::RowError error = quantiser.quantise(tensor, 0, panel.data(), scale).errors[0];
+      std::vector<float> values(96);
+      tensor.read_row(0, values.data());
+      EXPECT_EQ(error.error == 0, span <= 10) << most << ", " << span;
+      for (int i = span <= 10 ? 0 : 32; i < 64; ++i)
+        ASSERT_EQ(static_cast<float>(weight_at(packed, 0, i)) * scale[0], values[i]) << most << ", " << span;
+    }
+  }
 }
 
 TEST(PanelQuantiser, NamesTheFirstRowThatIsNotFinite) {
@@ -333,6 +365,24 @@ TEST(Requantise, AutomaticKeepsMoreWhereLessWouldErrTooMuch) {
 
   PackedWeights forced = requantise_or_die(checkpoint, WeightPolicy::i8);  // an explicit wish is obeyed
   EXPECT_EQ(forced.matrix("blk.0.ffn_down.weight")->kind, WeightKind::i8r);
+}
+
+TEST(Requantise, CountsRowsOfMxfp4ThatAreNotExact) {
+  TemporaryFolder folder;
+  SmallModel model("llama");
+  Checkpoint checkpoint = open_small(folder, model);
+  CheckpointTensor& tensor = checkpoint.tensors.at("blk.0.ffn_down.weight");
+  std::vector<std::byte> bytes;
+  for (std::int64_t row = 0; row < tensor.rows; ++row)
+    std::ranges::copy(row_of_mxfp4({row % 8 == 3 ? 100 : 120, 127}), std::back_inserter(bytes));
+  tensor.type = DType::mxfp4;
+  tensor.data = bytes.data();
+  tensor.bytes = std::ssize(bytes);
+  const PackedWeights weights = requantise_or_die(checkpoint, WeightPolicy::file);
+  const auto report = std::ranges::find(weights.report, tensor.name, &TensorReport::name);
+  EXPECT_EQ(report->kind, "c4m");
+  EXPECT_EQ(report->why, "file was asked for; 4 of 32 rows not exact");
+  EXPECT_GT(report->relative_rms, 0);
 }
 
 TEST(Requantise, RefusesWeightsThatAreNotFinite) {

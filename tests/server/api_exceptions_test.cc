@@ -142,5 +142,23 @@ TEST(ApiExceptions, WorkForAClientThatLeavesEndsEarly) {
   server.wait_idle();
 }
 
+// A prompt that is begun is not done to its end either.
+TEST(ApiExceptions, WorkOnOneLongPromptEndsEarly) {
+  TestServer server;
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += " word " + std::to_string(i);
+  for (const auto& [path, body] :
+       {std::pair<const char*, Json>{"/v1/completions", {{"prompt", text}}},
+        {"/v1/chat/completions", {{"messages", {{{"role", "user"}, {"content", text}}}}}},
+        {"/tokenize", {{"prompt", text}}}}) {
+    std::atomic<int> asked = 0;
+    std::atomic<bool> let_go = false;
+    server.send_for(std::make_shared<LeavingClient>(asked, let_go), "POST", path, body.dump());
+    while (!let_go) std::this_thread::yield();
+    EXPECT_EQ(asked, 6) << path;
+  }
+  server.wait_idle();
+}
+
 }  // namespace
 }  // namespace verbatim::server

@@ -47,12 +47,13 @@ TEST(Merge, EqualsScanningOnRandomVocabularies) {
       table.add(pair.first, pair.second, merge);
     }
     MergeScratch scratch;
+    Stop never;
     for (int text = 0; text < 20; ++text) {
       Symbols symbols(below(60));
       for (auto& symbol : symbols) symbol = known[below(letters)];
       const Symbols expected = merge_by_scanning(merges, symbols);
       Symbols merged = symbols;
-      merge_symbols(table, merged, scratch);
+      merge_symbols(table, merged, scratch, never);
       ASSERT_EQ(merged, expected) << "round " << round << " text " << text << " of " << symbols.size()
                                   << " symbols";
     }
@@ -80,9 +81,10 @@ TEST(Merge, EmptyAndSingle) {
   MergeTable table;
   table.add(1, 1, {0, 2});
   MergeScratch scratch;
+  Stop never;
   Symbols none, one = {1};
-  merge_symbols(table, none, scratch);
-  merge_symbols(table, one, scratch);
+  merge_symbols(table, none, scratch, never);
+  merge_symbols(table, one, scratch, never);
   EXPECT_EQ(none, Symbols{});
   EXPECT_EQ(one, Symbols{1});
 }

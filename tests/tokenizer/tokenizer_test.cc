@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -335,6 +336,30 @@ TEST(Create, ErrorsNameTheField) {
   data.tokens[3] = "<0xZZ>";
   EXPECT_EQ(error_of(data),
             "token 3 '<0xZZ>' has type byte in tokenizer.ggml.token_type but is not spelled <0xXX>");
+}
+
+// Units of work are counted in pieces and merges: the question is put all along, and the last answer ends the work.
+TEST(Tokenizer, StopsAsSoonAsItIsTold) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += " ab" + std::to_string(i % 1000);
+  TokenizerData with_tokens = byte_level_data();
+  add_token(with_tokens, " ", TokenType::user_defined);
+  for (const TokenizerData& data :
+       {byte_level_data({{"a", "b"}}, "gpt-2"), byte_level_data({{"a", "b"}}),
+        sentencepiece_data({{"a", -1.0f}, {"b", -1.0f}, {"ab", -2.0f}}), with_tokens}) {
+    const Tokenizer tokenizer = make_tokenizer(data);
+    int asked = 0;
+    const auto never = [&] { return ++asked < 0; };
+    EXPECT_EQ(*tokenizer.encode(text, {}, Stop(never)), encode(tokenizer, text));
+    const int all = asked;
+    EXPECT_GE(all, 20'000 / Stop::kUnits);
+    for (int last : {1, all / 2, all}) {
+      asked = 0;
+      const auto when = [&] { return ++asked == last; };
+      EXPECT_FALSE(tokenizer.encode(text, {}, Stop(when)).ok()) << last << " of " << all;
+      EXPECT_EQ(asked, last);
+    }
+  }
 }
 
 }  // namespace

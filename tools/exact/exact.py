@@ -136,6 +136,7 @@ def q3_k(raw):
 
 
 LEVELS = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float64)
+E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6])
 
 
 def iq4_xs(raw):
@@ -164,6 +165,7 @@ TYPES = {  # ggml_type: elements and bytes of a block, and its values
     14: (256, 210, q6_k),
     23: (256, 136, iq4_xs),
     20: (32, 18, lambda r: half(r, 0) * LEVELS[nibbles(r, 2, 16).astype(int)]),
+    39: (32, 17, lambda r: 2.0 ** (r[:, :1].astype(np.float64) - 127) * E2M1[nibbles(r, 1, 16).astype(int)]),
 }
 
 

@@ -5,7 +5,8 @@
     python3 tools/exact/random_blocks.py wide.gguf Q4_K wide-q4k.gguf
 
 Codes, scales and mins are random bits; the float16 factors of each block make the values of a row about as large as those of a
-random layer, 1 / sqrt(columns), varying by a third from block to block. Rows must be whole blocks.
+random layer, 1 / sqrt(columns), varying by a third from block to block; MXFP4's exponents by a half. Rows must be whole
+blocks.
 """
 
 import struct
@@ -20,6 +21,7 @@ FORMS = {
     "Q4_0": (2, 0, None, 0), "Q4_1": (3, 0, 2, -7.5), "Q5_0": (6, 0, None, 0), "Q5_1": (7, 0, 2, -15.5),
     "Q8_0": (8, 0, None, 0), "Q2_K": (10, 80, 82, 1.5), "Q3_K": (11, 108, None, 0), "Q4_K": (12, 0, 2, 7.5),
     "Q5_K": (13, 0, 2, 15.5), "Q6_K": (14, 208, None, 0), "IQ4_NL": (20, 0, None, 0), "IQ4_XS": (23, 0, None, 0),
+    "MXFP4": (39, None, None, 0),
 }
 
 
@@ -27,6 +29,9 @@ def random_blocks(random, form, count, deviation):
     kind, d_at, m_at, share = form
     _, size, unpack = TYPES[kind]
     raw = random.integers(0, 256, (count, size), np.uint8)
+    if d_at is None:  # the exponents of a power of two
+        raw[:, 0] = np.rint(127 + np.log2(deviation / 3) + random.standard_normal(count) / 2)
+        return raw.tobytes()
 
     def put(at, values):
         raw[:, at : at + 2] = values.astype("<f2").view(np.uint8).reshape(count, 2)

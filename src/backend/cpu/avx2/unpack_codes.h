@@ -24,9 +24,9 @@ template <CodeForm form, class Emit>
 inline void each_quad(const std::int8_t* codes, const std::int16_t* steps, const std::int16_t* offsets, int v,
                       Emit emit) {
   constexpr int kGroupQuads = form.group / kQuad;
-  const __m128i nibble = _mm_set1_epi8(15), levels = load16(spec::kNonlinearLevels);
+  const __m128i nibble = _mm_set1_epi8(15), levels = load16(spec::levels_of(form.levels));
   const auto level_of = [&](__m128i code) {
-    return form.table ? _mm_shuffle_epi8(levels, code) : _mm_sub_epi8(code, _mm_set1_epi8(8));
+    return form.table() ? _mm_shuffle_epi8(levels, code) : _mm_sub_epi8(code, _mm_set1_epi8(8));
   };
 #pragma GCC unroll 2
   for (int half = 0; half < 2; ++half) {  // 32 columns

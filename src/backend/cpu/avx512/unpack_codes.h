@@ -35,9 +35,9 @@ inline void each_quad(const std::int8_t* codes, const std::int16_t* steps, const
   constexpr int kGroupQuads = form.group / kQuad;
   const __m512i nibble = _mm512_set1_epi8(15), zero = _mm512_setzero_si512();
   const __m512i levels =
-      _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(spec::kNonlinearLevels)));
+      _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(spec::levels_of(form.levels))));
   const auto level_of = [&](__m512i code) {
-    return form.table ? _mm512_shuffle_epi8(levels, code) : _mm512_sub_epi8(code, _mm512_set1_epi8(8));
+    return form.table() ? _mm512_shuffle_epi8(levels, code) : _mm512_sub_epi8(code, _mm512_set1_epi8(8));
   };
 #pragma GCC unroll 2
   for (int half = 0; half < 2; ++half) {  // 32 columns

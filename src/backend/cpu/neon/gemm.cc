@@ -33,9 +33,9 @@ struct UnpackCodes {
   static void unpack(const std::int8_t* codes, const std::int16_t* steps, const std::int16_t* offsets,
                      std::int64_t column, LimbPlanes to) {
     constexpr int kGroupQuads = form.group / kQuad;
-    const int8x16_t levels = vld1q_s8(spec::kNonlinearLevels);
+    const int8x16_t levels = vld1q_s8(spec::levels_of(form.levels));
     const auto level_of = [&](int8x16_t code) {
-      return form.table ? vqtbl1q_s8(levels, vreinterpretq_u8_s8(code)) : vsubq_s8(code, vdupq_n_s8(8));
+      return form.table() ? vqtbl1q_s8(levels, vreinterpretq_u8_s8(code)) : vsubq_s8(code, vdupq_n_s8(8));
     };
     for (std::int64_t k0 = 0; k0 < kColumnPad; k0 += 32) {
       for (int v = 0; v < 4; ++v) {  // rows 4 v .. 4 v + 3
