@@ -35,7 +35,8 @@ void add_compute_flags(CLI::App& app, ModelFlags& flags) {
        "the control group, computes as other engines do and is not reproducible");
   flag(app, "--weights", flags.weights, "Integers that weights become")
       ->check(CLI::IsMember({"auto", "i16", "i8", "file"}));
-  flag(app, "--activations", flags.activations, "Bits of activations")->check(CLI::IsMember({16, 8}));
+  flag(app, "--activations", flags.activations, "Bits of activations; 16 where weights keep a file's codes")
+      ->check(CLI::IsMember({16, 8}));
   flag(app, "--kv", flags.kv, "Bits of cached keys and values")->check(CLI::IsMember({16, 8}));
   boolean(app, "--no-cache", flags.no_cache, "Neither read nor write the weight cache");
   flag(app, "--weight-cache-bytes", flags.cache_bytes,

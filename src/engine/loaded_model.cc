@@ -83,6 +83,13 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
   if (conventional)
     loaded->notes.push_back(
         "backend conventional is the control group: its answers depend on the load and are not reproducible");
+  const auto keeps_codes = [](const auto& named) { return holds_codes(named.second.kind); };
+  if (const auto kept = std::ranges::count_if(weights->weights.matrices, keeps_codes);
+      kept > 0 && load.weights.rotated)
+    loaded->notes.push_back(
+        fmt::format("activations have 16 bits where they meet the file's own codes, which {} of {} matrices "
+                    "keep; --weights i8 has none",
+                    kept, weights->weights.matrices.size()));
   loaded->from_cache = weights->from_cache;
   loaded->fingerprint = fingerprint_of(weights->weights.fingerprint, loaded->checkpoint.tokenizer,
                                        settings_of(*loaded, choice.widths));

@@ -1,6 +1,7 @@
 // Whatever can change an answer changes the fingerprint.
 #include "engine/fingerprint.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -122,6 +123,25 @@ TEST(Fingerprint, ChangesWithTheChoiceOfAModel) {
   expect_new("context", [](ModelChoice& c) { c.max_model_len = 64; });
   if (control_group().runs_here()) {
     expect_new("backend", [](ModelChoice& c) { c.backend = "conventional"; });
+  }
+}
+
+// Whoever asks for 8 bits is told where there are 16.
+TEST(LoadedModel, NamesActivationsThatKeepSixteenBits) {
+  ModelChoice choice;
+  choice.path = "storyteller";
+  choice.load.use_cache = false;
+  for (int limbs : {1, 2}) {
+    for (WeightPolicy policy : {WeightPolicy::file, WeightPolicy::i8}) {
+      choice.widths.activation_limbs = limbs;
+      choice.load.weights.policy = policy;
+      auto loaded = load_model(choice);
+      ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+      const std::vector<std::string>& notes = (*loaded)->notes;
+      const bool told = std::ranges::any_of(
+          notes, [](const std::string& note) { return note.find("64 of 64 matrices keep") != note.npos; });
+      EXPECT_EQ(told, limbs == 1 && policy == WeightPolicy::file);
+    }
   }
 }
 

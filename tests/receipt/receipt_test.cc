@@ -158,7 +158,7 @@ TEST(Receipt, DocumentedExample) {
   request.hidden = true;
   auto sink = answer_alone(**loaded, request);
   Receipt receipt = sink->receipts.at(0);
-  receipt.version = "0.1.0";
+  receipt.version = "0.2.0";
   std::vector<Sha256Digest> hidden;
   for (const auto& [place, digest] : sink->hidden) hidden.push_back(digest);
   receipt = forge(receipt, hidden);

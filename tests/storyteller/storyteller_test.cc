@@ -20,7 +20,7 @@
 namespace verbatim {
 namespace {
 
-constexpr std::string_view kFingerprint = "80cb4ad26e39597fa5930255f7fcd44f28251e48f06df85faafe521ae67eee19";
+constexpr std::string_view kFingerprint = "3f3f944791d9d9be58f5a730693366a0d87577a4bf16e4eb0a6077be3c26f001";
 
 // "The Cobbler Turned Doctor" from Aesop's Fables, translated by V. S. Vernon Jones, 1912 (public domain); the model
 // was not trained on it. kText is its first two sentences.
@@ -129,8 +129,8 @@ TEST(Storyteller, SaysTheSameOnEveryBackend) {
               " there was a king who had three sons. The eldest was called Siroco, the second Frederick");
     Score scored = score(*loaded, kText, "whole");
     EXPECT_EQ(scored.tokens, 84);
-    EXPECT_EQ(fmt::format("{:.6f}", scored.perplexity), "85.785519");
-    EXPECT_EQ(scored.logits_sha256, "fed73660247caa4991eefdb918fb978517319dba468c2e109313b98dbdc032dd");
+    EXPECT_EQ(fmt::format("{:.6f}", scored.perplexity), "85.943155");
+    EXPECT_EQ(scored.logits_sha256, "b23d82b10090625de946d6c275244e5b1a9316f62c9ac819bb71b84f2862dbe8");
   }
 }
 
@@ -157,8 +157,8 @@ TEST(Storyteller, SaysTheSameUnderEverySchedule) {
     if (!kept(member++)) continue;
     SCOPED_TRACE(expected.schedule);
     Score scored = score(*loaded, text, expected.schedule);
-    EXPECT_EQ(scored.logits_sha256, "4013f7c993864e62200a86f5827a57150f8d8ab82dd7e3f8ef790c904a6a4c4e");
-    EXPECT_EQ(fmt::format("{:.6f}", scored.perplexity), "28.471043");
+    EXPECT_EQ(scored.logits_sha256, "011387b1fdfb2e98c340e99d2cd24416837f22f460babc80cec2c74704da9c84");
+    EXPECT_EQ(fmt::format("{:.6f}", scored.perplexity), "28.414170");
     EXPECT_TRUE(expected.happened(scored.witness, scored.tokens));
   }
 }

@@ -173,8 +173,19 @@ def rms_norm(x, gain, epsilon):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + epsilon) * gain
 
 
-def logits_of(model, tokens):
+class Exact:
+    """How numbers are held between operations, and how linear layers multiply. Here: without loss."""
+
+    def held(self, x):
+        return x
+
+    def linear(self, x, w):
+        return x @ w.T
+
+
+def logits_of(model, tokens, arithmetic=Exact()):
     """(positions, vocabulary)"""
+    held = arithmetic.held
     arch = model.meta["general.architecture"]
     if arch not in ("llama", "qwen2", "qwen3", "smollm3"):
         sys.exit(f"the architecture {arch} is not known here")
@@ -193,8 +204,8 @@ def logits_of(model, tokens):
     mask = np.triu(np.full((count, count), -np.inf), 1)
 
     def linear(x, name):
-        y = x @ model.tensor(name + ".weight").T
-        return y + model.tensor(name + ".bias") if name + ".bias" in model.places else y
+        y = arithmetic.linear(x, model.tensor(name + ".weight"))
+        return held(y + model.tensor(name + ".bias") if name + ".bias" in model.places else y)
 
     side_by_side = arch in ("llama", "smollm3")  # the two of a pair; else they are halves apart
 
@@ -203,29 +214,29 @@ def logits_of(model, tokens):
         out = [first * cosine - second * sine, second * cosine + first * sine]
         return np.stack(out, -1).reshape(x.shape) if side_by_side else np.concatenate(out, -1)
 
-    embedding = model.tensor("token_embd.weight")
+    embedding = held(model.tensor("token_embd.weight"))
     x = embedding[tokens]
     for layer in range(key("block_count")):
         at = f"blk.{layer}."
-        h = rms_norm(x, model.tensor(at + "attn_norm.weight"), epsilon)
+        h = held(rms_norm(x, model.tensor(at + "attn_norm.weight"), epsilon))
         q = linear(h, at + "attn_q").reshape(count, heads, head_dim)
         k = linear(h, at + "attn_k").reshape(count, kv_heads, head_dim)
         v = linear(h, at + "attn_v").reshape(count, kv_heads, head_dim)
         if arch == "qwen3":
-            q = rms_norm(q, model.tensor(at + "attn_q_norm.weight"), epsilon)
-            k = rms_norm(k, model.tensor(at + "attn_k_norm.weight"), epsilon)
+            q = held(rms_norm(q, model.tensor(at + "attn_q_norm.weight"), epsilon))
+            k = held(rms_norm(k, model.tensor(at + "attn_k_norm.weight"), epsilon))
         if arch != "smollm3" or (layer + 1) % 4 != 0:
-            q, k = rotate(q), rotate(k)
+            q, k = held(rotate(q)), held(rotate(k))
         k, v = np.repeat(k, heads // kv_heads, 1), np.repeat(v, heads // kv_heads, 1)
         scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(head_dim) + mask
         p = np.exp(scores - scores.max(-1, keepdims=True))
-        p /= p.sum(-1, keepdims=True)
-        x = x + linear(np.einsum("hqk,khd->qhd", p, v).reshape(count, -1), at + "attn_output")
-        h = rms_norm(x, model.tensor(at + "ffn_norm.weight"), epsilon)
+        attended = np.einsum("hqk,khd->qhd", held(p), v) / p.sum(-1).T[..., None]
+        x = held(x + linear(held(attended).reshape(count, -1), at + "attn_output"))
+        h = held(rms_norm(x, model.tensor(at + "ffn_norm.weight"), epsilon))
         gate = linear(h, at + "ffn_gate")
-        x = x + linear(gate / (1 + np.exp(-gate)) * linear(h, at + "ffn_up"), at + "ffn_down")
-    x = rms_norm(x, model.tensor("output_norm.weight"), epsilon)
-    output = model.tensor("output.weight") if "output.weight" in model.places else embedding
+        x = held(x + linear(held(gate / (1 + np.exp(-gate)) * linear(h, at + "ffn_up")), at + "ffn_down"))
+    x = held(rms_norm(x, model.tensor("output_norm.weight"), epsilon))
+    output = held(model.tensor("output.weight")) if "output.weight" in model.places else embedding
     return x @ output.T
 
 
