@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "load/dequantise.h"
@@ -29,13 +30,37 @@ float max_abs_blocks(const float* x, std::int64_t k_padded) {
   return std::bit_cast<float>(*std::max_element(most, most + kBlock));
 }
 
+// Eight floats, of which the compiler makes what the machine has.
+using Floats = float __attribute__((vector_size(32)));
+
+// Stage h of spec::hadamard inside eight floats.
+template <int h, int... lane>
+[[gnu::always_inline]] inline Floats butterfly(Floats x, std::integer_sequence<int, lane...>) {
+  using Ints = std::int32_t __attribute__((vector_size(32)));
+  const Floats other = __builtin_shufflevector(x, x, (lane ^ h)...);
+  const Ints second = {((lane & h) != 0 ? -1 : 0)...};
+  return second ? other - x : x + other;
+}
+
 // spec::hadamard.
 VERBATIM_MULTIVERSION
 void rotate_blocks(float* x, std::int64_t k, std::int64_t block) {
-  if (block == kBlock) {
-    for (std::int64_t begin = 0; begin < k; begin += kBlock) spec::hadamard(x + begin, kBlock, kBlock);
-  } else {
-    spec::hadamard(x, k, block);
+  if (block != kBlock) return spec::hadamard(x, k, block);
+  constexpr int kParts = kBlock / 8;
+  constexpr auto lanes = std::make_integer_sequence<int, 8>();
+  for (std::int64_t begin = 0; begin < k; begin += kBlock) {
+    Floats v[kParts];
+    std::memcpy(v, x + begin, sizeof v);
+    for (Floats& part : v) part = butterfly<4>(butterfly<2>(butterfly<1>(part, lanes), lanes), lanes);
+    for (int h = 1; h < kParts; h *= 2) {
+      for (int i = 0; i < kParts; ++i) {
+        if ((i & h) != 0) continue;
+        const Floats left = v[i], right = v[i + h];
+        v[i] = left + right;
+        v[i + h] = left - right;
+      }
+    }
+    std::memcpy(x + begin, v, sizeof v);
   }
 }
 
