@@ -22,9 +22,8 @@ constexpr PolicyName kPolicies[] = {{WeightPolicy::automatic, "auto"},
                                     {WeightPolicy::i8, "i8"},
                                     {WeightPolicy::file, "file"}};
 
-// i8 gives way to the file's codes where the integers would err by more than this (relative RMS). Measured
-// (spec/weights.h): Gaussian rows err by 0.9 %, heavy-tailed ones (Student-t, 5 degrees of freedom) by 2.0 %; past the
-// bound a few outliers rule the scales of their rows.
+// i8 gives way to the file's codes where the integers would err by more than this (relative RMS). Gaussian rows err by 0.8 %
+// (spec/weights.h), and rotated ones are near them: past the bound one block rules the scales of its rows.
 constexpr double kMostOfI8 = 0.025;
 
 // Files of more bits a weight may do with i8. Q6_K has 6.5625, Q8_0 8.5.
