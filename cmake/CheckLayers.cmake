@@ -4,6 +4,7 @@
 #   L2  an include in quotes is "module/path", and exists
 #   L3  it points to the same module or to one declared before it
 #   L4  no file includes itself, directly or by way of others
+#   L5  docs/architecture.md lists the modules, from the highest to the lowest
 #
 # Fails with one line for each offence. It reads text: an include inside #if counts.
 cmake_minimum_required(VERSION 3.25)
@@ -57,6 +58,17 @@ endwhile()
 if(left)
   list(JOIN left ", " left)
   list(APPEND offences "L4 an include cycle is reached from: ${left}")
+endif()
+
+# L5
+file(STRINGS ${ROOT}/docs/architecture.md listed REGEX "^  [a-z0-9_]+/ ")
+list(TRANSFORM listed REPLACE "^  ([a-z0-9_]+)/.*" "\\1")
+set(from_above ${modules})
+list(REVERSE from_above)
+if(NOT "${listed}" STREQUAL "${from_above}")
+  list(JOIN listed " " listed)
+  list(JOIN from_above " " from_above)
+  list(APPEND offences "L5 docs/architecture.md lists ${listed}, not ${from_above}")
 endif()
 
 list(LENGTH sources count)

@@ -2,10 +2,11 @@
 # without a fault must pass both.
 cmake_minimum_required(VERSION 3.25)
 
-# plant(path text): adds a file to a fresh tree of three files that keep every rule.
+# plant(path text): adds a file to a fresh tree of a few files that keep every rule.
 function(plant path text)
   file(REMOVE_RECURSE ${FOLDER})
   file(WRITE ${FOLDER}/cmake/Modules.cmake "verbatim_module(low PkgConfig::X)\nverbatim_module(high)\n")
+  file(WRITE ${FOLDER}/docs/architecture.md "  high/  above\n  low/   below\n")
   file(WRITE ${FOLDER}/src/low/a.h "// never -ffast-math, said a comment\n")
   file(WRITE ${FOLDER}/src/high/b.h "#include <vector>\n#include \"low/a.h\"\n")
   file(WRITE ${FOLDER}/${path} "${text}")
@@ -36,6 +37,8 @@ plant(src/low/c.cc "  #  include \"high/b.h\"\n")
 check(${LAYERS} "L3 src/low/c.cc: \"high/b.h\" points up, from low to high")
 plant(src/low/a.h "#include \"low/a.h\"\n")
 check(${LAYERS} "L4 an include cycle is reached from: high/b.h, low/a.h")
+plant(docs/architecture.md "  low/   below\n  high/  above\n")
+check(${LAYERS} "L5 docs/architecture.md lists low high, not high low")
 
 plant(cmake/Extra.cmake "add_compile_options(-ffast-math)\n")
 check(${FLOAT_FLAGS} "F1 cmake/Extra.cmake")
