@@ -1,7 +1,7 @@
 // verbatim bench: prefill, decode and batched decode, beside what this machine can do. (bench_serve.cc: the same
 // question put to a server.)
 //
-// Times Model::forward alone: no sampling, no text. With --beside, two backends take turns, test by test. Prefill computes a prompt in chunks of --chunk rows with
+// Times Runner::step alone: no sampling, no text. With --beside, two backends take turns, test by test. Prefill computes a prompt in chunks of --chunk rows with
 // the logits of its last row; decode computes one row of each of `b` sequences a step, every row with its
 // logits.
 #include <chrono>
@@ -71,9 +71,9 @@ class Bench {
     m.test = fmt::format("prefill {}", tokens);
     m.work = layers_ + output_ * (1 / length) + context_ * (length / 2);
     m.bytes = (weight_bytes_ + context_bytes_ * length / 2) * steps / length;
-    return measure(std::move(m), 1, tokens, [&](KvPages& pages) {
+    return measure(std::move(m), 1, tokens, [&](Runner& runner) {
       for (std::int64_t at = 0; at < tokens; at += chunk) {
-        step(pages, 1, at, std::min(chunk, tokens - at), at + chunk >= tokens);
+        step(runner, 1, pages_of(tokens), at, std::min(chunk, tokens - at), at + chunk >= tokens);
       }
     });
   }
@@ -84,15 +84,17 @@ class Bench {
     m.test = fmt::format("decode {}, {} together", tokens, sequences);
     m.work = layers_ + output_ + context_ * (length / 2);
     m.bytes = weight_bytes_ / static_cast<double>(sequences) + context_bytes_ * length / 2;
-    return measure(std::move(m), sequences, tokens, [&](KvPages& pages) {
-      for (std::int64_t at = 0; at < tokens; ++at) step(pages, sequences, at, 1, true);
+    return measure(std::move(m), sequences, tokens, [&](Runner& runner) {
+      for (std::int64_t at = 0; at < tokens; ++at) step(runner, sequences, pages_of(tokens), at, 1, true);
     });
   }
 
  private:
+  static std::int64_t pages_of(std::int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
+
   // `rows` tokens of each of `sequences` sequences, from position `at`.
-  void step(KvPages& pages, std::int64_t sequences, std::int64_t at, std::int64_t rows, bool logits) {
-    std::int64_t pages_each = pages.pages() / sequences;
+  void step(Runner& runner, std::int64_t sequences, std::int64_t pages_each, std::int64_t at,
+            std::int64_t rows, bool logits) {
     StepBatch batch;
     for (std::int64_t s = 0; s < sequences; ++s) {
       Segment segment;
@@ -109,18 +111,19 @@ class Bench {
       if (logits) batch.logits_rows.push_back(static_cast<std::int32_t>(batch.rows() - 1));
       batch.segments.push_back(std::move(segment));
     }
-    logits_.resize(batch.logits_rows.size() * static_cast<std::size_t>(config_.vocab_size));
-    model_.forward(batch, pages, logits_.data());
+    runner.step(batch, {});
   }
 
   template <class Run>
   Measurement measure(Measurement m, std::int64_t sequences, std::int64_t tokens, Run run) {
-    KvPages pages(model_.kv_shape(), sequences * ((tokens + kPageTokens - 1) / kPageTokens));
-    run(pages);  // warm: page faults, tables, first touches
+    const auto runner = model_.make_runner({.pages = sequences * pages_of(tokens),
+                                            .max_rows = std::max(sequences, std::min(tokens, options_.chunk)),
+                                            .max_logits_rows = sequences});
+    run(*runner);  // warm: page faults, first touches
     std::vector<double> rates;
     for (int i = 0; i < options_.repetitions; ++i) {
       auto start = std::chrono::steady_clock::now();
-      run(pages);
+      run(*runner);
       std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
       rates.push_back(static_cast<double>(tokens * sequences) / seconds.count());
     }
@@ -136,10 +139,9 @@ class Bench {
   const ModelConfig& config_;
   const BenchFlags& options_;
   double weight_bytes_ = 0;
-  Work layers_, output_;       // of one token
-  Work context_;               // of one token, for each token before it
-  double context_bytes_ = 0;   // likewise
-  std::vector<float> logits_;  // (rows wanted, vocab_size)
+  Work layers_, output_;      // of one token
+  Work context_;              // of one token, for each token before it
+  double context_bytes_ = 0;  // likewise
 };
 
 // One backend under test.

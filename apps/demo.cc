@@ -160,7 +160,7 @@ class Demo {
     engine.schedule.max_step_tokens = std::max<std::int64_t>(256, 2 * sequences);
     engine.schedule.max_logits_rows = engine.schedule.max_step_tokens;
     engine.kv_pages = pages;
-    return Engine::create(*loaded_.model, *loaded_.backend, loaded_.tokenizer.get(), engine);
+    return Engine::create(*loaded_.model, loaded_.tokenizer.get(), engine);
   }
   static std::int64_t pages_for(std::int64_t tokens) { return tokens / kPageTokens + 2; }
 

@@ -73,7 +73,7 @@ Result<std::unique_ptr<Engine>> make_engine(LoadedModel& loaded, std::int64_t an
   EngineOptions options;
   options.schedule.max_sequences = std::min(answers, options.schedule.max_sequences);
   options.kv_pages = answers * (tokens / kPageTokens + 2);
-  return Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), options);
+  return Engine::create(*loaded.model, loaded.tokenizer.get(), options);
 }
 
 Status generate(Engine& engine, GenerateRequest request, Printer& printer,

@@ -56,7 +56,7 @@ class Run {
       : loaded_(loaded), tokens_(tokens), schedule_(schedule), on_row_(on_row) {}
 
   Result<Witness> operator()() {
-    auto engine = Engine::create(*loaded_.model, *loaded_.backend, nullptr, options());
+    auto engine = Engine::create(*loaded_.model, nullptr, options());
     if (!engine) return engine.error();
     engine_ = *std::move(engine);
     switch (schedule_.kind) {

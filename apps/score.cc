@@ -77,10 +77,8 @@ Result<Score> score_text(LoadedModel& loaded, const ScoreFlags& options, const s
     write(std::as_bytes(row));
     auto next = static_cast<std::size_t>(position) + 1;
     if (next == score.tokens.size()) return;
-    Backend::Normaliser normaliser;
-    loaded.backend->log_normalise(row.data(), 1, static_cast<std::int64_t>(row.size()), &normaliser);
-    score.logprobs.push_back(
-        logprobs_of(row, {normaliser.max, normaliser.log_sum}, score.tokens[next], 0).chosen.logprob);
+    const spec::LogNormaliser normaliser = loaded.backend->logits_math().log_normalise(row);
+    score.logprobs.push_back(logprobs_of(row, normaliser, score.tokens[next], 0).chosen.logprob);
   };
   auto witness = compute_rows(loaded, score.tokens, *schedule, on_row);
   if (!witness) return witness.error();

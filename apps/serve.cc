@@ -66,7 +66,7 @@ Result<std::unique_ptr<Engine>> make_engine(const ServeFlags& options, const Loa
   if (engine.kv_pages < 1)
     return fail("--kv-cache-bytes {} holds no page of the cache; a page of {} tokens has {} bytes",
                 options.kv_cache_bytes, kPageTokens, loaded.model->kv_shape().page_bytes());
-  return Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), engine);
+  return Engine::create(*loaded.model, loaded.tokenizer.get(), engine);
 }
 
 server::HttpServerOptions http_options(const ServeFlags& options) {

@@ -93,7 +93,7 @@ class Server {
     EngineOptions options;
     options.kv_pages = kPages;
     options.schedule.max_step_tokens = 96;  // as `verbatim serve` has it for this model
-    auto engine = Engine::create(*loaded_->model, *loaded_->backend, loaded_->tokenizer.get(), options);
+    auto engine = Engine::create(*loaded_->model, loaded_->tokenizer.get(), options);
     CHECK(engine.ok(), "{}", engine.error().message);
     thread_ = std::make_unique<EngineThread>(*std::move(engine), EngineThread::Options{});
     ApiOptions api;

@@ -54,7 +54,7 @@ GenerateRequest request_of(std::int64_t tokens, std::int64_t temperature) {
 Receipt generate(const GenerateRequest& request) {
   EngineOptions options;
   options.kv_pages = Scheduler::pages_needed(32 + request.max_tokens) + 1;
-  auto engine = Engine::create(*model().model, *model().backend, model().tokenizer.get(), options);
+  auto engine = Engine::create(*model().model, model().tokenizer.get(), options);
   Sink sink(request);
   CHECK((*engine)->submit(request, sink).ok(), "the model's context is too short");
   while (!(*engine)->idle()) (*engine)->step();

@@ -17,7 +17,7 @@ void sample(benchmark::State& state, const SamplingParams& params, std::size_t v
   auto backend = make_backend("auto", 1);
   CHECK(backend.ok(), "{}", backend.error().message);
   Sampler sampler([&](std::span<const float> v, float best, float temperature, float* e) {
-    (*backend)->exp_of_logits(v.data(), best, temperature, static_cast<std::int64_t>(v.size()), e);
+    (*backend)->logits_math().exp_of_logits(v, best, temperature, e);
   });
   std::mt19937 random(1);
   std::normal_distribution<float> normal(0, spread);

@@ -8,6 +8,7 @@
 
 #include "engine/loaded_model.h"
 #include "load/random_model.h"
+#include "remote_backend.h"
 
 namespace verbatim {
 
@@ -25,11 +26,12 @@ inline std::unique_ptr<LoadedModel> load_tiny_model(const std::string& backend =
   CHECK(written.ok(), "{}", written.error().message);
   ModelChoice choice;
   choice.path = path;
-  choice.backend = backend;
   choice.threads = threads;
   choice.widths = widths;
   choice.load.use_cache = false;
-  auto model = load_model(choice);
+  auto computing = make_test_backend(backend, threads);
+  CHECK(computing.ok(), "{}", computing.error().message);
+  auto model = load_model(choice, *std::move(computing));
   CHECK(model.ok(), "{}", model.error().message);
   std::filesystem::remove(path);
   return *std::move(model);

@@ -85,7 +85,7 @@ std::span<const BackendEntry> backend_list() { return kBackends; }
 
 const BackendEntry& control_group() { return kControlGroup; }
 
-bool keeps_contract(const Backend& backend) { return backend.name() != kControlGroup.name; }
+bool keeps_contract(std::string_view backend_name) { return backend_name != kControlGroup.name; }
 
 const BackendEntry* find_backend(std::string_view name) {
   for (const BackendEntry& entry : backend_list()) {

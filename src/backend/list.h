@@ -37,7 +37,7 @@ std::span<const BackendEntry> backend_list();
 const BackendEntry& control_group();
 
 // It computes the bits of spec/: all do but the control group.
-bool keeps_contract(const Backend& backend);
+bool keeps_contract(std::string_view backend_name);
 
 // name: an entry of the list, "" / "auto" for the first that runs here, or "conventional" for the control group.
 // An unknown name, or one this machine cannot run, is an error that lists those it can.

@@ -42,6 +42,12 @@ void Answer::allowed_tokens(std::int64_t vocab, TokenBits& bits) const {
   std::ranges::for_each(request_.stop_tokens, stop);
 }
 
+bool Answer::draws_are_plain() const {
+  const SamplingParams& params = request_.sampling;
+  return !constraint_ && tokens_ >= request_.min_tokens && !params.uses_history() &&
+         params.logit_bias.empty();
+}
+
 std::string Answer::accept(std::int32_t token) {
   ++tokens_;
   last_ = token;

@@ -27,6 +27,8 @@ class Answer {
   // The tokens that may be drawn next, as spec::AllowedTokens has them. No words: every token, as it is without a constraint
   // once min_tokens are there. No bit set: the vocabulary has no way to go on.
   void allowed_tokens(std::int64_t vocab, TokenBits& bits) const;
+  // Every token may be drawn next, and parameters, seed and place alone decide which: ops.h's PlainDraw.
+  bool draws_are_plain() const;
   // Whether allowed_tokens() takes no time to speak of; if not, mask_job() finds what it needs, for set_mask().
   bool finds_allowed(std::size_t most_work) { return !constraint_ || constraint_->find_allowed(most_work); }
   MaskJob mask_job() const { return constraint_->job(); }

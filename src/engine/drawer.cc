@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace verbatim {
 namespace {
 
@@ -23,9 +25,9 @@ Drawer::Next without_tokens(const Answer& answer) {
 
 }  // namespace
 
-Drawer::Drawer(Backend& backend, std::int64_t vocab)
-    : vocab_(vocab), sampler_([&backend](std::span<const float> v, float best, float temperature, float* e) {
-        backend.exp_of_logits(v.data(), best, temperature, static_cast<std::int64_t>(v.size()), e);
+Drawer::Drawer(LogitsMath& math, std::int64_t vocab)
+    : vocab_(vocab), sampler_([&math](std::span<const float> v, float best, float temperature, float* e) {
+        math.exp_of_logits(v, best, temperature, e);
       }) {}
 
 Drawer::Next Drawer::next(Answer& answer, std::int64_t position, std::span<const float> logits) {
@@ -35,8 +37,13 @@ Drawer::Next Drawer::next(Answer& answer, std::int64_t position, std::span<const
   DrawPlace place{static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(answer.choice())};
   auto token = sampler_.sample(logits, answer.request().sampling, answer.counts(), place, allowed_);
   if (!token.ok()) return failed(token.error().message);
-  std::string text = answer.accept(*token);
-  return {*token, std::move(text), answer.ending()};
+  return next(answer, *token);
+}
+
+Drawer::Next Drawer::next(Answer& answer, std::int32_t token) {
+  CHECK(token >= 0, "token {} was drawn", token);
+  std::string text = answer.accept(token);
+  return {token, std::move(text), answer.ending()};
 }
 
 }  // namespace verbatim

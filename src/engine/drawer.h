@@ -10,7 +10,7 @@
 #include <string>
 
 #include "engine/answer.h"
-#include "ops/ops.h"
+#include "ops/logits_math.h"
 #include "sample/sampler.h"
 
 namespace verbatim {
@@ -23,11 +23,13 @@ class Drawer {
     std::optional<Finish> end;          // why the answer ends here; its text is not flushed
   };
 
-  // backend: outlives the drawer
-  Drawer(Backend& backend, std::int64_t vocab);
+  // math: outlives the drawer
+  Drawer(LogitsMath& math, std::int64_t vocab);
 
   // Draws the token at `position` and gives it to the answer.   logits: (vocab), of the row before it
   Next next(Answer& answer, std::int64_t position, std::span<const float> logits);
+  // The same with a token that was drawn elsewhere.   REQUIRES: answer.draws_are_plain()
+  static Next next(Answer& answer, std::int32_t token);
 
  private:
   std::int64_t vocab_;

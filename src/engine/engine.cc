@@ -25,9 +25,14 @@ std::map<SequenceId, std::string> leave_out(const std::vector<RowFault>& faults,
   return faulted;
 }
 
+PlainDraw plain_draw(std::int32_t row, const SamplingParams& params, std::uint64_t position,
+                     std::uint64_t choice) {
+  return {row, params.temperature, params.top_k, params.top_p, params.min_p, params.seed, position, choice};
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::create(Model& model, Backend& backend, const Tokenizer* tokenizer,
+Result<std::unique_ptr<Engine>> Engine::create(Model& model, const Tokenizer* tokenizer,
                                                const EngineOptions& options) {
   const SchedulerOptions& schedule = options.schedule;
   if (options.kv_pages < 1) return fail("kv_pages is {}, must be 1 or more", options.kv_pages);
@@ -41,18 +46,18 @@ Result<std::unique_ptr<Engine>> Engine::create(Model& model, Backend& backend, c
                 schedule.max_sequences);
   if (schedule.preempt_every < 0)
     return fail("preempt_every is {}, must be 0 (off) or more", schedule.preempt_every);
-  return std::unique_ptr<Engine>(new Engine(model, backend, tokenizer, options));
+  return std::unique_ptr<Engine>(new Engine(model, tokenizer, options));
 }
 
-Engine::Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const EngineOptions& options)
+Engine::Engine(Model& model, const Tokenizer* tokenizer, const EngineOptions& options)
     : model_(model),
-      backend_(backend),
       tokenizer_(tokenizer),
       vocab_(model.config().vocab_size),
       scheduler_(options.schedule, options.kv_pages),
-      pages_(model.kv_shape(), options.kv_pages),
-      logits_(static_cast<std::size_t>(options.schedule.max_logits_rows * vocab_)),
-      drawer_(backend, vocab_),
+      runner_(model.make_runner({.pages = options.kv_pages,
+                                 .max_rows = options.schedule.max_step_tokens,
+                                 .max_logits_rows = options.schedule.max_logits_rows})),
+      drawer_(model.logits_math(), vocab_),
       quick_mask_work_(options.quick_mask_work) {}
 
 Status Engine::check(const GenerateRequest& r) const {
@@ -78,8 +83,8 @@ Status Engine::check(const GenerateRequest& r) const {
     return fail("draft has {} tokens, more than the model's context of {}", r.draft.size(),
                 model_.config().context_length);
   if (!r.draft.empty() && r.n > 1) return fail("draft is for one answer, n is {}", r.n);
-  if (r.hidden && !keeps_contract(backend_))
-    return fail("receipts need a backend that keeps the contract, {} does not", backend_.name());
+  if (r.hidden && !keeps_contract(model_.backend_name()))
+    return fail("receipts need a backend that keeps the contract, {} does not", model_.backend_name());
   if (r.max_chunk < 0) return fail("max_chunk is {}, must be 0 (no limit) or more", r.max_chunk);
   for (const std::string& stop : r.stop_strings)
     if (stop.empty()) return fail("stop holds an empty string");
@@ -150,9 +155,9 @@ void Engine::step() {
     if (!undrawn_.empty()) masks_.wait_for(std::chrono::milliseconds(1));
     return;
   }
-  std::vector<RowFault> faults = model_.forward(plan.batch, pages_, logits_.data());
+  result_ = runner_->step(plan.batch, wishes_);
   note(plan);
-  std::map<SequenceId, std::string> faulted = leave_out(faults, plan);
+  std::map<SequenceId, std::string> faulted = leave_out(result_.faults, plan);
   scheduler_.commit(plan);
   for (const PlannedRows& rows : plan.sequences) {
     const bool stands = deliver(rows);
@@ -165,11 +170,42 @@ void Engine::step() {
   }
 }
 
-// A plan is made and its pages copied, or nothing goes on: pages that were planned and not copied would be found by others.
+// A plan is made and then its pages are copied, first of all by the runner, or nothing goes on: pages that were planned and not
+// copied would be found by others.
 Plan Engine::next_plan() noexcept {
   Plan plan = scheduler_.plan();
-  for (PageCopy copy : plan.copies) pages_.copy_page(copy.from, copy.to);
+  wishes_ = {};
+  homes_.clear();
+  for (const PlannedRows& rows : plan.sequences) ask_for(rows);
   return plan;
+}
+
+// Asks for what show() and draw() will look at. A row's draws are the model's where nothing but its parameters decides.
+void Engine::ask_for(const PlannedRows& rows) {
+  const Sequence& sequence = sequences_.at(rows.id);
+  const GenerateRequest& asked = requests_.at(sequence.request).asked;
+  const auto prompt = static_cast<std::int64_t>(asked.prompt.size());
+  for (std::int64_t i = 0; i < rows.logits; ++i) {
+    const std::int64_t position = rows.first_position + rows.rows - rows.logits + i;
+    const auto row = static_cast<std::int32_t>(homes_.size());
+    const bool shown = is_shown(sequence, position), drawn = asked.max_tokens > 0 && position + 1 >= prompt;
+    const bool by_model = drawn && sequence.answer.draws_are_plain();
+    Home& home = homes_.emplace_back();
+    if ((shown && (asked.logits || (asked.prompt_logprobs && position + 1 < prompt))) ||
+        (drawn && (asked.logprobs || !by_model))) {
+      home.logits = static_cast<std::int32_t>(wishes_.logits.size());
+      wishes_.logits.push_back(row);
+    }
+    if (shown && asked.hidden) {
+      home.hidden = static_cast<std::int32_t>(wishes_.hidden.size());
+      wishes_.hidden.push_back(row);
+    }
+    if (!by_model) continue;
+    home.draw = static_cast<std::int32_t>(wishes_.draws.size());
+    for (std::int64_t answer = 0; answer < sequence.answers; ++answer)
+      wishes_.draws.push_back(plain_draw(row, asked.sampling, static_cast<std::uint64_t>(position + 1),
+                                         static_cast<std::uint64_t>(sequence.answer.choice() + answer)));
+  }
 }
 
 void Engine::end_cancelled() {
@@ -208,8 +244,17 @@ bool Engine::deliver(const PlannedRows& rows) {
     show(rows.id, position, row);
     const GenerateRequest& asked = requests_.at(sequences_.at(rows.id).request).asked;
     if (asked.max_tokens == 0 || position + 1 < static_cast<std::int64_t>(asked.prompt.size())) continue;
+    const Home& home = home_of(row);
+    auto token = static_cast<std::size_t>(home.draw);
     bool stands = true;
-    for (SequenceId answer : fork(rows.id)) stands &= draw(answer, position, logits_row(row));
+    for (SequenceId id : fork(rows.id)) {
+      if (home.draw < 0) {
+        stands &= draw(id, position, logits_of(home));
+        continue;
+      }
+      Answer& answer = sequences_.at(id).answer;
+      stands &= hand_out(id, position, drawer_.next(answer, result_.tokens[token++]), logits_of(home));
+    }
     if (!stands) return false;
   }
   if (scheduler_.remaining(rows.id) > 0) return true;
@@ -219,16 +264,24 @@ bool Engine::deliver(const PlannedRows& rows) {
   return false;
 }
 
+// Whether the sink may want to see what was computed at a position. Of several answers the first shows the prompt.
+bool Engine::is_shown(const Sequence& sequence, std::int64_t position) const {
+  const GenerateRequest& asked = requests_.at(sequence.request).asked;
+  const bool of_prompt = position < static_cast<std::int64_t>(asked.prompt.size());
+  return position >= asked.prompt_from && !(of_prompt && sequence.answer.choice() != 0);
+}
+
 // What the sink wants to see of the logits at a position.
 void Engine::show(SequenceId id, std::int64_t position, std::int64_t row) {
   const Sequence& sequence = sequences_.at(id);
   const Request& request = requests_.at(sequence.request);
   const GenerateRequest& asked = request.asked;
-  const bool of_prompt = position < static_cast<std::int64_t>(asked.prompt.size());
-  if (position < asked.prompt_from || (of_prompt && sequence.answer.choice() != 0)) return;
-  const std::span<const float> logits = logits_row(row);
+  if (!is_shown(sequence, position)) return;
+  const Home& home = home_of(row);
+  const std::span<const float> logits = logits_of(home);
   if (asked.hidden)
-    request.sink->on_hidden(sequence.answer.choice(), position, digest_of(model_.hidden_row(row)));
+    request.sink->on_hidden(sequence.answer.choice(), position,
+                            digest_of(result_.hidden[static_cast<std::size_t>(home.hidden)]));
   if (asked.logits) request.sink->on_logits(sequence.answer.choice(), position, logits);
   auto next = static_cast<std::size_t>(position + 1);
   if (asked.prompt_logprobs && next < asked.prompt.size())
@@ -254,8 +307,14 @@ std::vector<SequenceId> Engine::fork(SequenceId id) {
 bool Engine::draw(SequenceId id, std::int64_t position, std::span<const float> logits) {
   Answer& answer = sequences_.at(id).answer;
   if (!answer.finds_allowed(quick_mask_work_)) return put_off(id, position, logits);
+  return hand_out(id, position, drawer_.next(answer, position + 1, logits), logits);
+}
+
+// What follows `position`, to the sink.  logits: of the row before it, where log-probabilities are asked for
+bool Engine::hand_out(SequenceId id, std::int64_t position, Drawer::Next next,
+                      std::span<const float> logits) {
+  const Answer& answer = sequences_.at(id).answer;
   const Request& request = requests_.at(sequences_.at(id).request);
-  Drawer::Next next = drawer_.next(answer, position + 1, logits);
   if (next.token) {
     ++stats_.drawn_tokens;
     TokenEvent event{answer.choice(), position + 1, *next.token, std::move(next.text), std::nullopt};
@@ -356,13 +415,13 @@ bool Engine::end(SequenceId id, Finish finish) {
 }
 
 Logprobs Engine::logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const {
-  Backend::Normaliser normaliser;
-  backend_.log_normalise(logits.data(), 1, vocab_, &normaliser);
-  return logprobs_of(logits, {normaliser.max, normaliser.log_sum}, token, top);
+  return logprobs_of(logits, model_.logits_math().log_normalise(logits), token, top);
 }
 
-std::span<const float> Engine::logits_row(std::int64_t i) const {
-  return {logits_.data() + i * vocab_, static_cast<std::size_t>(vocab_)};
+std::span<const float> Engine::logits_of(const Home& home) const {
+  if (home.logits < 0) return {};
+  const auto vocab = static_cast<std::size_t>(vocab_);
+  return result_.logits.subspan(static_cast<std::size_t>(home.logits) * vocab, vocab);
 }
 
 EngineStats Engine::stats() const {

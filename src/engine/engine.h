@@ -2,9 +2,11 @@
 //
 // The life of a request:
 //   1. submit() checks it and gives it to the scheduler as one sequence, its prompt.
-//   2. step() asks the scheduler for a plan: some rows of some sequences, and the pages they live in.
-//   3. Pages that two sequences share are copied where one of them is about to write.
-//   4. The model computes the rows and the wanted logits.
+//   2. step() asks the scheduler for a plan: some rows of some sequences, the pages they live in, and which of them are copied
+//      first because two sequences share them and one is about to write.
+//   3. It asks the model for what the requests need of each wanted row: a token where its parameters alone decide it, else
+//      the logits.
+//   4. The model computes the rows.
 //   5. A sequence whose row met a value that is not finite ends with an error, after what came before that
 //      row; its neighbours do not notice.
 //   6. Logits and logprobs of prompt positions go to the sink, each once.
@@ -64,10 +66,10 @@ using RequestId = std::int64_t;
 
 class Engine {
  public:
-  // Model and backend must outlive the engine; so must the tokenizer, which may be nullptr: then answers have
+  // The model must outlive the engine; so must the tokenizer, which may be nullptr: then answers have
   // no text, stop strings and constraints are refused, and the model has no stop tokens of its own. Errors
   // name the option.
-  static Result<std::unique_ptr<Engine>> create(Model& model, Backend& backend, const Tokenizer* tokenizer,
+  static Result<std::unique_ptr<Engine>> create(Model& model, const Tokenizer* tokenizer,
                                                 const EngineOptions& options);
 
   // The error names the field of the request that is out of range. It depends on the request and the model alone.
@@ -108,15 +110,23 @@ class Engine {
     std::vector<float> logits;
   };
 
-  Engine(Model& model, Backend& backend, const Tokenizer* tokenizer, const EngineOptions& options);
+  // Where in the result of a step stands what was asked for of a wanted row; -1: it was not.
+  struct Home {
+    std::int32_t logits = -1, hidden = -1;
+    std::int32_t draw = -1;  // the first of the sequence's answers' draws
+  };
+
+  Engine(Model& model, const Tokenizer* tokenizer, const EngineOptions& options);
 
   Plan next_plan() noexcept;
+  void ask_for(const PlannedRows& rows);
   void end_cancelled();
   void note(const Plan& plan);
   bool deliver(const PlannedRows& rows);
   void show(SequenceId id, std::int64_t position, std::int64_t row);
   std::vector<SequenceId> fork(SequenceId id);
   bool draw(SequenceId id, std::int64_t position, std::span<const float> logits);
+  bool hand_out(SequenceId id, std::int64_t position, Drawer::Next next, std::span<const float> logits);
   bool put_off(SequenceId id, std::int64_t position, std::span<const float> logits);
   void draw_what_was_put_off();
   bool go_on(SequenceId id, std::int64_t position, std::int32_t token);
@@ -126,15 +136,19 @@ class Engine {
   std::int64_t room() const;  // tokens that the KV cache holds
   bool end(SequenceId id, Finish finish);
   Logprobs logprobs(std::span<const float> logits, std::int32_t token, std::int64_t top) const;
-  std::span<const float> logits_row(std::int64_t i) const;  // (vocab)
+  const Home& home_of(std::int64_t row) const { return homes_[static_cast<std::size_t>(row)]; }
+  bool is_shown(const Sequence& sequence, std::int64_t position) const;
+  std::span<const float> logits_of(const Home& home) const;  // (vocab), or empty
 
   Model& model_;
-  Backend& backend_;
   const Tokenizer* tokenizer_;
   std::int64_t vocab_;
   Scheduler scheduler_;
-  KvPages pages_;
-  AlignedBuffer<float> logits_;  // (max_logits_rows, vocab)
+  std::unique_ptr<Runner> runner_;
+  // Of the present step: what it was asked for, its result, and where there what belongs to each wanted row stands.
+  StepWishes wishes_;
+  StepResult result_;
+  std::vector<Home> homes_;
   Drawer drawer_;
   std::map<RequestId, Request> requests_;
   std::map<SequenceId, Sequence> sequences_;

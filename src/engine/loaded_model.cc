@@ -33,7 +33,7 @@ AnswerSettings settings_of(const LoadedModel& loaded, const ModelOptions& widths
   settings.sampling = loaded.sampling;
   settings.date = loaded.date;
   if (loaded.context != loaded.checkpoint.config.context_length) settings.context = loaded.context;
-  if (!keeps_contract(*loaded.backend)) settings.backend = loaded.backend->name();
+  if (!keeps_contract(loaded.backend->name())) settings.backend = loaded.backend->name();
   settings.pattern_tables = loaded.tokenizer->library_version();
   return settings;
 }
@@ -41,12 +41,15 @@ AnswerSettings settings_of(const LoadedModel& loaded, const ModelOptions& widths
 }  // namespace
 
 Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice) {
-  auto loaded = std::make_unique<LoadedModel>();
-
   auto backend = make_backend(choice.backend, choice.threads);
   if (!backend) return backend.error();
-  loaded->backend = *std::move(backend);
-  bool conventional = !keeps_contract(*loaded->backend);
+  return load_model(choice, *std::move(backend));
+}
+
+Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice, std::unique_ptr<Backend> backend) {
+  auto loaded = std::make_unique<LoadedModel>();
+  loaded->backend = std::move(backend);
+  bool conventional = !keeps_contract(loaded->backend->name());
   if (conventional && (choice.widths.activation_limbs != 2 || choice.widths.kv_limbs != 2))
     return fail("backend 'conventional' computes in bf16: leave activations and kv at 16 bits");
 

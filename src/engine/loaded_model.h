@@ -44,5 +44,7 @@ struct LoadedModel {
 
 // Errors are one sentence that names what was wrong: file, key, tensor, backend.
 Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice);
+// The same on a backend that is there.
+Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice, std::unique_ptr<Backend> backend);
 
 }  // namespace verbatim

@@ -32,11 +32,14 @@ AttentionCase::AttentionCase(std::uint64_t seed)
       v_(normal_floats(seed + 2, kTokens * kKvHeads * kHeadDim)) {}
 
 void AttentionCase::store(Backend& backend) {
-  cache_ = std::make_unique<KvPages>(KvShape{1, kKvHeads, kHeadDim, 2}, kPages);
+  Memory& memory = backend.memory();
+  cache_ = std::make_unique<KvCache>(memory, KvShape{1, kKvHeads, kHeadDim, 2}, kPages);
   StepBatch batch;
   add_segment(batch, kTokens, kTokens - 1);
-  std::vector<std::uint32_t> sites(kTokens);
-  backend.store_kv(k_.data(), v_.data(), batch, 0, *cache_, {sites.data(), 1});
+  StepBuffer step(memory);
+  const Array<float> k(memory, k_), v(memory, v_);
+  const Array<std::uint32_t> sites(memory, kTokens);
+  backend.store_kv(k.data(), v.data(), step.fill(batch), 0, cache_->pages(), {sites.data(), 1});
 }
 
 void AttentionCase::among(Backend& backend, std::int64_t rows, std::vector<float>& y) {
@@ -56,14 +59,19 @@ void AttentionCase::in_chunk(Backend& backend, std::int64_t rows, std::vector<fl
 void AttentionCase::compute(Backend& backend, const StepBatch& batch, std::int64_t wanted,
                             std::vector<float>& y) {
   constexpr std::int64_t width = kHeads * kHeadDim;
-  std::vector<float> q(static_cast<std::size_t>(batch.rows() * width)), all(q.size());
+  std::vector<float> q(static_cast<std::size_t>(batch.rows() * width));
   for (std::size_t row = 0; row < batch.positions.size(); ++row) {
     std::copy_n(q_.begin() + batch.positions[row] * width, width,
                 q.begin() + static_cast<std::ptrdiff_t>(row) * width);
   }
-  std::vector<std::uint32_t> sites(batch.positions.size());
-  backend.attention({kHeads, 0, 2, 0}, q.data(), batch, *cache_, all.data(), {sites.data(), 1});
-  y.assign(all.begin() + wanted * width, all.begin() + (wanted + 1) * width);
+  Memory& memory = backend.memory();
+  StepBuffer step(memory);
+  const Array<float> queries(memory, q), all(memory, q.size());
+  const Array<std::uint32_t> sites(memory, batch.positions.size());
+  backend.attention({kHeads, 0, 2, 0}, queries.data(), step.fill(batch), cache_->pages(), all.data(),
+                    {sites.data(), 1});
+  y.resize(width);
+  all.read(y, static_cast<std::size_t>(wanted * width));
 }
 
 }  // namespace verbatim::lab

@@ -26,7 +26,7 @@ class AttentionCase {
   void compute(Backend& backend, const StepBatch& batch, std::int64_t wanted, std::vector<float>& y);
 
   std::vector<float> q_, k_, v_;  // (kTokens, heads * head_dim), (kTokens, kv_heads * head_dim) twice
-  std::unique_ptr<KvPages> cache_;
+  std::unique_ptr<KvCache> cache_;
 };
 
 }  // namespace verbatim::lab

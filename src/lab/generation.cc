@@ -18,7 +18,7 @@ std::unique_ptr<Engine> make_engine(LoadedModel& model, std::int64_t sequences, 
   options.schedule.max_logits_rows = options.schedule.max_step_tokens;
   options.kv_pages =
       sequences * Scheduler::pages_needed(std::max(tokens, kNeighbourPrompt + kNeighbourAnswer)) + 1;
-  auto engine = Engine::create(*model.model, *model.backend, model.tokenizer.get(), options);
+  auto engine = Engine::create(*model.model, model.tokenizer.get(), options);
   CHECK(engine.ok(), "the lab's engine: {}", engine.error().message);
   return *std::move(engine);
 }

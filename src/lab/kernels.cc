@@ -160,9 +160,11 @@ Finding norm_and_attention(const Conditions& conditions) {
     add(sweep(conditions.seconds, subject,
               fmt::format("RMSNorm of {} rows of {}, all in one step or in smaller ones", kMostRows, dim),
               steps, "steps", [&, backend](auto rows, auto& y) {
-                y = x;
+                const Array<float> normed(backend->memory(), x), gains(backend->memory(), gain);
                 for (std::int64_t row = 0; row < kMostRows; row += rows)
-                  backend->rms_norm(y.data() + row * dim, gain.data(), 1e-5f, rows, dim);
+                  backend->rms_norm(normed.data() + row * dim, gains.data(), 1e-5f, rows, dim);
+                y.resize(x.size());
+                normed.read(y);
               }));
     add(sweep(conditions.seconds, subject,
               fmt::format("attention of one row over {} tokens, alone and among 2 to 64 sequences",

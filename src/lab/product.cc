@@ -17,7 +17,6 @@ Product::Product(std::uint64_t seed, std::int64_t rows, std::int64_t k, std::int
       n_(n),
       x_(normal_floats(seed, rows * k)),
       w_(normal_floats(seed + 1, n * k)),
-      y_(static_cast<std::size_t>(rows * n)),
       packed_(static_cast<std::size_t>(packed_bytes(WeightKind::i8, n, k))),
       scale_(static_cast<std::size_t>(padded_rows(n))),
       matrix_{WeightKind::i8, n, k, packed_.data(), scale_.data()} {
@@ -29,12 +28,18 @@ Product::Product(std::uint64_t seed, std::int64_t rows, std::int64_t k, std::int
 }
 
 void Product::by_backend(Backend& backend, std::int64_t rows, std::vector<float>& y) {
-  std::vector<std::uint32_t> sites(static_cast<std::size_t>(rows));
-  FixRows fix = backend.make_rows(rows, k_);
-  backend.quantise(x_.data(), rows, k_, {}, fix, {sites.data(), 1});
-  const LinearJob job{&matrix_, nullptr, y_.data()};
+  Memory& memory = backend.memory();
+  const Array<float> x(memory, std::span(x_).first(static_cast<std::size_t>(rows * k_)));
+  const Array<float> product(memory, static_cast<std::size_t>(rows * n_));
+  const Array<std::uint32_t> sites(memory, static_cast<std::size_t>(rows));
+  const FixStorage storage = backend.make_rows(rows, k_);
+  const FixRows fix = storage.rows(rows, k_, {});
+  const PlacedMatrix w = backend.place(matrix_, nullptr);
+  backend.quantise(x.data(), fix, {sites.data(), 1});
+  const LinearJob job{&w.matrix, nullptr, product.data()};
   backend.linear(fix, {&job, 1});
-  y.assign(y_.begin(), y_.begin() + n_);
+  y.resize(static_cast<std::size_t>(n_));
+  product.read(y);
 }
 
 }  // namespace verbatim::lab

@@ -25,7 +25,7 @@ class Product {
 
  private:
   std::int64_t k_, n_;
-  std::vector<float> x_, w_, y_;
+  std::vector<float> x_, w_;
   AlignedBuffer<std::byte> packed_;
   AlignedBuffer<float> scale_;
   PackedMatrix matrix_;

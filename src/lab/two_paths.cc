@@ -30,7 +30,7 @@ Kept all_logits(LoadedModel& model, const std::vector<std::int32_t>& tokens, std
   options.schedule.max_step_tokens = options.schedule.max_logits_rows =
       std::max<std::int64_t>(static_cast<std::int64_t>(tokens.size()), options.schedule.max_sequences);
   options.kv_pages = Scheduler::pages_needed(static_cast<std::int64_t>(tokens.size()));
-  auto engine = Engine::create(*model.model, *model.backend, nullptr, options);
+  auto engine = Engine::create(*model.model, nullptr, options);
   CHECK(engine.ok(), "the lab's engine: {}", engine.error().message);
   Kept kept;
   auto id = (*engine)->submit(std::move(request), kept);

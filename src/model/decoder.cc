@@ -1,80 +1,164 @@
 #include "model/decoder.h"
 
-#include <cstring>
-#include <span>
+#include <algorithm>
 
+#include "base/aligned_buffer.h"
 #include "base/check.h"
-#include "base/row_scan.h"
+#include "model/pass.h"
+#include "ops/kv_pages.h"
 
 namespace verbatim {
+
+// The life of a step: pages are copied and the batch is written; embedding, layers and the wanted logits are enqueued; then
+// what was asked for is read.
+class DecoderRunner final : public Runner {
+ public:
+  DecoderRunner(Decoder& model, const RunnerOptions& options)
+      : model_(model),
+        config_(model.config_),
+        backend_(model.backend_),
+        options_(options),
+        cache_(backend_.memory(), model.kv_shape(), options.pages),
+        step_buffer_(backend_.memory()),
+        work_(config_, options.max_rows, backend_),
+        wanted_x_(backend_.memory(), count(options.max_logits_rows, config_.dim)),
+        wanted_normed_(backend_.make_rows(options.max_logits_rows, config_.dim)),
+        logits_(backend_.memory(), count(options.max_logits_rows, config_.vocab_size)),
+        no_faults_(static_cast<std::size_t>(options.max_rows)) {}
+
+  StepResult step(const StepBatch& batch, const StepWishes& wishes) override {
+    for (PageCopy copy : batch.copies) cache_.copy_page(copy);
+    if (batch.rows() == 0) return {};
+    CHECK(batch.rows() <= options_.max_rows && std::ssize(batch.logits_rows) <= options_.max_logits_rows,
+          "a step of {} rows, {} wanted, where at most {} and {} are", batch.rows(), batch.logits_rows.size(),
+          options_.max_rows, options_.max_logits_rows);
+    const StepView view = step_buffer_.fill(batch);
+    work_.faults.write(std::span(no_faults_).first(batch.tokens.size()));
+    compute_layers(view);
+    StepResult result;
+    if (view.wanted > 0) {
+      const FixRows hidden = compute_logits(view);
+      draw(wishes, result);
+      read_logits(wishes, result);
+      read_hidden(hidden, wishes, result);
+    }
+    result.faults = read_faults(batch);
+    return result;
+  }
+
+ private:
+  static std::size_t count(std::int64_t rows, std::int64_t columns) {
+    return static_cast<std::size_t>(rows * columns);
+  }
+
+  void compute_layers(const StepView& view) {
+    const Array<double>& frequencies = model_.rope_frequencies_;
+    backend_.rope_table(frequencies.data(), std::ssize(frequencies), model_.rope_mscale_, view.positions,
+                        view.rows, work_.cosine.data(), work_.sine.data());
+    backend_.embed(*model_.weights_.embedding, view.tokens, view.rows, work_.x.data());
+    const Pass::Setting setting{config_, model_.options_, backend_, work_, view, cache_.pages()};
+    for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
+      Pass pass(setting, layer);
+      model_.architecture_.layer(pass, model_.weights_.layers[static_cast<std::size_t>(layer)]);
+    }
+  }
+
+  // Only the wanted rows go through the last norm and the output matrix. Gives what the logits are made from.
+  FixRows compute_logits(const StepView& view) {
+    const PackedMatrix& output = *model_.weights_.output;
+    const FixRows hidden = wanted_normed_.rows(view.wanted, config_.dim, row_form(output, model_.options_));
+    const auto faults = [&](Place place) {
+      return Faults{work_.faults.data(), site_of(config_.layers, place), view.logits_rows};
+    };
+    backend_.gather(work_.x.data(), view.logits_rows, view.wanted, config_.dim, wanted_x_.data());
+    backend_.rms_norm_quantise(wanted_x_.data(), model_.weights_.output_norm, config_.norm_epsilon, hidden,
+                               faults(Place::output_norm));
+    const LinearJob job{&output, nullptr, logits_.data()};
+    backend_.linear(hidden, {&job, 1});
+    backend_.check_finite(logits_.data(), view.wanted, config_.vocab_size, faults(Place::logits));
+    return hidden;
+  }
+
+  void draw(const StepWishes& wishes, StepResult& result) {
+    if (wishes.draws.empty()) return;
+    if (tokens_.size() < wishes.draws.size())
+      tokens_ = Array<std::int32_t>(backend_.memory(), wishes.draws.size());
+    backend_.draw(logits_.data(), config_.vocab_size, wishes.draws, tokens_.data());
+    result.tokens.resize(wishes.draws.size());
+    tokens_.read(result.tokens);
+  }
+
+  void read_logits(const StepWishes& wishes, StepResult& result) {
+    const auto vocab = static_cast<std::size_t>(config_.vocab_size);
+    if (home_.size() < wishes.logits.size() * vocab)
+      home_ = AlignedBuffer<float>(wishes.logits.size() * vocab);
+    const std::span home(home_.data(), wishes.logits.size() * vocab);
+    for (std::size_t i = 0; i < wishes.logits.size(); ++i)
+      logits_.read(home.subspan(i * vocab, vocab), static_cast<std::size_t>(wishes.logits[i]) * vocab);
+    result.logits = home;
+  }
+
+  void read_hidden(const FixRows& hidden, const StepWishes& wishes, StepResult& result) {
+    if (wishes.hidden.empty()) return;
+    const auto dim = static_cast<std::size_t>(config_.dim);
+    if (hidden_.size() == 0)
+      hidden_ = Array<std::int16_t>(backend_.memory(), count(options_.max_logits_rows, config_.dim));
+    backend_.unpack_rows(hidden, hidden_.data());
+    std::vector<float> scale(static_cast<std::size_t>(hidden.rows));
+    backend_.memory().read(reinterpret_cast<const std::byte*>(hidden.scale),
+                           std::as_writable_bytes(std::span(scale)));
+    for (const std::int32_t row : wishes.hidden) {
+      HiddenRow& read =
+          result.hidden.emplace_back(scale[static_cast<std::size_t>(row)], std::vector<std::int16_t>(dim));
+      hidden_.read(read.q, static_cast<std::size_t>(row) * dim);
+    }
+  }
+
+  std::vector<RowFault> read_faults(const StepBatch& batch) const {
+    std::vector<std::uint32_t> sites(batch.tokens.size());
+    work_.faults.read(sites);
+    std::vector<RowFault> found;
+    for (std::size_t row = 0; row < sites.size(); ++row)
+      if (sites[row] != 0)
+        found.push_back({static_cast<std::int64_t>(row), describe(sites[row], batch.positions[row])});
+    return found;
+  }
+
+  Decoder& model_;
+  const ModelConfig& config_;
+  Backend& backend_;
+  const RunnerOptions options_;
+  KvCache cache_;
+  StepBuffer step_buffer_;
+  Workspace work_;
+  // Of the wanted rows.
+  Array<float> wanted_x_;
+  FixStorage wanted_normed_;
+  Array<float> logits_;
+  Array<std::int32_t> tokens_;
+  Array<std::int16_t> hidden_;  // (max_logits_rows, dim)
+  AlignedBuffer<float> home_;   // the logits that came home
+  const std::vector<std::uint32_t> no_faults_;
+};
+
+Decoder::Decoder(const Architecture& architecture, const ModelConfig& config, BoundWeights weights,
+                 const ModelOptions& options, Backend& backend)
+    : architecture_(architecture),
+      config_(config),
+      weights_(std::move(weights)),
+      options_(options),
+      backend_(backend),
+      rope_frequencies_(backend.memory(),
+                        spec::rope_frequencies(config.head_dim, config.rope_theta, config.rope_scaling)),
+      rope_mscale_(spec::rope_mscale(config.rope_scaling)) {}
 
 KvShape Decoder::kv_shape() const {
   const bool rotated = options_.kv_limbs == 1 || options_.activation_limbs == 1;
   return {config_.layers, config_.kv_heads, config_.head_dim, options_.kv_limbs, rotated};
 }
 
-std::vector<RowFault> Decoder::forward(const StepBatch& batch, KvPages& pages, float* logits) {
-  work_.reserve(batch.rows(), config_, backend_);
-  backend_.embed(*weights_.embedding, batch.tokens, work_.x.data());
-  const Pass::Setting setting{config_, options_, backend_, rope_, work_};
-  for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
-    Pass pass(setting, batch, pages, layer);
-    architecture_.layer(pass, weights_.layers[static_cast<std::size_t>(layer)]);
-  }
-  compute_logits(batch, logits);
-  return collect_faults(batch);
-}
-
-// Only the wanted rows go through the last norm and the output matrix.
-void Decoder::compute_logits(const StepBatch& batch, float* logits) {
-  auto rows = static_cast<std::int64_t>(batch.logits_rows.size());
-  if (rows == 0) return;
-  LogitsWorkspace& w = logits_work_;
-  if (rows > w.rows) {
-    w = {};
-    w.x = AlignedBuffer<float>(static_cast<std::size_t>(rows * config_.dim));
-    w.normed = backend_.make_rows(rows, config_.dim);
-    w.faults = AlignedBuffer<std::uint32_t>(static_cast<std::size_t>(rows));
-    w.rows = rows;
-  }
-  for (std::int64_t i = 0; i < rows; ++i) {
-    std::int64_t row = batch.logits_rows[static_cast<std::size_t>(i)];
-    std::memcpy(&w.x[static_cast<std::size_t>(i * config_.dim)],
-                &work_.x[static_cast<std::size_t>(row * config_.dim)],
-                static_cast<std::size_t>(config_.dim) * sizeof(float));
-    w.faults[static_cast<std::size_t>(i)] = work_.faults[static_cast<std::size_t>(row)];
-  }
-  backend_.rms_norm_quantise(w.x.data(), weights_.output_norm, config_.norm_epsilon, rows, config_.dim,
-                             row_form(*weights_.output, options_), w.normed,
-                             {w.faults.data(), site_of(config_.layers, Place::output_norm)});
-  const LinearJob job{weights_.output, nullptr, logits};
-  backend_.linear(w.normed, {&job, 1});
-
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::span<const float> z(logits + i * config_.vocab_size,
-                                   static_cast<std::size_t>(config_.vocab_size));
-    if (!all_finite(z)) Faults{w.faults.data(), site_of(config_.layers, Place::logits)}.set(i);
-    work_.faults[static_cast<std::size_t>(batch.logits_rows[static_cast<std::size_t>(i)])] =
-        w.faults[static_cast<std::size_t>(i)];
-  }
-}
-
-HiddenRow Decoder::hidden_row(std::int64_t i) const {
-  const FixRows& rows = logits_work_.normed;
-  CHECK(i >= 0 && i < rows.rows, "row {} of {} wanted ones", i, rows.rows);
-  HiddenRow row{rows.scale[static_cast<std::size_t>(i)],
-                std::vector<std::int16_t>(static_cast<std::size_t>(rows.k))};
-  backend_.read_row(rows, i, row.q.data());
-  return row;
-}
-
-std::vector<RowFault> Decoder::collect_faults(const StepBatch& batch) const {
-  std::vector<RowFault> found;
-  for (std::int64_t row = 0; row < batch.rows(); ++row) {
-    std::uint32_t site = work_.faults[static_cast<std::size_t>(row)];
-    if (site != 0) found.push_back({row, describe(site, batch.positions[static_cast<std::size_t>(row)])});
-  }
-  return found;
+std::unique_ptr<Runner> Decoder::make_runner(const RunnerOptions& options) {
+  return std::make_unique<DecoderRunner>(*this, options);
 }
 
 }  // namespace verbatim

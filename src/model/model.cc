@@ -13,7 +13,7 @@ Result<std::unique_ptr<Model>> Model::create(const ModelConfig& config, ModelWei
     return fail("architecture '{}' is not supported; supported: {}", config.architecture,
                 supported_architectures());
   }
-  Result<BoundWeights> bound = bind_weights(*architecture, config, std::move(weights));
+  Result<BoundWeights> bound = bind_weights(*architecture, config, weights, backend);
   if (!bound) return bound.error();
   return std::unique_ptr<Model>(new Decoder(*architecture, config, *std::move(bound), options, backend));
 }

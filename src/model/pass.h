@@ -1,7 +1,7 @@
 // Pass: one layer of one step, and the operations that make it. An architecture's `layer` calls them in order.
 //
 // A pass is born whole: it knows its layer, its rows and its pages from the beginning, and lives for one layer. What it computes
-// lies in the workspace that all passes of a model share.
+// lies in the workspace that all passes share.
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,9 @@
 
 #include "model/layer_weights.h"
 #include "model/model.h"
-#include "model/rope_table.h"
+#include "model/workspace.h"
 
 namespace verbatim {
-
-// Buffers for the largest step so far.
-struct Workspace {
-  std::int64_t rows = 0;
-  AlignedBuffer<float> x, q, k, v, attention, gate, up, y;  // x: the residual stream
-  FixRows normed[2];                                        // as they are, rotated
-  FixRows attended, hidden;
-  AlignedBuffer<std::uint32_t> faults;  // the first of each row, 0 for none
-
-  // Makes room for so many rows, none with a fault.
-  void reserve(std::int64_t rows_wanted, const ModelConfig& config, Backend& backend);
-};
 
 // What a matrix reads: codes and i16 all 16 bits, rotated matrices rotated rows as wide as activations are.
 inline FixForm row_form(const PackedMatrix& w, const ModelOptions& options) {
@@ -33,23 +21,23 @@ inline FixForm row_form(const PackedMatrix& w, const ModelOptions& options) {
 
 class Pass {
  public:
-  // What the passes of a model share.
+  // What the passes of a step share.
   struct Setting {
     const ModelConfig& config;
     const ModelOptions& options;
     Backend& backend;
-    RopeTable& rope;
-    Workspace& work;
+    const Workspace& work;
+    const StepView& step;
+    const KvPages& pages;
   };
   // All of it must outlive the pass.
-  Pass(const Setting& setting, const StepBatch& batch, KvPages& pages, std::int64_t layer)
+  Pass(const Setting& setting, std::int64_t layer)
       : config_(setting.config),
         options_(setting.options),
         backend_(setting.backend),
-        rope_(setting.rope),
         work_(setting.work),
-        batch_(batch),
-        pages_(pages),
+        step_(setting.step),
+        pages_(setting.pages),
         layer_(layer) {}
 
   bool rotates() const { return config_.rotates(layer_); }
@@ -67,15 +55,17 @@ class Pass {
 
  private:
   void linear_of_normed(std::span<LinearJob> jobs);  // jobs change their order
-  Faults faults(Place place) { return {work_.faults.data(), site_of(layer_, place)}; }
+  FixRows rows_for(const PackedMatrix& w, const FixStorage& storage) const {
+    return storage.rows(step_.rows, w.k, row_form(w, options_));
+  }
+  Faults faults(Place place) const { return {work_.faults.data(), site_of(layer_, place)}; }
 
   const ModelConfig& config_;
   const ModelOptions& options_;
   Backend& backend_;
-  RopeTable& rope_;
-  Workspace& work_;
-  const StepBatch& batch_;
-  KvPages& pages_;
+  const Workspace& work_;
+  const StepView& step_;
+  const KvPages& pages_;
   const std::int64_t layer_;
 };
 

@@ -1,13 +1,13 @@
 #include "ops/kv_pages.h"
 
-#include <cstring>
-
 namespace verbatim {
 
-void KvPages::copy_page(std::int64_t from, std::int64_t to) {
-  CHECK(from >= 0 && from < pages_ && to >= 0 && to < pages_, "page {} copied to {} of {}", from, to, pages_);
-  std::memcpy(bytes_.data() + offset(to, 0, 0), bytes_.data() + offset(from, 0, 0),
-              static_cast<std::size_t>(shape_.page_bytes()));
+void KvCache::copy_page(PageCopy copy) noexcept {
+  CHECK(copy.from >= 0 && copy.from < pages_.pages && copy.to >= 0 && copy.to < pages_.pages,
+        "page {} copied to {} of {}", copy.from, copy.to, pages_.pages);
+  memory_.copy(reinterpret_cast<std::byte*>(pages_.page(copy.to)),
+               reinterpret_cast<const std::byte*>(pages_.page(copy.from)),
+               static_cast<std::size_t>(pages_.shape.page_bytes()));
 }
 
 }  // namespace verbatim

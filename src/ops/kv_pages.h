@@ -1,4 +1,4 @@
-// KvPages: the memory of the KV cache, a pool of pages of 128 tokens.
+// KvPages: the KV cache, a pool of pages of 128 tokens.
 //
 // A page holds one attention block (spec/attention.h) of one sequence: its keys and values in every layer and
 // KV head, as integers with one scale a token and head. Keys and values lie as packed panels (panels.h), so
@@ -12,8 +12,9 @@
 
 #include <cstdint>
 
-#include "base/aligned_buffer.h"
+#include "ops/array.h"
 #include "ops/panels.h"
+#include "ops/step_batch.h"
 #include "spec/attention.h"
 
 namespace verbatim {
@@ -42,45 +43,43 @@ struct KvShape {
 };
 
 // The parts of one (page, layer, KV head).
-template <class Byte, class Float>
 struct KvHead {
-  Byte* keys;          // 8 panels, each `limbs` planes of (16 tokens x key_columns)
-  Byte* values;        // value_panels() panels, each `limbs` planes of (16 dimensions x 128 tokens)
-  Float* key_scale;    // (128)
-  Float* value_scale;  // (128)
+  std::int8_t* keys;    // 8 panels, each `limbs` planes of (16 tokens x key_columns)
+  std::int8_t* values;  // value_panels() panels, each `limbs` planes of (16 dimensions x 128 tokens)
+  float* key_scale;     // (128)
+  float* value_scale;   // (128)
 };
 
-class KvPages {
+// The pages, as operations see them. Not owned.
+struct KvPages {
+  KvShape shape;
+  std::int64_t pages = 0;
+  std::int8_t* bytes = nullptr;  // (pages * shape.page_bytes())
+
+  std::int8_t* page(std::int64_t number) const { return bytes + number * shape.page_bytes(); }
+  // REQUIRES: 0 <= number < pages, 0 <= layer < layers, 0 <= kv_head < kv_heads
+  KvHead head(std::int64_t number, std::int64_t layer, std::int64_t kv_head) const {
+    std::int8_t* at = page(number) + (layer * shape.kv_heads + kv_head) * shape.head_bytes();
+    auto* scales = reinterpret_cast<float*>(at + shape.key_bytes() + shape.value_bytes());
+    return {at, at + shape.key_bytes(), scales, scales + kPageTokens};
+  }
+};
+
+// The memory of pages, zeros at first.
+class KvCache {
  public:
-  KvPages(KvShape shape, std::int64_t pages)
-      : shape_(shape), pages_(pages), bytes_(static_cast<std::size_t>(pages * shape.page_bytes())) {}
+  KvCache(Memory& memory, KvShape shape, std::int64_t pages)
+      : memory_(memory),
+        bytes_(memory, static_cast<std::size_t>(pages * shape.page_bytes())),
+        pages_{shape, pages, bytes_.data()} {}
 
-  const KvShape& shape() const { return shape_; }
-  std::int64_t pages() const { return pages_; }
-
-  // REQUIRES: 0 <= page < pages(), 0 <= layer < layers, 0 <= head < kv_heads
-  KvHead<std::int8_t, float> head(std::int64_t page, std::int64_t layer, std::int64_t head) {
-    return parts<std::int8_t, float>(bytes_.data() + offset(page, layer, head));
-  }
-  KvHead<const std::int8_t, const float> head(std::int64_t page, std::int64_t layer,
-                                              std::int64_t head) const {
-    return parts<const std::int8_t, const float>(bytes_.data() + offset(page, layer, head));
-  }
-  void copy_page(std::int64_t from, std::int64_t to);
+  const KvPages& pages() const { return pages_; }
+  void copy_page(PageCopy copy) noexcept;
 
  private:
-  std::int64_t offset(std::int64_t page, std::int64_t layer, std::int64_t head) const {
-    return page * shape_.page_bytes() + (layer * shape_.kv_heads + head) * shape_.head_bytes();
-  }
-  template <class Byte, class Float>
-  KvHead<Byte, Float> parts(Byte* at) const {
-    auto* scales = reinterpret_cast<Float*>(at + shape_.key_bytes() + shape_.value_bytes());
-    return {at, at + shape_.key_bytes(), scales, scales + kPageTokens};
-  }
-
-  KvShape shape_;
-  std::int64_t pages_;
-  AlignedBuffer<std::int8_t> bytes_;
+  Memory& memory_;
+  Array<std::int8_t> bytes_;
+  KvPages pages_;
 };
 
 }  // namespace verbatim

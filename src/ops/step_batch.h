@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "ops/array.h"
+
 namespace verbatim {
 
 struct Segment {
@@ -16,13 +18,51 @@ struct Segment {
   std::vector<std::int32_t> pages;  // page of block b of the sequence, for every block up to the last row's
 };
 
+struct PageCopy {
+  std::int32_t from = 0, to = 0;
+};
+
 struct StepBatch {
   std::vector<std::int32_t> tokens;       // (rows)
   std::vector<std::int32_t> positions;    // (rows)
   std::vector<Segment> segments;          // cover the rows in order
   std::vector<std::int32_t> logits_rows;  // rows whose logits are wanted, increasing
+  std::vector<PageCopy> copies;           // of KV pages, made in this order before the rows are computed
 
   std::int64_t rows() const { return static_cast<std::int64_t>(tokens.size()); }
+};
+
+// A segment in a backend's memory.
+struct SegmentView {
+  std::int32_t first_row, rows, first_position;
+  std::int32_t first_page;  // of its pages, in StepView::pages
+};
+
+// A StepBatch in a backend's memory, as operations read it: the numbers are known to the host, what pointers point to is not.
+struct StepView {
+  std::int64_t rows = 0, segments = 0, wanted = 0;
+  const std::int32_t* tokens = nullptr;       // (rows)
+  const std::int32_t* positions = nullptr;    // (rows)
+  const std::int32_t* logits_rows = nullptr;  // (wanted)
+  const SegmentView* segment = nullptr;       // (segments)
+  const std::int32_t* pages = nullptr;        // of all segments
+
+  std::span<const SegmentView> all_segments() const { return {segment, static_cast<std::size_t>(segments)}; }
+  std::int32_t page_of(const SegmentView& s, std::int64_t block) const { return pages[s.first_page + block]; }
+};
+
+// Where batches are written, each over the one before.
+class StepBuffer {
+ public:
+  explicit StepBuffer(Memory& memory) : memory_(memory) {}
+
+  // Good until the next call.
+  StepView fill(const StepBatch& batch);
+
+ private:
+  Memory& memory_;
+  std::vector<std::int32_t> packed_;
+  Array<std::int32_t> array_;
 };
 
 }  // namespace verbatim

@@ -97,7 +97,7 @@ class Verification {
         saved_(saved),
         options_(options),
         schemas_(*loaded.tokenizer),
-        drawer_(*loaded.backend, config_.vocab_size),
+        drawer_(loaded.backend->logits_math(), config_.vocab_size),
         verdicts_(saved.size()),
         replays_(saved.size()) {}
 
@@ -120,7 +120,7 @@ class Verification {
   std::optional<Verdict> prepare(std::size_t i) {
     if (!saved_[i].receipt)
       return verdict_of(Outcome::not_verified, "receipt", saved_[i].receipt.error().message);
-    if (!keeps_contract(*loaded_.backend))
+    if (!keeps_contract(loaded_.backend->name()))
       return verdict_of(Outcome::not_verified, "backend",
                         fmt::format("the backend {} promises no bits, so it cannot compute them again",
                                     loaded_.backend->name()));
@@ -185,7 +185,7 @@ class Verification {
   }
 
   void compute() {
-    auto engine = Engine::create(*loaded_.model, *loaded_.backend, loaded_.tokenizer.get(), engine_options());
+    auto engine = Engine::create(*loaded_.model, loaded_.tokenizer.get(), engine_options());
     CHECK(engine.ok(), "{}", engine.error().message);
     std::map<RequestId, Replay*> open;
     std::int64_t all = 0;

@@ -78,6 +78,15 @@ Status check_sampling(const SamplingParams& params, std::int64_t vocab) {
   return {};
 }
 
+void Sampler::reserve(std::size_t vocab) {
+  values_.reserve(vocab);
+  tokens_.reserve(vocab);
+  e_.reserve(vocab);
+  blocks_.reserve(vocab / kBlock + 1);
+  candidates_.reserve(vocab);
+  scratch_.reserve(vocab);
+}
+
 Result<std::int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,
                                      const TokenCounts& counts, DrawPlace place, AllowedTokens allowed) {
   CHECK(!logits.empty(), "a row of logits is empty");

@@ -31,6 +31,9 @@ class Sampler {
   // exp: equal to the page's on bits, such as a backend's (ops.h)
   explicit Sampler(ExpOfLogits exp = exp_of_logits) : exp_(std::move(exp)) {}
 
+  // Makes room for rows of `vocab` logits, so that sampling them allocates nothing.
+  void reserve(std::size_t vocab);
+
   // logits: (vocab).  Error: a logit, or a logit after bias and penalties,
   // is not finite (the token is named).
   // REQUIRES: check_sampling(params, vocab) is ok; every token in counts < vocab; some token is allowed

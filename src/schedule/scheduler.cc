@@ -302,7 +302,7 @@ bool Scheduler::own_block(SequenceId id, std::int64_t block, Plan& plan) {
         s.pages.push_back(*page);
         return true;
       }
-      plan.copies.push_back({s.pages[b], *page});
+      plan.batch.copies.push_back({s.pages[b], *page});
       ++stats_.page_copies;
       pool_.release(std::exchange(s.pages[b], *page));
       return true;

@@ -69,10 +69,6 @@ struct NewSequence {
   Owner owner;                       // whose share of the machine it takes
 };
 
-struct PageCopy {
-  PageId from = 0, to = 0;
-};
-
 // One sequence's part of a plan.
 struct PlannedRows {
   SequenceId id = 0;
@@ -83,7 +79,6 @@ struct PlannedRows {
 
 struct Plan {
   StepBatch batch;
-  std::vector<PageCopy> copies;  // to be made in this order, before the batch runs
   std::vector<PlannedRows> sequences;
   bool empty() const { return sequences.empty(); }
 };

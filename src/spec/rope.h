@@ -21,6 +21,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "spec/fma.h"
@@ -100,8 +101,8 @@ inline double rope_mscale(const RopeScaling& scaling) {
 }
 
 // One position's row of the tables.  cosine, sine: (d/2)
-inline void rope_row(const std::vector<double>& frequencies, double mscale, std::int64_t position,
-                     float* cosine, float* sine) {
+inline void rope_row(std::span<const double> frequencies, double mscale, std::int64_t position, float* cosine,
+                     float* sine) {
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
     SinCos angle = sin_cos64(static_cast<double>(position) * frequencies[i]);
     cosine[i] = static_cast<float>(angle.cos * mscale);

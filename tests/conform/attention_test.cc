@@ -72,46 +72,66 @@ class Attention : public Conform {
     return history;
   }
 
-  void expect_same_pages(const KvPages& expected, const KvPages& actual) {
-    const KvShape& shape = expected.shape();
-    for (std::int64_t page = 0; page < expected.pages(); ++page) {
-      for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
-        for (std::int64_t head = 0; head < shape.kv_heads; ++head) {
-          auto e = expected.head(page, layer, head), a = actual.head(page, layer, head);
-          for (std::int64_t i = 0; i < shape.key_bytes() + shape.value_bytes(); ++i) {
-            ASSERT_EQ(int{e.keys[i]}, int{a.keys[i]})
-                << "store_kv: byte " << i << " of page " << page << ", layer " << layer << ", head " << head;
-          }
-          ASSERT_TRUE(same_bits("store_kv", {e.key_scale, 2 * kPageTokens}, {a.key_scale, 2 * kPageTokens},
-                                kPageTokens));
-        }
-      }
-    }
+  // A cache and what was stored in it.
+  struct Filled {
+    KvCache cache;
+    std::vector<float> bytes;  // of the pages, as floats
+    std::vector<std::uint32_t> faults;
+  };
+
+  static Filled fill(Side& side, const KvShape& shape, std::int64_t pages, const StepBatch& batch,
+                     const std::vector<float>& k, const std::vector<float>& v) {
+    Filled filled{KvCache(side.memory(), shape, pages), {}, {}};
+    store(side, filled, batch, k, v);
+    return filled;
+  }
+  static void store(Side& side, Filled& filled, const StepBatch& batch, const std::vector<float>& k,
+                    const std::vector<float>& v) {
+    const KvPages& pages = filled.cache.pages();
+    const Array<float> keys = side.put(k), values = side.put(v);
+    const FaultLog faults(side, batch.rows());
+    StepBuffer step(side.memory());
+    side->store_kv(keys.data(), values.data(), step.fill(batch), pages.shape.layers - 1, pages, faults.at(3));
+    filled.bytes.resize(static_cast<std::size_t>(pages.pages * pages.shape.page_bytes()) / sizeof(float));
+    side.memory().read(reinterpret_cast<const std::byte*>(pages.bytes),
+                       std::as_writable_bytes(std::span(filled.bytes)));
+    filled.faults = Side::get(faults.sites);
+  }
+
+  struct Attended {
+    std::vector<float> y;
+    std::vector<std::uint32_t> faults;
+  };
+  static Attended attend(Side& side, const AttentionArgs& args, const Filled& filled, const StepBatch& batch,
+                         const std::vector<float>& q) {
+    const Array<float> queries = side.put(q), y(side.memory(), q.size());
+    const FaultLog faults(side, batch.rows());
+    StepBuffer step(side.memory());
+    side->attention(args, queries.data(), step.fill(batch), filled.cache.pages(), y.data(), faults.at(4));
+    return {Side::get(y), Side::get(faults.sites)};
   }
 
   // Fills a cache through both backends, compares the pages, then compares the attention of the batch.
   void expect_same(const Case& c, std::span<const Values> kv_values, std::span<const Values> q_values) {
     SCOPED_TRACE(describe(c));
-    std::int64_t layer = c.shape.layers - 1, kv_width = c.shape.kv_heads * c.shape.head_dim;
+    std::int64_t kv_width = c.shape.kv_heads * c.shape.head_dim, pages = pages_of(c.spans);
     StepBatch batch = make_batch(c.spans), history = history_of(batch);
     std::vector<float> k = make_matrix(random(), kv_values, 0, history.rows(), kv_width);
     std::vector<float> v = make_matrix(random(), kv_values, 1, history.rows(), kv_width);
-    KvPages expected_pages(c.shape, pages_of(c.spans)), actual_pages(c.shape, pages_of(c.spans));
-    FaultLog expected_faults(history.rows()), actual_faults(history.rows());
-    reference().store_kv(k.data(), v.data(), history, layer, expected_pages, expected_faults.at(3));
-    backend().store_kv(k.data(), v.data(), history, layer, actual_pages, actual_faults.at(3));
-    expect_same_pages(expected_pages, actual_pages);
-    EXPECT_EQ(expected_faults.sites, actual_faults.sites) << "store_kv";
+    const Filled expected = fill(reference(), c.shape, pages, history, k, v),
+                 actual = fill(backend(), c.shape, pages, history, k, v);
+    EXPECT_TRUE(same_bits("store_kv", expected.bytes, actual.bytes,
+                          c.shape.head_bytes() / static_cast<std::int64_t>(sizeof(float))))
+        << "(a row is a page's layer and KV head, a column four bytes of it)";
+    EXPECT_EQ(expected.faults, actual.faults) << "store_kv";
 
-    std::int64_t width = c.heads * c.shape.head_dim;
-    std::vector<float> q = make_matrix(random(), q_values, 0, batch.rows(), width), expected(q.size()),
-                       y(q.size());
-    FaultLog expected_q(batch.rows()), actual_q(batch.rows());
-    AttentionArgs args{c.heads, c.window, c.limbs, layer};
-    reference().attention(args, q.data(), batch, expected_pages, expected.data(), expected_q.at(4));
-    backend().attention(args, q.data(), batch, actual_pages, y.data(), actual_q.at(4));
-    EXPECT_TRUE(same_bits("attention", expected, y, width));
-    EXPECT_EQ(expected_q.sites, actual_q.sites) << "attention";
+    const std::int64_t width = c.heads * c.shape.head_dim;
+    const std::vector<float> q = make_matrix(random(), q_values, 0, batch.rows(), width);
+    const AttentionArgs args{c.heads, c.window, c.limbs, c.shape.layers - 1};
+    const Attended wanted = attend(reference(), args, expected, batch, q),
+                   got = attend(backend(), args, actual, batch, q);
+    EXPECT_TRUE(same_bits("attention", wanted.y, got.y, width));
+    EXPECT_EQ(wanted.faults, got.faults) << "attention";
   }
 };
 INSTANTIATE_TEST_SUITE_P(EveryBackend, Attention, every_backend(), backend_case_name);
@@ -178,15 +198,13 @@ TEST_P(Attention, WhatEarlierTokensLeftInAPageIsNotSeen) {
   StepBatch full = make_batch({{0, 128}}), one = make_batch({{0, 3}});
   std::vector<float> k = make_matrix(random(), kOrdinary, 0, 128, 8),
                      v = make_matrix(random(), kOrdinary, 0, 128, 8);
-  std::vector<float> q = make_matrix(random(), kOrdinary, 0, 3, 8), expected(q.size()), y(q.size());
-  KvPages fresh(shape, 1), used(shape, 1);
-  FaultLog faults(128);
-  backend().store_kv(k.data(), v.data(), full, 0, used, faults.at(1));
+  const std::vector<float> q = make_matrix(random(), kOrdinary, 0, 3, 8);
+  Filled used = fill(backend(), shape, 1, full, k, v);
   std::rotate(k.begin(), k.begin() + 24, k.end());
-  for (KvPages* pages : {&fresh, &used}) backend().store_kv(k.data(), v.data(), one, 0, *pages, faults.at(1));
-  reference().attention({1, 0, 2, 0}, q.data(), one, fresh, expected.data(), faults.at(2));
-  backend().attention({1, 0, 2, 0}, q.data(), one, used, y.data(), faults.at(2));
-  EXPECT_TRUE(same_bits("attention", expected, y, 8));
+  store(backend(), used, one, k, v);
+  const Filled fresh = fill(reference(), shape, 1, one, k, v);
+  EXPECT_TRUE(same_bits("attention", attend(reference(), {1, 0, 2, 0}, fresh, one, q).y,
+                        attend(backend(), {1, 0, 2, 0}, used, one, q).y, 8));
 }
 
 }  // namespace

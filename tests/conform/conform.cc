@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -202,38 +203,51 @@ std::string name_of(FixForm form) {
 }
 
 Conform::Conform()
-    : backend_(make_backend(std::get<0>(GetParam()), std::get<1>(GetParam())).value()),
+    : backend_(make_test_backend(std::get<0>(GetParam()), std::get<1>(GetParam())).value()),
       reference_(make_backend("reference", 2).value()),
       random_(seed()) {}
 
 // An integer is seen through a product with the identity, q * scale: at most 16319 integers and no rounding
 // to zero, so different integers give different products.
-void Conform::compare_fix(const char* op, const FixRows& expected, const FixRows& actual) {
-  ASSERT_EQ(expected.rows, actual.rows);
-  ASSERT_EQ(expected.k, actual.k);
-  std::size_t rows = static_cast<std::size_t>(expected.rows);
-  EXPECT_TRUE(same_bits(op, {expected.scale.data(), rows}, {actual.scale.data(), rows}, 1)) << "(scales)";
+Conform::FixResult Conform::read_fix(Side& side, const FixRows& rows, const FaultLog& faults) {
+  const auto elements = static_cast<std::size_t>(rows.rows * rows.k);
+  FixResult result;
+  result.scales.resize(static_cast<std::size_t>(rows.rows));
+  side.memory().read(reinterpret_cast<const std::byte*>(rows.scale),
+                     std::as_writable_bytes(std::span(result.scales)));
+  const Array<std::int16_t> q(side.memory(), elements);
+  side->unpack_rows(rows, q.data());
+  result.q = Side::get(q);
 
-  std::vector<std::int16_t> q_expected(static_cast<std::size_t>(expected.k)), q_actual(q_expected.size());
-  for (std::int64_t row = 0; row < expected.rows; ++row) {
-    reference_->read_row(expected, row, q_expected.data());
-    backend_->read_row(actual, row, q_actual.data());
-    EXPECT_EQ(q_expected, q_actual) << op << " (integers of row " << row << ")";
+  const Weights identity = Weights::identity(rows.k, rows.form);
+  const PlacedMatrix w = side.place(identity);
+  const Array<float> y(side.memory(), elements);
+  const LinearJob job{&w.matrix, nullptr, y.data()};
+  side->linear(rows, {&job, 1});
+  result.products = Side::get(y);
+  result.faults = Side::get(faults.sites);
+  return result;
+}
+
+void Conform::compare_fix(const char* op, std::int64_t k, const FixResult& expected,
+                          const FixResult& actual) {
+  EXPECT_TRUE(same_bits(op, expected.scales, actual.scales, 1)) << "(scales)";
+  const auto differ = std::ranges::mismatch(expected.q, actual.q);
+  if (differ.in1 != expected.q.end()) {
+    const std::int64_t at = differ.in1 - expected.q.begin();
+    ADD_FAILURE() << op << ": integers differ, first at (row " << at / k << ", column " << at % k
+                  << "): expected " << *differ.in1 << ", got " << *differ.in2 << "\nreplay: " << replay();
   }
-
-  Weights identity = Weights::identity(expected.k, expected.form);
-  std::vector<float> y_expected(rows * static_cast<std::size_t>(expected.k)), y_actual(y_expected.size());
-  LinearJob job{&identity.matrix(), nullptr, y_expected.data()};
-  reference_->linear(expected, {&job, 1});
-  job.y = y_actual.data();
-  backend_->linear(actual, {&job, 1});
-  EXPECT_TRUE(same_bits(op, y_expected, y_actual, expected.k)) << "(integers, times the scale)";
+  EXPECT_TRUE(same_bits(op, expected.products, actual.products, k)) << "(integers, times the scale)";
+  EXPECT_EQ(expected.faults, actual.faults) << op;
 }
 
 testing::internal::ParamGenerator<std::tuple<std::string, int>> every_backend() {
-  std::vector<std::string> names = backends_here();
-  std::erase(names, "reference");
-  return testing::Combine(testing::ValuesIn(names), testing::Values(1, 2, 3));
+  std::vector<std::tuple<std::string, int>> cases = {{"remote", 2}};
+  for (const std::string& name : backends_here())
+    for (int threads : {1, 2, 3})
+      if (name != "reference") cases.emplace_back(name, threads);
+  return testing::ValuesIn(cases);
 }
 
 std::string backend_case_name(const testing::TestParamInfo<std::tuple<std::string, int>>& info) {

@@ -14,22 +14,30 @@ class Linear : public Conform {
 
   // The same rows and jobs on both backends.
   void expect_same(std::int64_t rows, std::int64_t k, int limbs, std::vector<Job>& jobs) {
-    std::vector<float> x = make_matrix(random(), all_values(), 0, rows, k);
-    for (Backend* b : {&reference(), &backend()}) {
-      FixRows q = b->make_rows(rows, k);
-      FaultLog faults(rows);
-      std::vector<LinearJob> lists[2];  // by whether they are rotated
-      for (Job& job : jobs) {
-        std::vector<float>& y = b == &backend() ? job.actual : job.expected;
-        y.assign(static_cast<std::size_t>(rows * job.w.matrix().n), -1);
-        lists[is_rotated(job.w.matrix().kind)].push_back(
-            {&job.w.matrix(), job.bias.empty() ? nullptr : job.bias.data(), y.data()});
+    const std::vector<float> values = make_matrix(random(), all_values(), 0, rows, k);
+    for (Side* side : {&reference(), &backend()}) {
+      const Array<float> x = side->put(values);
+      const FixStorage storage = (*side)->make_rows(rows, k);
+      const FaultLog faults(*side, rows);
+      std::vector<PlacedMatrix> placed;
+      std::vector<Array<float>> biases, results;
+      for (const Job& job : jobs) {
+        placed.push_back(side->place(job.w));
+        biases.push_back(side->put(job.bias));
+        results.push_back(side->floats(rows * job.w.matrix().n));
       }
       for (bool rotated : {false, true}) {
-        if (lists[rotated].empty()) continue;
-        b->quantise(x.data(), rows, k, {limbs, rotated}, q, faults.at(1));
-        b->linear(q, lists[rotated]);
+        std::vector<LinearJob> list;
+        for (std::size_t i = 0; i < jobs.size(); ++i)
+          if (is_rotated(placed[i].matrix.kind) == rotated)
+            list.push_back({&placed[i].matrix, biases[i].data(), results[i].data()});
+        if (list.empty()) continue;
+        const FixRows q = storage.rows(rows, k, {limbs, rotated});
+        (*side)->quantise(x.data(), q, faults.at(1));
+        (*side)->linear(q, list);
       }
+      for (std::size_t i = 0; i < jobs.size(); ++i)
+        (side == &backend() ? jobs[i].actual : jobs[i].expected) = Side::get(results[i]);
     }
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       const PackedMatrix& w = jobs[i].w.matrix();

@@ -42,7 +42,7 @@ class ConstraintTest : public ::testing::Test {
     return *made;
   }
   std::unique_ptr<Engine> engine(const EngineOptions& options = {}) {
-    auto made = Engine::create(model_, *backend_, &tokenizer_, options);
+    auto made = Engine::create(model_, &tokenizer_, options);
     EXPECT_TRUE(made.ok());
     return std::move(*made);
   }
@@ -66,7 +66,6 @@ class ConstraintTest : public ::testing::Test {
   }
 
   FakeModel model_{259};  // the output is padded beyond the vocabulary
-  std::unique_ptr<Backend> backend_ = std::move(*make_backend("reference", 1));
   Tokenizer tokenizer_ = make_tokenizer();
   std::shared_ptr<const TokenTrie> trie_ = std::make_shared<const TokenTrie>(tokenizer_);
 };
@@ -175,7 +174,7 @@ TEST_F(ConstraintTest, ConstraintsOfAnotherVocabularyAreRefused) {
   ASSERT_FALSE(id.ok());
   EXPECT_NE(id.error().message.find("for a vocabulary of 1 tokens"), std::string::npos) << id.error().message;
 
-  auto without = Engine::create(model_, *backend_, nullptr, {});
+  auto without = Engine::create(model_, nullptr, {});
   EXPECT_FALSE((*without)->submit(request(0, 10), t).ok());
 }
 

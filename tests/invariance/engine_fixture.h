@@ -19,7 +19,7 @@ class EngineTest : public ::testing::Test {
     return options;
   }
   std::unique_ptr<Engine> engine(const EngineOptions& options = roomy()) {
-    auto made = Engine::create(model_, *backend_, &tokenizer_, options);
+    auto made = Engine::create(model_, &tokenizer_, options);
     EXPECT_TRUE(made.ok());
     return std::move(*made);
   }
@@ -45,7 +45,6 @@ class EngineTest : public ::testing::Test {
   }
 
   FakeModel model_{256};
-  std::unique_ptr<Backend> backend_ = std::move(*make_backend("reference", 1));
   Tokenizer tokenizer_ = std::move(*Tokenizer::create(byte_level_data()));
 };
 

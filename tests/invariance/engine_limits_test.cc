@@ -122,7 +122,7 @@ TEST_F(EngineTest, OptionsAreChecked) {
   for (const Case& c : cases) {
     EngineOptions options;
     c.spoil(options);
-    auto made = Engine::create(model_, *backend_, nullptr, options);
+    auto made = Engine::create(model_, nullptr, options);
     ASSERT_FALSE(made.ok()) << c.says;
     EXPECT_EQ(made.error().message.find(c.says), 0u) << made.error().message;
   }

@@ -56,7 +56,7 @@ class Ignore : public TokenSink {
 
 // The text's logits by a schedule, and the proof that it was one.
 void compute(TinyModel& tiny, const Schedule& schedule, Transcript& into) {
-  auto made = Engine::create(*tiny.model, *tiny.backend, nullptr, options_for(schedule));
+  auto made = Engine::create(*tiny.model, nullptr, options_for(schedule));
   ASSERT_TRUE(made.ok()) << made.error().message;
   Engine& engine = **made;
   GenerateRequest text;
@@ -195,13 +195,15 @@ TEST(ModelInvariance, EveryBackendAndNumberOfThreadsGivesTheSameLogits) {
       {"qwen3", 0, WeightPolicy::i8, 1, 1},
       {"smollm3", 0, WeightPolicy::i16, 1, 2},
   };
+  std::vector<std::string> backends = backends_here();
+  backends.push_back("remote");
   std::int64_t member = 0, comparisons = 0;
   for (const TinyShape& shape : shapes) {
     PackedWeights weights = tiny_weights(shape);
     TinyModel best(shape, weights, "auto", 1);
     Transcript expected;
     compute(best, kWhole, expected);
-    for (const std::string& backend : backends_here()) {
+    for (const std::string& backend : backends) {
       for (int threads : {1, 2, 3}) {
         if (!kept(member++)) continue;
         TinyModel tiny(shape, weights, backend, threads);
@@ -218,7 +220,7 @@ TEST(ModelInvariance, EveryBackendAndNumberOfThreadsGivesTheSameLogits) {
       }
     }
   }
-  std::printf("%ld comparisons on %zu backends\n", comparisons, backends_here().size());
+  std::printf("%ld comparisons on %zu backends\n", comparisons, backends.size());
 }
 
 // What was drawn, token by token beside others, has the logits that the finished text has when it is read in
@@ -230,7 +232,7 @@ TEST(ModelInvariance, DecodedLogitsArePrefilledLogits) {
     SCOPED_TRACE(shape.name());
     TinyModel tiny(shape, tiny_weights(shape), "auto", 2);
     EngineOptions options = options_for({.name = "", .crowd = 7});
-    auto engine = std::move(*Engine::create(*tiny.model, *tiny.backend, nullptr, options));
+    auto engine = std::move(*Engine::create(*tiny.model, nullptr, options));
     GenerateRequest request;
     request.prompt = random_tokens(5, 100);
     request.max_tokens = 60;

@@ -18,6 +18,7 @@
 #include "load/requantise.h"
 #include "model/architecture.h"
 #include "model/model.h"
+#include "remote_backend.h"
 
 namespace verbatim {
 
@@ -85,7 +86,7 @@ inline PackedWeights tiny_weights(const TinyShape& shape) {
 // A model with a backend of its own.
 struct TinyModel {
   TinyModel(const TinyShape& shape, const PackedWeights& weights, std::string_view backend_name, int threads)
-      : backend(std::move(*make_backend(backend_name, threads))) {
+      : backend(std::move(*make_test_backend(backend_name, threads))) {
     auto made =
         Model::create(tiny_config(shape), weights,
                       {.activation_limbs = shape.activation_limbs, .kv_limbs = shape.kv_limbs}, *backend);

@@ -12,6 +12,7 @@
 #include "lab/attention_case.h"
 #include "lab/generation.h"
 #include "lab/two_paths.h"
+#include "one_step.h"
 #include "source_path.h"
 
 namespace verbatim::lab {
@@ -88,10 +89,9 @@ TEST_F(Conventional, ComputesEveryArchitecture) {
     batch.segments.push_back(segment);
     auto logits = [&](std::string_view backend) {
       TinyModel tiny(shape, weights, backend, 2);
-      KvPages pages(tiny.model->kv_shape(), static_cast<std::int64_t>(segment.pages.size()));
-      std::vector<float> z(static_cast<std::size_t>(tokens * vocab));
-      EXPECT_TRUE(tiny.model->forward(batch, pages, z.data()).empty());
-      return z;
+      OneStep step = one_step(*tiny.model, batch);
+      EXPECT_TRUE(step.faults.empty());
+      return step.logits;
     };
     // Random weights with sharp attention amplify rounding; a mistake in an operation gives a KL above 1.
     Agreement agreement = compare_rows(logits("auto"), logits("conventional"), vocab, {});
@@ -150,17 +150,26 @@ TEST_F(Conventional, AValueThatIsNotFiniteIsReportedForItsRow) {
   std::vector<float> x(4 * 70, 1.0f), gain(70, 1.0f);
   x[70 + 69] = INFINITY;
   x[3 * 70] = NAN;
-  FixRows rows = backend->make_rows(4, 70);
+  Memory& memory = backend->memory();
+  const Array<float> values(memory, x), gains(memory, gain);
+  const FixStorage storage = backend->make_rows(4, 70);
+  const FixRows rows = storage.rows(4, 70, {});
+  const auto sites_of = [&](auto operation) {
+    const Array<std::uint32_t> sites(memory, 4);
+    operation(Faults{sites.data(), 7});
+    std::vector<std::uint32_t> found(4);
+    sites.read(found);
+    return found;
+  };
   const std::vector<std::uint32_t> expected = {0, 7, 0, 7};
-  std::vector<std::uint32_t> sites(4);
-  backend->quantise(x.data(), 4, 70, {}, rows, {sites.data(), 7});
-  EXPECT_EQ(sites, expected);
-  sites.assign(4, 0);
-  backend->rms_norm_quantise(x.data(), gain.data(), 1e-5f, 4, 70, {}, rows, {sites.data(), 7});
-  EXPECT_EQ(sites, expected);
-  sites.assign(4, 0);
-  backend->swiglu_quantise(x.data(), x.data(), 4, 70, {}, rows, {sites.data(), 7});
-  EXPECT_EQ(sites, expected);
+  EXPECT_EQ(sites_of([&](Faults faults) { backend->quantise(values.data(), rows, faults); }), expected);
+  EXPECT_EQ(sites_of([&](Faults faults) {
+              backend->rms_norm_quantise(values.data(), gains.data(), 1e-5f, rows, faults);
+            }),
+            expected);
+  EXPECT_EQ(
+      sites_of([&](Faults faults) { backend->swiglu_quantise(values.data(), values.data(), rows, faults); }),
+      expected);
 }
 
 }  // namespace

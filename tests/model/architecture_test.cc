@@ -10,6 +10,7 @@
 #include "invariance/tiny_model.h"
 #include "load/config_text.h"
 #include "model/bind.h"
+#include "one_step.h"
 
 namespace verbatim {
 namespace {
@@ -76,10 +77,11 @@ TEST(Architecture, WhatItImpliesIsAConfigurationAndImpliesItself) {
 }
 
 TEST(Architecture, BindingNamesWhatIsMissingOrMisshapen) {
+  const std::unique_ptr<Backend> backend = *make_backend("reference", 1);
   for (const Architecture* a : architectures()) {
     const ModelConfig c = untied_config(*a);
     const ModelWeights whole = hollow_weights(c);
-    ASSERT_TRUE(bind_weights(*a, c, whole).ok()) << a->name;
+    ASSERT_TRUE(bind_weights(*a, c, whole, *backend).ok()) << a->name;
     for (const TensorSpec& spec : expected_tensors(c)) {
       ModelWeights missing = whole, misshapen = whole;
       if (spec.vector) {
@@ -89,7 +91,7 @@ TEST(Architecture, BindingNamesWhatIsMissingOrMisshapen) {
         missing.matrices.erase(spec.name);
         ++misshapen.matrices[spec.name].k;
       }
-      auto first = bind_weights(*a, c, missing), second = bind_weights(*a, c, misshapen);
+      auto first = bind_weights(*a, c, missing, *backend), second = bind_weights(*a, c, misshapen, *backend);
       ASSERT_FALSE(first.ok() || second.ok()) << a->name << ": " << spec.name;
       EXPECT_EQ(first.error().message, fmt::format("tensor '{}' is missing", spec.name));
       EXPECT_EQ(second.error().message,
@@ -110,14 +112,12 @@ TEST(Architecture, AFaultNamesItsLayer) {
       PackedWeights spoilt = weights;
       spoilt.vectors.at(name) = bad;
       TinyModel tiny(shape, spoilt, "auto", 1);
-      KvPages pages(tiny.model->kv_shape(), 1);
       StepBatch batch;
       batch.tokens = {1, 2, 3};
       batch.positions = {0, 1, 2};
       batch.segments = {{0, 3, 0, {0}}};
       batch.logits_rows = {2};
-      std::vector<float> logits(static_cast<std::size_t>(tiny.model->config().vocab_size));
-      std::vector<RowFault> faults = tiny.model->forward(batch, pages, logits.data());
+      const std::vector<RowFault> faults = one_step(*tiny.model, batch).faults;
       return faults.empty() ? "none" : faults.back().message;
     };
     for (std::int64_t layer = 0; layer < tiny_config(shape).layers; ++layer) {

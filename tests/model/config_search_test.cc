@@ -134,7 +134,7 @@ TEST(ConfigSearch, WhatPassesAnswers) {
     }
     EngineOptions options;
     options.kv_pages = 2;
-    auto engine = Engine::create(*(*loaded)->model, *(*loaded)->backend, (*loaded)->tokenizer.get(), options);
+    auto engine = Engine::create(*(*loaded)->model, (*loaded)->tokenizer.get(), options);
     ASSERT_TRUE(engine.ok()) << engine.error().message;
     GenerateRequest request;
     request.prompt = {1, 2, 3, 4, 5};

@@ -76,7 +76,7 @@ Reading read(const std::string& model) {
   EXPECT_TRUE(loaded.ok()) << loaded.error().message;
   Reading reading;
   reading.tokens = *(*loaded)->tokenizer->encode(kText, {true, true});
-  auto engine = Engine::create(*(*loaded)->model, *(*loaded)->backend, nullptr, {});
+  auto engine = Engine::create(*(*loaded)->model, nullptr, {});
   GenerateRequest request;
   request.prompt = reading.tokens;
   request.max_tokens = 0;

@@ -20,6 +20,7 @@
 
 #include "engine/loaded_model.h"
 #include "model/golden_directory.h"
+#include "one_step.h"
 #include "ops/kv_pages.h"
 #include "source_path.h"
 
@@ -80,10 +81,10 @@ struct Widths {
 constexpr Widths kWidest = {"i16 / a16 / kv16", WeightPolicy::i16, {2, 2}};
 
 // A model ready to run, with KV pages for one sequence.
-class Runner {
+class Sequence {
  public:
-  static Result<std::unique_ptr<Runner>> open(const std::string& path, const Widths& widths,
-                                              std::int64_t positions) {
+  static Result<std::unique_ptr<Sequence>> open(const std::string& path, const Widths& widths,
+                                                std::int64_t positions) {
     ModelChoice choice;
     choice.path = path;
     choice.threads = kThreads;
@@ -92,7 +93,7 @@ class Runner {
     choice.load.use_cache = false;
     auto loaded = load_model(choice);
     if (!loaded) return loaded.error();
-    return std::unique_ptr<Runner>(new Runner(*std::move(loaded), positions));
+    return std::unique_ptr<Sequence>(new Sequence(*std::move(loaded), positions));
   }
 
   const Tokenizer& tokenizer() const { return *loaded_->tokenizer; }
@@ -112,26 +113,27 @@ class Runner {
     std::iota(segment.pages.begin(), segment.pages.end(), 0);
     batch.segments.push_back(segment);
 
-    std::vector<float> logits(tokens.size() * static_cast<std::size_t>(loaded_->model->config().vocab_size));
-    std::vector<RowFault> faults = loaded_->model->forward(batch, pages_, logits.data());
-    for (const RowFault& fault : faults) ADD_FAILURE() << "row " << fault.row << ": " << fault.message;
-    if (!faults.empty()) logits.clear();
-    return logits;
+    OneStep step = one_step(*runner_, batch);
+    for (const RowFault& fault : step.faults) ADD_FAILURE() << "row " << fault.row << ": " << fault.message;
+    if (!step.faults.empty()) step.logits.clear();
+    return step.logits;
   }
 
  private:
-  Runner(std::unique_ptr<LoadedModel> loaded, std::int64_t positions)
+  Sequence(std::unique_ptr<LoadedModel> loaded, std::int64_t positions)
       : loaded_(std::move(loaded)),
-        pages_(loaded_->model->kv_shape(), (positions + kPageTokens - 1) / kPageTokens) {}
+        runner_(loaded_->model->make_runner({.pages = (positions + kPageTokens - 1) / kPageTokens,
+                                             .max_rows = positions,
+                                             .max_logits_rows = positions})) {}
 
   std::unique_ptr<LoadedModel> loaded_;
-  KvPages pages_;
+  std::unique_ptr<Runner> runner_;
 };
 
 // Logits of all positions, computed in one step: (positions, vocab).
 // Empty, with a failure, when it cannot be done.
 std::vector<float> logits_of(const std::string& path, const Widths& widths, const Golden& golden) {
-  auto runner = Runner::open(path, widths, static_cast<std::int64_t>(golden.tokens.size()));
+  auto runner = Sequence::open(path, widths, static_cast<std::int64_t>(golden.tokens.size()));
   if (!runner) {
     ADD_FAILURE() << runner.error().message;
     return {};
@@ -318,7 +320,7 @@ TEST_F(Stories260K, AgreesWithTransformers) {
 }
 
 TEST_F(Stories260K, GreedyTellsThePublishedStory) {
-  auto runner = Runner::open(kStories, kWidest, static_cast<std::int64_t>(golden_.tokens.size()));
+  auto runner = Sequence::open(kStories, kWidest, static_cast<std::int64_t>(golden_.tokens.size()));
   ASSERT_TRUE(runner.ok()) << runner.error().message;
   const Tokenizer& tokenizer = (*runner)->tokenizer();
   auto prompt = tokenizer.encode("Once upon a time");

@@ -88,7 +88,7 @@ inline GenerateRequest rich_request(std::mt19937& random) {
 inline std::unique_ptr<ReceiptSink> answer_alone(LoadedModel& loaded, const GenerateRequest& request) {
   EngineOptions options;
   options.kv_pages = 20;
-  auto engine = Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), options);
+  auto engine = Engine::create(*loaded.model, loaded.tokenizer.get(), options);
   CHECK(engine.ok(), "{}", engine.error().message);
   auto sink = std::make_unique<ReceiptSink>(loaded, request);
   auto id = (*engine)->submit(request, *sink);

@@ -26,7 +26,7 @@ TEST(Verify, ReceiptsMadeUnderLoadVerifyOnEveryBackend) {
   crowded.schedule.max_sequences = 6;
   crowded.schedule.max_step_tokens = 90;
   crowded.schedule.preempt_every = 5;
-  auto engine = Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), crowded);
+  auto engine = Engine::create(*loaded.model, loaded.tokenizer.get(), crowded);
   ASSERT_TRUE(engine.ok());
   const std::vector<std::int32_t> beginning = rich_request(random).prompt;
   std::vector<GenerateRequest> requests;

@@ -59,7 +59,7 @@ class Simulation {
     Plan plan = scheduler.plan();
     EXPECT_FALSE(plan.empty()) << "work is left and nothing is planned";
     check_shape(plan);
-    for (PageCopy copy : plan.copies) memory_[page(copy.to)] = memory_[page(copy.from)];
+    for (PageCopy copy : plan.batch.copies) memory_[page(copy.to)] = memory_[page(copy.from)];
     compute(plan);
     std::set<SequenceId> bad_ones;
     for (PlannedRows& rows : plan.sequences) {

@@ -101,7 +101,7 @@ class TestServer {
     model.context = options.context;
     model.signer = options.signer;
     Model& computed = options.model != nullptr ? *options.model : *loaded.model;
-    auto engine = Engine::create(computed, *loaded.backend, loaded.tokenizer.get(), options.engine);
+    auto engine = Engine::create(computed, loaded.tokenizer.get(), options.engine);
     CHECK(engine.ok(), "{}", engine.error().message);
     thread_ = std::make_unique<EngineThread>(*std::move(engine), options.thread);
     api_ = std::make_unique<Api>(std::move(model), *thread_, options.api);

@@ -5,6 +5,7 @@
 // tokens: so each is cut everywhere that it can be cut.
 #include <algorithm>
 
+#include "host_model.h"
 #include "server/api_fixture.h"
 #include "server/call.h"
 
@@ -12,26 +13,29 @@ namespace verbatim::server {
 namespace {
 
 // After the token at position `start` - 1 + i it draws token i of `script`, and at its end the end of the text.
-class ScriptedModel final : public Model {
+class ScriptedModel final : public HostModel {
  public:
   ScriptedModel(std::int64_t start, std::vector<std::int32_t> script)
       : start_(start), script_(std::move(script)) {}
 
   const ModelConfig& config() const override { return tiny_loaded_model().model->config(); }
-  KvShape kv_shape() const override { return {.layers = 1, .kv_heads = 1, .head_dim = 4, .limbs = 1}; }
-  std::vector<RowFault> forward(const StepBatch& batch, KvPages&, float* logits) override {
+
+ private:
+  Computed compute(const StepBatch& batch, Pages&) override {
+    Computed made;
+    made.hidden.resize(batch.logits_rows.size());
     for (std::int32_t row : batch.logits_rows) {
       std::int64_t next = batch.positions[static_cast<std::size_t>(row)] + 1 - start_;
       bool within = next >= 0 && next < static_cast<std::int64_t>(script_.size());
-      std::fill_n(logits, config().vocab_size, 0.0f);
-      logits[within ? script_[static_cast<std::size_t>(next)] : *tiny_loaded_model().tokenizer->eos()] = 100;
-      logits += config().vocab_size;
+      std::vector<float> logits(static_cast<std::size_t>(config().vocab_size));
+      const std::int32_t token =
+          within ? script_[static_cast<std::size_t>(next)] : *tiny_loaded_model().tokenizer->eos();
+      logits[static_cast<std::size_t>(token)] = 100;
+      made.logits.insert(made.logits.end(), logits.begin(), logits.end());
     }
-    return {};
+    return made;
   }
-  HiddenRow hidden_row(std::int64_t) const override { return {}; }
 
- private:
   std::int64_t start_;
   std::vector<std::int32_t> script_;
 };

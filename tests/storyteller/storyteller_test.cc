@@ -71,9 +71,8 @@ Score score(LoadedModel& loaded, std::string_view text, const char* schedule) {
     sha.update(row.data(), row.size_bytes());
     auto next = static_cast<std::size_t>(position) + 1;
     if (next == tokens.size()) return;
-    Backend::Normaliser normaliser;
-    loaded.backend->log_normalise(row.data(), 1, static_cast<std::int64_t>(row.size()), &normaliser);
-    sum += logprobs_of(row, {normaliser.max, normaliser.log_sum}, tokens[next], 0).chosen.logprob;
+    const spec::LogNormaliser normaliser = loaded.backend->logits_math().log_normalise(row);
+    sum += logprobs_of(row, normaliser, tokens[next], 0).chosen.logprob;
   };
   auto witness = app::compute_rows(loaded, tokens, *app::parse_schedule(schedule), on_row);
   EXPECT_TRUE(witness.ok()) << witness.error().message;
@@ -91,7 +90,7 @@ class Collector final : public TokenSink {
 };
 
 std::string continue_greedily(LoadedModel& loaded, std::string_view prompt, std::int64_t tokens) {
-  auto engine = Engine::create(*loaded.model, *loaded.backend, loaded.tokenizer.get(), {});
+  auto engine = Engine::create(*loaded.model, loaded.tokenizer.get(), {});
   EXPECT_TRUE(engine.ok()) << engine.error().message;
   GenerateRequest request;
   request.prompt = *loaded.tokenizer->encode(prompt, {true, false});

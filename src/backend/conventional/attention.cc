@@ -16,11 +16,10 @@ constexpr std::int64_t kKeys = 128;       // of a block
 
 // A page of one KV head as bf16: keys (128, key_columns), values (128, padded head_dim). Two limb planes have the size.
 std::uint16_t* as_bf16(std::int8_t* at) { return reinterpret_cast<std::uint16_t*>(at); }
-const std::uint16_t* as_bf16(const std::int8_t* at) { return reinterpret_cast<const std::uint16_t*>(at); }
 
 // Some rows of one segment, the query heads of one KV head, and some of the context.
 struct Task {
-  const Segment* segment = nullptr;
+  const SegmentView* segment = nullptr;
   std::int64_t kv_head = 0;
   std::int64_t first = 0, rows = 0;  // of the segment
   std::int64_t begin = 0, end = 0;   // positions of keys
@@ -41,7 +40,7 @@ class Attention {
       : call_(call),
         blas_(blas),
         ops_(ops),
-        shape_(call.cache.shape()),
+        shape_(call.cache.shape),
         group_(call.args.heads / shape_.kv_heads) {}
 
   Partial compute(const Task& task) const {
@@ -102,7 +101,7 @@ class Attention {
     std::int64_t d = shape_.head_dim;
     for (std::int64_t t = 0; t < n; ++t) {
       std::int64_t slot = (begin + t) % kPageTokens;
-      auto page = task.segment->pages[static_cast<std::size_t>((begin + t) / kPageTokens)];
+      auto page = call_.step.page_of(*task.segment, (begin + t) / kPageTokens);
       auto head = call_.cache.head(page, call_.args.layer, task.kv_head);
       const std::uint16_t* k = as_bf16(head.keys) + slot * shape_.key_columns();
       const std::uint16_t* v = as_bf16(head.values) + slot * padded_rows(d);
@@ -146,8 +145,8 @@ class Attention {
 // The tasks of one step; tasks [i * splits, (i + 1) * splits) have the same rows.
 std::vector<Task> plan(const AttentionCall& call, std::int64_t splits) {
   std::vector<Task> tasks;
-  for (std::int64_t kv_head = 0; kv_head < call.cache.shape().kv_heads; ++kv_head) {
-    for (const Segment& segment : call.batch.segments) {
+  for (std::int64_t kv_head = 0; kv_head < call.cache.shape.kv_heads; ++kv_head) {
+    for (const SegmentView& segment : call.step.all_segments()) {
       for (std::int64_t first = 0; first < segment.rows; first += kQueryRows) {
         std::int64_t rows = std::min<std::int64_t>(kQueryRows, segment.rows - first);
         std::int64_t begin = spec::first_visible(segment.first_position + first, call.args.window);
@@ -168,8 +167,7 @@ std::int64_t kv_splits(std::int64_t rows, std::int64_t tokens, int threads) {
   return rows == 1 && tokens >= kSplitFrom ? threads : 1;
 }
 
-bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
-                 KvHead<std::int8_t, float> to) {
+bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot, const KvHead& to) {
   CHECK(shape.limbs == 2, "pages of {} limbs cannot hold bf16", shape.limbs);
   std::uint16_t* keys = as_bf16(to.keys) + slot * shape.key_columns();
   std::uint16_t* values = as_bf16(to.values) + slot * padded_rows(shape.head_dim);
@@ -183,10 +181,10 @@ bool store_token(const float* k, const float* v, const KvShape& shape, std::int6
 }
 
 void attend(const AttentionCall& call, const Blas& blas, const cpu::FloatOps& ops, ThreadPool& pool) {
-  const Segment& first = call.batch.segments.front();
+  const SegmentView& first = *call.step.segment;
   std::int64_t visible =
       first.first_position + 1 - spec::first_visible(first.first_position, call.args.window);
-  std::int64_t splits = kv_splits(call.batch.rows(), visible, pool.size());
+  std::int64_t splits = kv_splits(call.step.rows, visible, pool.size());
   std::vector<Task> tasks = plan(call, splits);
   Attention attention(call, blas, ops);
   if (splits == 1) {

@@ -18,13 +18,12 @@ namespace verbatim::conventional {
 std::int64_t kv_splits(std::int64_t rows, std::int64_t tokens, int threads);
 
 // k, v: (head_dim) of one token and KV head; slot: its place in the page. Whether all were finite.
-bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
-                 KvHead<std::int8_t, float> to);
+bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot, const KvHead& to);
 
 struct AttentionCall {
   const AttentionArgs& args;
   const float* q;  // (rows, heads * head_dim)
-  const StepBatch& batch;
+  const StepView& step;
   const KvPages& cache;
   float* y;  // like q
 };

@@ -16,16 +16,16 @@ namespace {
 constexpr std::int64_t kTileRows = 32;
 
 struct Tile {
-  const Segment* segment = nullptr;
+  const SegmentView* segment = nullptr;
   std::int64_t kv_head = 0;
   std::int64_t first_token = 0, tokens = 0;  // within the segment
 };
 
 std::vector<Tile> tiles_of(const AttentionCall& call) {
-  std::int64_t kv_heads = call.cache.shape().kv_heads;
+  std::int64_t kv_heads = call.cache.shape.kv_heads;
   std::int64_t tile_tokens = std::max<std::int64_t>(1, kTileRows / (call.args.heads / kv_heads));
   std::vector<Tile> tiles;
-  for (const Segment& segment : call.batch.segments) {
+  for (const SegmentView& segment : call.step.all_segments()) {
     for (std::int64_t first = 0; first < segment.rows; first += tile_tokens) {
       for (std::int64_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
         tiles.push_back({&segment, kv_head, first, std::min(tile_tokens, segment.rows - first)});
@@ -49,7 +49,7 @@ class TileAttention {
       : kernels_(kernels),
         call_(call),
         tile_(tile),
-        shape_(call.cache.shape()),
+        shape_(call.cache.shape),
         group_(call.args.heads / shape_.kv_heads),
         rows_(tile.tokens * group_),
         q_layout_(RowLayout::of(kernels.gemm.form, shape_.head_dim, call.args.limbs)),
@@ -122,7 +122,7 @@ class TileAttention {
     std::int64_t last = tile_.tokens;
     if (window > 0) last = std::min(last, end + window - 1 - position(0));
     std::int64_t row = first * group_, rows = (last - first) * group_;
-    std::int64_t page = tile_.segment->pages[static_cast<std::size_t>(block)];
+    std::int64_t page = call_.step.page_of(*tile_.segment, block);
     auto kv = call_.cache.head(page, call_.args.layer, tile_.kv_head);
     WeightKind kind = shape_.limbs == 2 ? WeightKind::i16 : WeightKind::i8;
 
@@ -181,7 +181,7 @@ class TileAttention {
 
 void attend(const CpuKernels& kernels, const AttentionCall& call, ThreadPool& pool,
             std::vector<AttentionScratch>& scratch) {
-  std::int64_t kv_heads = call.cache.shape().kv_heads;
+  std::int64_t kv_heads = call.cache.shape.kv_heads;
   CHECK(call.args.heads % kv_heads == 0, "{} query heads over {} KV heads", call.args.heads, kv_heads);
   std::vector<Tile> tiles = tiles_of(call);
   std::atomic<std::size_t> next{0};

@@ -25,7 +25,7 @@ namespace verbatim::cpu {
 struct AttentionCall {
   const AttentionArgs& args;
   const float* q;  // (rows, heads * head_dim)
-  const StepBatch& batch;
+  const StepView& step;
   const KvPages& cache;
   float* y;  // (rows, heads * head_dim)
   Faults faults;

@@ -8,8 +8,8 @@
 #include "backend/cpu/kv_store.h"
 #include "backend/cpu/row_layout.h"
 #include "backend/cpu/unpack_row.h"
+#include "backend/host_backend.h"
 #include "base/check.h"
-#include "parallel/thread_pool.h"
 #include "spec/embed.h"
 #include "spec/log.h"
 #include "spec/log_softmax.h"
@@ -17,67 +17,52 @@
 namespace verbatim::cpu {
 namespace {
 
-// What a thread is given at least: a few microseconds of work, the price of waking it.
-constexpr std::int64_t kGrainElements = 16 << 10;   // of a float32 operation
-constexpr std::int64_t kGrainProducts = 128 << 10;  // of an integer dot product
-
-std::int64_t grain_of(std::int64_t least_work, std::int64_t work_of_one) {
-  return std::max<std::int64_t>(1, least_work / std::max<std::int64_t>(1, work_of_one));
-}
-
-class CpuBackend final : public Backend {
+class CpuBackend final : public HostBackend {
  public:
   CpuBackend(const CpuKernels& kernels, int threads)
-      : kernels_(kernels),
-        pool_(threads),
+      : HostBackend(threads),
+        kernels_(kernels),
         row_scratch_(static_cast<std::size_t>(threads)),
         attention_scratch_(static_cast<std::size_t>(threads)) {}
 
   std::string_view name() const override { return kernels_.name; }
-  int threads() const override { return pool_.size(); }
 
-  FixRows make_rows(std::int64_t rows, std::int64_t k) const override {
-    FixRows made;
-    made.q = AlignedBuffer<std::byte>(static_cast<std::size_t>(rows * layout(k, 2).stride_bytes));
-    made.scale = AlignedBuffer<float>(static_cast<std::size_t>(rows));
-    return made;
-  }
+  std::int64_t row_bytes(std::int64_t k) const override { return layout(k, 2).stride_bytes; }
 
-  void embed(const PackedMatrix& table, std::span<const std::int32_t> tokens, float* y) override {
-    each_row(static_cast<std::int64_t>(tokens.size()), table.k, [&](std::int64_t row, int) {
-      std::int64_t token = tokens[static_cast<std::size_t>(row)];
+  void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) override {
+    each_row(rows, table.k, [&](std::int64_t row, int) {
+      std::int64_t token = tokens[row];
       std::vector<std::int16_t> q(static_cast<std::size_t>(table.k));
       unpack_row(table, token, q.data());
       spec::embed(q.data(), table.scale[token], table.k, table.rotation(), y + row * table.k);
     });
   }
 
-  void quantise(const float* x, std::int64_t rows, std::int64_t k, FixForm form, FixRows& out,
-                Faults faults) override {
-    begin_rows(out, rows, k, form);
-    each_row(rows, k, [&](std::int64_t row, int part) {
-      if (!form.rotated) return quantise_row(x + row * k, out, row, faults);
-      float* y = row_scratch(part, k);
-      std::copy_n(x + row * k, k, y);
+  void quantise(const float* x, const FixRows& out, Faults faults) override {
+    each_row(out.rows, out.k, [&](std::int64_t row, int part) {
+      if (!out.form.rotated) return quantise_row(x + row * out.k, out, row, faults);
+      float* y = row_scratch(part, out.k);
+      std::copy_n(x + row * out.k, out.k, y);
       rotate_and_quantise(y, out, row, faults);
     });
   }
 
-  void read_row(const FixRows& x, std::int64_t row, std::int16_t* q) const override {
-    const GemmRows at = layout(x.k, x.form.limbs).rows(x.q.data(), row, 1, x.k);
-    for (std::int64_t i = 0; i < x.k; ++i) {
-      int value = at.wide != nullptr ? at.wide[i] : at.planes[i];
-      if (at.planes != nullptr && at.limbs == 2) value = 128 * value + at.planes[at.low_offset + i];
-      q[i] = static_cast<std::int16_t>(value);
-    }
+  void unpack_rows(const FixRows& x, std::int16_t* q) override {
+    each_row(x.rows, x.k, [&](std::int64_t row, int) {
+      const GemmRows at = layout(x.k, x.form.limbs).rows(x.q, row, 1, x.k);
+      for (std::int64_t i = 0; i < x.k; ++i) {
+        int value = at.wide != nullptr ? at.wide[i] : at.planes[i];
+        if (at.planes != nullptr && at.limbs == 2) value = 128 * value + at.planes[at.low_offset + i];
+        q[row * x.k + i] = static_cast<std::int16_t>(value);
+      }
+    });
   }
 
-  void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
-                         FixForm form, FixRows& out, Faults faults) override {
-    begin_rows(out, rows, k, form);
-    each_row(rows, k, [&](std::int64_t row, int part) {
-      float* y = row_scratch(part, k);
-      kernels_.ops.rms_norm(x + row * k, gain, epsilon, k, y);
+  void rms_norm_quantise(const float* x, const float* gain, float epsilon, const FixRows& out,
+                         Faults faults) override {
+    each_row(out.rows, out.k, [&](std::int64_t row, int part) {
+      float* y = row_scratch(part, out.k);
+      kernels_.ops.rms_norm(x + row * out.k, gain, epsilon, out.k, y);
       rotate_and_quantise(y, out, row, faults);
     });
   }
@@ -108,45 +93,15 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void rope(const RopeArgs& args, std::span<const std::int32_t> positions, float* x) override {
-    std::int64_t width = args.heads * args.head_dim, half = args.head_dim / 2;
-    each_row(static_cast<std::int64_t>(positions.size()), width, [&](std::int64_t row, int) {
-      std::int64_t at = positions[static_cast<std::size_t>(row)] * half;
-      for (std::int64_t head = 0; head < args.heads; ++head) {
-        kernels_.ops.rope(x + row * width + head * args.head_dim, args.head_dim, args.interleaved,
-                          args.cosine + at, args.sine + at);
-      }
-    });
-  }
-
-  void store_kv(const float* k, const float* v, const StepBatch& batch, std::int64_t layer, KvPages& cache,
-                Faults faults) override {
-    const KvShape& shape = cache.shape();
-    for (const Segment& segment : batch.segments) {
-      each_row(segment.rows, shape.kv_heads * shape.head_dim, [&](std::int64_t r, int) {
-        std::int64_t row = segment.first_row + r, position = segment.first_position + r;
-        std::int64_t page = segment.pages[static_cast<std::size_t>(position / kPageTokens)];
-        for (std::int64_t head = 0; head < shape.kv_heads; ++head) {
-          std::int64_t from = (row * shape.kv_heads + head) * shape.head_dim;
-          bool finite = store_token(kernels_.ops, k + from, v + from, shape, position % kPageTokens,
-                                    cache.head(page, layer, head));
-          if (!finite) faults.set(row);
-        }
-      });
-    }
-  }
-
-  void attention(const AttentionArgs& args, const float* q, const StepBatch& batch, const KvPages& cache,
+  void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
                  float* y, Faults faults) override {
-    attend(kernels_, {args, q, batch, cache, y, faults}, pool_, attention_scratch_);
+    attend(kernels_, {args, q, step, cache, y, faults}, pool_, attention_scratch_);
   }
 
-  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, FixForm form,
-                       FixRows& out, Faults faults) override {
-    begin_rows(out, rows, k, form);
-    each_row(rows, k, [&](std::int64_t row, int part) {
-      float* y = row_scratch(part, k);
-      kernels_.ops.swiglu(gate + row * k, up + row * k, k, y);
+  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+    each_row(out.rows, out.k, [&](std::int64_t row, int part) {
+      float* y = row_scratch(part, out.k);
+      kernels_.ops.swiglu(gate + row * out.k, up + row * out.k, out.k, y);
       rotate_and_quantise(y, out, row, faults);
     });
   }
@@ -157,52 +112,41 @@ class CpuBackend final : public Backend {
     });
   }
 
-  // Chunks of all rows are dealt to the threads, first for their largest values, then for their sums.
-  void log_normalise(const float* z, std::int64_t rows, std::int64_t vocab, Normaliser* out) override {
-    std::int64_t chunks = (vocab + spec::kSoftmaxChunk - 1) / spec::kSoftmaxChunk;
-    std::vector<float> of_chunk(static_cast<std::size_t>(rows * chunks));
+  // Chunks are dealt to the threads, first for their largest values, then for their sums.
+  spec::LogNormaliser log_normalise(std::span<const float> z) override {
+    const std::int64_t vocab = std::ssize(z),
+                       chunks = (vocab + spec::kSoftmaxChunk - 1) / spec::kSoftmaxChunk;
+    std::vector<float> of_chunk(static_cast<std::size_t>(chunks));
     auto each_chunk = [&](auto kernel) {
-      each_row(rows * chunks, spec::kSoftmaxChunk, [&](std::int64_t i, int) {
-        std::int64_t begin = i % chunks * spec::kSoftmaxChunk;
+      each_row(chunks, spec::kSoftmaxChunk, [&](std::int64_t i, int) {
+        std::int64_t begin = i * spec::kSoftmaxChunk;
         of_chunk[static_cast<std::size_t>(i)] =
-            kernel(i / chunks, z + i / chunks * vocab + begin, std::min(spec::kSoftmaxChunk, vocab - begin));
+            kernel(z.data() + begin, std::min(spec::kSoftmaxChunk, vocab - begin));
       });
     };
-    auto chunks_of = [&](std::int64_t row) { return of_chunk.data() + row * chunks; };
-
-    each_chunk([&](std::int64_t, const float* at, std::int64_t n) { return kernels_.ops.max(at, n); });
-    for (std::int64_t row = 0; row < rows; ++row) {
-      // NaN where the row has no probabilities; a zero maximum is +0 (R1).
-      out[row].max = kernels_.ops.max(chunks_of(row), chunks) + 0.0f;
-      if (!std::isfinite(out[row].max)) out[row].max = NAN;
-    }
-    each_chunk([&](std::int64_t row, const float* at, std::int64_t n) {
-      return std::isnan(out[row].max) ? NAN : kernels_.ops.sum_of_exp(at, n, out[row].max);
-    });
-    for (std::int64_t row = 0; row < rows; ++row) {
-      float sum = 0;
-      for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum = sum + chunks_of(row)[chunk];
-      out[row].log_sum = spec::log(sum);
-    }
+    each_chunk([&](const float* at, std::int64_t n) { return kernels_.ops.max(at, n); });
+    const float max = kernels_.ops.max(of_chunk.data(), chunks) + 0.0f;  // a zero maximum is +0 (R1)
+    if (!std::isfinite(max)) return {NAN, spec::log(NAN)};               // the row has no probabilities
+    each_chunk([&](const float* at, std::int64_t n) { return kernels_.ops.sum_of_exp(at, n, max); });
+    float sum = 0;
+    for (float of_one : of_chunk) sum = sum + of_one;
+    return {max, spec::log(sum)};
   }
 
-  void exp_of_logits(const float* v, float best, float temperature, std::int64_t count, float* e) override {
-    pool_.for_range(count, kGrainElements, [&](std::int64_t begin, std::int64_t end, int) {
-      kernels_.ops.exp_of_logits(v + begin, best, temperature, end - begin, e + begin);
-    });
+ protected:
+  void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const override {
+    kernels_.ops.rope(x, args.head_dim, args.interleaved, cosine, sine);
+  }
+  bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
+                   const KvHead& to) const override {
+    return cpu::store_token(kernels_.ops, k, v, shape, slot, to);
+  }
+  void exp_of_some(std::span<const float> v, float best, float temperature, float* e) const override {
+    kernels_.ops.exp_of_logits(v.data(), best, temperature, std::ssize(v), e);
   }
 
  private:
   RowLayout layout(std::int64_t k, int limbs) const { return RowLayout::of(kernels_.gemm.form, k, limbs); }
-
-  // body(row, part) for every row in [0, rows), each of `width` elements.
-  template <class Body>
-  void each_row(std::int64_t rows, std::int64_t width, Body body) {
-    pool_.for_range(rows, grain_of(kGrainElements, width),
-                    [&](std::int64_t begin, std::int64_t end, int part) {
-                      for (std::int64_t row = begin; row < end; ++row) body(row, part);
-                    });
-  }
 
   // A row of this thread's own, for values on their way to being quantised.
   float* row_scratch(int part, std::int64_t k) {
@@ -211,42 +155,34 @@ class CpuBackend final : public Backend {
     return row.data();
   }
 
-  void begin_rows(FixRows& out, std::int64_t rows, std::int64_t k, FixForm form) const {
-    CHECK(static_cast<std::size_t>(rows) <= out.scale.size() &&
-              static_cast<std::size_t>(rows * layout(k, form.limbs).stride_bytes) <= out.q.size(),
-          "{} rows of {} do not fit the storage that make_rows gave", rows, k);
-    out.rows = rows, out.k = k, out.form = form;
-  }
-
   // x: (out.k), overwritten
-  void rotate_and_quantise(float* x, FixRows& out, std::int64_t row, Faults faults) const {
+  void rotate_and_quantise(float* x, const FixRows& out, std::int64_t row, Faults faults) const {
     kernels_.ops.hadamard(x, out.k, out.rotation());
     quantise_row(x, out, row, faults);
   }
 
-  void quantise_row(const float* x, FixRows& out, std::int64_t row, Faults faults) const {
+  void quantise_row(const float* x, const FixRows& out, std::int64_t row, Faults faults) const {
     const int limbs = out.form.limbs;
-    RowScale s = kernels_.ops.quantise(x, out.k, limbs, layout(out.k, limbs).row(out.q.data(), row));
-    out.scale[static_cast<std::size_t>(row)] = s.scale;
+    RowScale s = kernels_.ops.quantise(x, out.k, limbs, layout(out.k, limbs).row(out.q, row));
+    out.scale[row] = s.scale;
     if (!s.finite) faults.set(row);
   }
 
   void linear_panels(const FixRows& x, const LinearJob& job, std::int64_t first, std::int64_t panels) const {
     const PackedMatrix& w = *job.w;
     std::int64_t output = first * kPanelRows;
-    kernels_.gemm.gemm(layout(x.k, x.form.limbs).rows(x.q.data(), 0, x.rows, w.k_padded()),
+    kernels_.gemm.gemm(layout(x.k, x.form.limbs).rows(x.q, 0, x.rows, w.k_padded()),
                        {w.kind, reinterpret_cast<const std::int8_t*>(w.panel(first)),
                         panel_bytes(w.kind, w.k_padded()), panels},
                        {.y = job.y + output,
                         .stride = w.n,
                         .n = std::min(panels * kPanelRows, w.n - output),
-                        .row_scale = x.scale.data(),
+                        .row_scale = x.scale,
                         .column_scale = w.scale + output,
                         .bias = job.bias ? job.bias + output : nullptr});
   }
 
   CpuKernels kernels_;
-  ThreadPool pool_;
   std::vector<AlignedBuffer<float>> row_scratch_;    // (threads)
   std::vector<AttentionScratch> attention_scratch_;  // (threads)
 };

@@ -29,7 +29,7 @@ void put_value(const std::int8_t* q, std::int64_t head_dim, std::int8_t* panels,
 }  // namespace
 
 bool store_token(const FloatOps& ops, const float* k, const float* v, const KvShape& shape, std::int64_t slot,
-                 const KvHead<std::int8_t, float>& page) {
+                 const KvHead& page) {
   CHECK(shape.head_dim <= kMaxHeadDim, "head_dim {} is above {}", shape.head_dim, kMaxHeadDim);
   std::int8_t planes[2][kMaxHeadDim];  // high (or only) limb, low limb
   FixTarget target{.form = RowForm::planes8, .high = planes[0], .low = planes[1]};

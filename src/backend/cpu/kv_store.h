@@ -11,6 +11,6 @@ namespace verbatim::cpu {
 // k, v: (head_dim).  slot: the token's place in the page.  False where a value is not finite: the integers
 // and scale of that vector are then zeros.
 bool store_token(const FloatOps& ops, const float* k, const float* v, const KvShape& shape, std::int64_t slot,
-                 const KvHead<std::int8_t, float>& page);
+                 const KvHead& page);
 
 }  // namespace verbatim::cpu

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "backend/host_backend.h"
 #include "base/check.h"
-#include "parallel/thread_pool.h"
 #include "spec/attention.h"
 #include "spec/embed.h"
 #include "spec/fix.h"
@@ -20,11 +20,8 @@ namespace verbatim {
 namespace {
 
 // The integers of a FixRows in this backend's form: (rows, k) int16.
-std::int16_t* fix_row(FixRows& x, std::int64_t row) {
-  return reinterpret_cast<std::int16_t*>(x.q.data()) + row * x.k;
-}
-const std::int16_t* fix_row(const FixRows& x, std::int64_t row) {
-  return reinterpret_cast<const std::int16_t*>(x.q.data()) + row * x.k;
+std::int16_t* fix_row(const FixRows& x, std::int64_t row) {
+  return reinterpret_cast<std::int16_t*>(x.q) + row * x.k;
 }
 
 // One integer of the KV cache, by the definition in panels.h: (row, column) of a run of panels whose limb
@@ -63,50 +60,41 @@ struct GatheredTokens {
   spec::FixTokens view(int limbs) const { return {q.data(), scale.data(), limbs}; }
 };
 
-class ReferenceBackend final : public Backend {
+class ReferenceBackend final : public HostBackend {
  public:
-  explicit ReferenceBackend(int threads) : pool_(threads) {}
+  explicit ReferenceBackend(int threads) : HostBackend(threads) {}
 
   std::string_view name() const override { return "reference"; }
-  int threads() const override { return pool_.size(); }
 
-  FixRows make_rows(std::int64_t rows, std::int64_t k) const override {
-    FixRows made;
-    made.q = AlignedBuffer<std::byte>(static_cast<std::size_t>(rows * k) * sizeof(std::int16_t));
-    made.scale = AlignedBuffer<float>(static_cast<std::size_t>(rows));
-    return made;
-  }
+  std::int64_t row_bytes(std::int64_t k) const override { return k * std::int64_t{sizeof(std::int16_t)}; }
 
-  void embed(const PackedMatrix& table, std::span<const std::int32_t> tokens, float* y) override {
-    each_row(static_cast<std::int64_t>(tokens.size()), [&](std::int64_t row) {
-      std::int64_t token = tokens[static_cast<std::size_t>(row)];
+  void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) override {
+    each(rows, [&](std::int64_t row) {
+      std::int64_t token = tokens[row];
       spec::embed(weight_row(table, token).data(), table.scale[token], table.k, table.rotation(),
                   y + row * table.k);
     });
   }
 
-  void quantise(const float* x, std::int64_t rows, std::int64_t k, FixForm form, FixRows& out,
-                Faults faults) override {
-    begin_rows(out, rows, k, form);
-    each_row(rows, [&](std::int64_t row) { quantise_row(x + row * k, out, row, faults); });
+  void quantise(const float* x, const FixRows& out, Faults faults) override {
+    each(out.rows, [&](std::int64_t row) { quantise_row(x + row * out.k, out, row, faults); });
   }
 
-  void read_row(const FixRows& x, std::int64_t row, std::int16_t* q) const override {
-    std::copy_n(fix_row(x, row), x.k, q);
+  void unpack_rows(const FixRows& x, std::int16_t* q) override {
+    std::copy_n(fix_row(x, 0), x.rows * x.k, q);
   }
 
-  void rms_norm_quantise(const float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k,
-                         FixForm form, FixRows& out, Faults faults) override {
-    begin_rows(out, rows, k, form);
-    each_row(rows, [&](std::int64_t row) {
-      std::vector<float> y(static_cast<std::size_t>(k));
-      spec::rms_norm(x + row * k, gain, epsilon, k, y.data());
+  void rms_norm_quantise(const float* x, const float* gain, float epsilon, const FixRows& out,
+                         Faults faults) override {
+    each(out.rows, [&](std::int64_t row) {
+      std::vector<float> y(static_cast<std::size_t>(out.k));
+      spec::rms_norm(x + row * out.k, gain, epsilon, out.k, y.data());
       quantise_row(y.data(), out, row, faults);
     });
   }
 
   void rms_norm(float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k) override {
-    each_row(rows, [&](std::int64_t row) { spec::rms_norm(x + row * k, gain, epsilon, k, x + row * k); });
+    each(rows, [&](std::int64_t row) { spec::rms_norm(x + row * k, gain, epsilon, k, x + row * k); });
   }
 
   void linear(const FixRows& x, std::span<const LinearJob> jobs) override {
@@ -114,57 +102,25 @@ class ReferenceBackend final : public Backend {
       CHECK(job.w->k == x.k, "a matrix of {} columns meets rows of {}", job.w->k, x.k);
       CHECK(is_rotated(job.w->kind) == x.form.rotated, "a matrix of {} meets rows that are {}rotated",
             name_of(job.w->kind), x.form.rotated ? "" : "not ");
-      each_row(job.w->n, [&](std::int64_t n) { linear_output(x, job, n); });
+      each(job.w->n, [&](std::int64_t n) { linear_output(x, job, n); });
     }
   }
 
-  void rope(const RopeArgs& args, std::span<const std::int32_t> positions, float* x) override {
-    std::int64_t half = args.head_dim / 2;
-    each_row(static_cast<std::int64_t>(positions.size()), [&](std::int64_t row) {
-      const float* cosine = args.cosine + positions[static_cast<std::size_t>(row)] * half;
-      const float* sine = args.sine + positions[static_cast<std::size_t>(row)] * half;
-      for (std::int64_t head = 0; head < args.heads; ++head) {
-        float* at = x + (row * args.heads + head) * args.head_dim;
-        for (std::int64_t i = 0; i < half; ++i) {
-          std::int64_t first = args.interleaved ? 2 * i : i, second = args.interleaved ? 2 * i + 1 : i + half;
-          spec::rotate(at[first], at[second], cosine[i], sine[i]);
-        }
-      }
-    });
-  }
-
-  void store_kv(const float* k, const float* v, const StepBatch& batch, std::int64_t layer, KvPages& cache,
-                Faults faults) override {
-    for (const Segment& segment : batch.segments) {
-      each_row(segment.rows, [&](std::int64_t r) {
-        std::int64_t row = segment.first_row + r, position = segment.first_position + r;
-        std::int64_t page = segment.pages[static_cast<std::size_t>(position / kPageTokens)];
-        for (std::int64_t head = 0; head < cache.shape().kv_heads; ++head) {
-          std::int64_t from = (row * cache.shape().kv_heads + head) * cache.shape().head_dim;
-          store_token(k + from, v + from, cache.shape(), position % kPageTokens,
-                      cache.head(page, layer, head), row, faults);
-        }
-      });
-    }
-  }
-
-  void attention(const AttentionArgs& args, const float* q, const StepBatch& batch, const KvPages& cache,
+  void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
                  float* y, Faults faults) override {
-    CHECK(args.heads % cache.shape().kv_heads == 0, "{} query heads over {} KV heads", args.heads,
-          cache.shape().kv_heads);
-    for (const Segment& segment : batch.segments) {
-      each_row(cache.shape().kv_heads,
-               [&](std::int64_t kv_head) { attend(args, q, segment, kv_head, cache, y, faults); });
+    CHECK(args.heads % cache.shape.kv_heads == 0, "{} query heads over {} KV heads", args.heads,
+          cache.shape.kv_heads);
+    for (const SegmentView& segment : step.all_segments()) {
+      each(cache.shape.kv_heads,
+           [&](std::int64_t kv_head) { attend(args, q, step, segment, kv_head, cache, y, faults); });
     }
   }
 
-  void swiglu_quantise(const float* gate, const float* up, std::int64_t rows, std::int64_t k, FixForm form,
-                       FixRows& out, Faults faults) override {
-    begin_rows(out, rows, k, form);
-    each_row(rows, [&](std::int64_t row) {
-      std::vector<float> y(static_cast<std::size_t>(k));
-      for (std::int64_t i = 0; i < k; ++i) {
-        y[static_cast<std::size_t>(i)] = spec::swiglu(gate[row * k + i], up[row * k + i]);
+  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+    each(out.rows, [&](std::int64_t row) {
+      std::vector<float> y(static_cast<std::size_t>(out.k));
+      for (std::int64_t i = 0; i < out.k; ++i) {
+        y[static_cast<std::size_t>(i)] = spec::swiglu(gate[row * out.k + i], up[row * out.k + i]);
       }
       quantise_row(y.data(), out, row, faults);
     });
@@ -174,36 +130,51 @@ class ReferenceBackend final : public Backend {
     for (std::int64_t i = 0; i < count; ++i) x[i] = x[i] + y[i];
   }
 
-  void log_normalise(const float* z, std::int64_t rows, std::int64_t vocab, Normaliser* out) override {
-    each_row(rows, [&](std::int64_t row) {
-      spec::LogNormaliser normaliser = spec::log_normaliser(z + row * vocab, vocab);
-      out[row] = {normaliser.max, normaliser.log_sum};
-    });
+  spec::LogNormaliser log_normalise(std::span<const float> z) override {
+    return spec::log_normaliser(z.data(), std::ssize(z));
   }
 
-  void exp_of_logits(const float* v, float best, float temperature, std::int64_t count, float* e) override {
-    for (std::int64_t i = 0; i < count; ++i) e[i] = spec::exp(spec::relative_logit(v[i], best, temperature));
+ protected:
+  void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const override {
+    const std::int64_t half = args.head_dim / 2;
+    for (std::int64_t i = 0; i < half; ++i) {
+      std::int64_t first = args.interleaved ? 2 * i : i, second = args.interleaved ? 2 * i + 1 : i + half;
+      spec::rotate(x[first], x[second], cosine[i], sine[i]);
+    }
+  }
+
+  bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
+                   const KvHead& to) const override {
+    std::vector<std::int16_t> q(static_cast<std::size_t>(shape.head_dim));
+    spec::FixScale key = quantise_rotated(k, shape.head_dim, shape.limbs, shape.rotation(), q.data());
+    for (std::int64_t j = 0; j < shape.head_dim; ++j) {
+      put(to.keys, PanelPlace::of(slot, j, shape.key_columns(), shape.limbs), shape.limbs,
+          q[static_cast<std::size_t>(j)]);
+    }
+    spec::FixScale value = quantise_rotated(v, shape.head_dim, shape.limbs, shape.rotation(), q.data());
+    for (std::int64_t j = 0; j < shape.head_dim; ++j) {
+      put(to.values, PanelPlace::of(j, slot, kPageTokens, shape.limbs), shape.limbs,
+          q[static_cast<std::size_t>(j)]);
+    }
+    to.key_scale[slot] = key.scale;
+    to.value_scale[slot] = value.scale;
+    return key.finite && value.finite;
+  }
+
+  void exp_of_some(std::span<const float> v, float best, float temperature, float* e) const override {
+    for (float x : v) *e++ = spec::exp(spec::relative_logit(x, best, temperature));
   }
 
  private:
-  // body(row) for every row in [0, rows).
+  // body(i) for every i in [0, count): each worth waking a thread.
   template <class Body>
-  void each_row(std::int64_t rows, Body body) {
-    pool_.for_range(rows, 1, [&](std::int64_t begin, std::int64_t end, int) {
-      for (std::int64_t row = begin; row < end; ++row) body(row);
-    });
+  void each(std::int64_t count, Body body) {
+    each_row(count, kGrainElements, [&](std::int64_t i, int) { body(i); });
   }
 
-  static void begin_rows(FixRows& out, std::int64_t rows, std::int64_t k, FixForm form) {
-    CHECK(static_cast<std::size_t>(rows) <= out.scale.size() &&
-              static_cast<std::size_t>(rows * k) * sizeof(std::int16_t) <= out.q.size(),
-          "{} rows of {} do not fit the storage that make_rows gave", rows, k);
-    out.rows = rows, out.k = k, out.form = form;
-  }
-
-  static void quantise_row(const float* x, FixRows& out, std::int64_t row, Faults faults) {
+  static void quantise_row(const float* x, const FixRows& out, std::int64_t row, Faults faults) {
     spec::FixScale s = quantise_rotated(x, out.k, out.form.limbs, out.rotation(), fix_row(out, row));
-    out.scale[static_cast<std::size_t>(row)] = s.scale;
+    out.scale[row] = s.scale;
     if (!s.finite) faults.set(row);
   }
 
@@ -220,36 +191,18 @@ class ReferenceBackend final : public Backend {
     for (std::int64_t row = 0; row < x.rows; ++row) {
       float y = spec::scale_dot(
           spec::integer_dot(fix_row(x, row), q_w.data(), x.k, three_products(x.form.limbs, job.w->kind)),
-          x.scale[static_cast<std::size_t>(row)], job.w->scale[n]);
+          x.scale[row], job.w->scale[n]);
       job.y[row * job.w->n + n] = job.bias ? y + job.bias[n] : y;
     }
   }
 
-  // k, v: (head_dim) of one token and KV head; slot: its place in the page.
-  static void store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
-                          KvHead<std::int8_t, float> to, std::int64_t row, Faults faults) {
-    std::vector<std::int16_t> q(static_cast<std::size_t>(shape.head_dim));
-    spec::FixScale key = quantise_rotated(k, shape.head_dim, shape.limbs, shape.rotation(), q.data());
-    for (std::int64_t j = 0; j < shape.head_dim; ++j) {
-      put(to.keys, PanelPlace::of(slot, j, shape.key_columns(), shape.limbs), shape.limbs,
-          q[static_cast<std::size_t>(j)]);
-    }
-    spec::FixScale value = quantise_rotated(v, shape.head_dim, shape.limbs, shape.rotation(), q.data());
-    for (std::int64_t j = 0; j < shape.head_dim; ++j) {
-      put(to.values, PanelPlace::of(j, slot, kPageTokens, shape.limbs), shape.limbs,
-          q[static_cast<std::size_t>(j)]);
-    }
-    to.key_scale[slot] = key.scale;
-    to.value_scale[slot] = value.scale;
-    if (!key.finite || !value.finite) faults.set(row);
-  }
-
-  static void gather(const Segment& segment, std::int64_t layer, std::int64_t kv_head, const KvPages& cache,
-                     GatheredTokens& keys, GatheredTokens& values) {
-    const KvShape& shape = cache.shape();
+  static void gather_tokens(const StepView& step, const SegmentView& segment, std::int64_t layer,
+                            std::int64_t kv_head, const KvPages& cache, GatheredTokens& keys,
+                            GatheredTokens& values) {
+    const KvShape& shape = cache.shape;
     for (std::int64_t position = 0; position < segment.first_position + segment.rows; ++position) {
       std::int64_t slot = position % kPageTokens;
-      auto head = cache.head(segment.pages[static_cast<std::size_t>(position / kPageTokens)], layer, kv_head);
+      auto head = cache.head(step.page_of(segment, position / kPageTokens), layer, kv_head);
       for (std::int64_t j = 0; j < shape.head_dim; ++j) {
         keys.q.push_back(
             get(head.keys, PanelPlace::of(slot, j, shape.key_columns(), shape.limbs), shape.limbs));
@@ -261,26 +214,25 @@ class ReferenceBackend final : public Backend {
   }
 
   // Every row of a segment, for the query heads that read one KV head.
-  static void attend(const AttentionArgs& args, const float* q, const Segment& segment, std::int64_t kv_head,
-                     const KvPages& cache, float* y, Faults faults) {
-    std::int64_t d = cache.shape().head_dim, group = args.heads / cache.shape().kv_heads;
+  static void attend(const AttentionArgs& args, const float* q, const StepView& step,
+                     const SegmentView& segment, std::int64_t kv_head, const KvPages& cache, float* y,
+                     Faults faults) {
+    std::int64_t d = cache.shape.head_dim, group = args.heads / cache.shape.kv_heads;
     GatheredTokens keys, values;
-    gather(segment, args.layer, kv_head, cache, keys, values);
+    gather_tokens(step, segment, args.layer, kv_head, cache, keys, values);
     std::vector<std::int16_t> q_fix(static_cast<std::size_t>(d));
     for (std::int64_t r = 0; r < segment.rows; ++r) {
       std::int64_t row = segment.first_row + r;
       for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
         std::int64_t at = (row * args.heads + head) * d;
-        spec::FixScale s_q = quantise_rotated(q + at, d, args.limbs, cache.shape().rotation(), q_fix.data());
+        spec::FixScale s_q = quantise_rotated(q + at, d, args.limbs, cache.shape.rotation(), q_fix.data());
         if (!s_q.finite) faults.set(row);
-        spec::attention(q_fix.data(), s_q.scale, keys.view(cache.shape().limbs),
-                        values.view(cache.shape().limbs), d, args.limbs, cache.shape().rotation(),
-                        segment.first_position + r, args.window, y + at);
+        spec::attention(q_fix.data(), s_q.scale, keys.view(cache.shape.limbs), values.view(cache.shape.limbs),
+                        d, args.limbs, cache.shape.rotation(), segment.first_position + r, args.window,
+                        y + at);
       }
     }
   }
-
-  ThreadPool pool_;
 };
 
 }  // namespace

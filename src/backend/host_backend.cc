@@ -1,0 +1,93 @@
+#include "backend/host_backend.h"
+
+#include "backend/host_memory.h"
+#include "base/row_scan.h"
+#include "spec/rope.h"
+
+namespace verbatim {
+
+HostBackend::HostBackend(int threads) : pool_(threads) {
+  samplers_.emplace_back([this](std::span<const float> v, float best, float temperature, float* e) {
+    exp_of_logits(v, best, temperature, e);
+  });
+  for (int part = 0; part < threads; ++part)
+    samplers_.emplace_back([this](std::span<const float> v, float best, float temperature, float* e) {
+      exp_of_some(v, best, temperature, e);
+    });
+}
+
+Memory& HostBackend::memory() { return host_memory(); }
+
+void HostBackend::rope_table(const double* frequencies, std::int64_t pairs, double mscale,
+                             const std::int32_t* positions, std::int64_t rows, float* cosine, float* sine) {
+  constexpr std::int64_t kWorkOfPair = 32;  // a sine and a cosine beside an addition
+  each_row(rows, pairs * kWorkOfPair, [&](std::int64_t row, int) {
+    spec::rope_row({frequencies, static_cast<std::size_t>(pairs)}, mscale, positions[row],
+                   cosine + row * pairs, sine + row * pairs);
+  });
+}
+
+void HostBackend::rope(const RopeArgs& args, std::int64_t rows, float* x) {
+  const std::int64_t width = args.heads * args.head_dim, half = args.head_dim / 2;
+  each_row(rows, width, [&](std::int64_t row, int) {
+    for (std::int64_t head = 0; head < args.heads; ++head)
+      rotate_head(args, args.cosine + row * half, args.sine + row * half,
+                  x + row * width + head * args.head_dim);
+  });
+}
+
+void HostBackend::store_kv(const float* k, const float* v, const StepView& step, std::int64_t layer,
+                           const KvPages& cache, Faults faults) {
+  const KvShape& shape = cache.shape;
+  for (const SegmentView& segment : step.all_segments()) {
+    each_row(segment.rows, shape.kv_heads * shape.head_dim, [&](std::int64_t r, int) {
+      const std::int64_t row = segment.first_row + r, position = segment.first_position + r;
+      const std::int32_t page = step.page_of(segment, position / kPageTokens);
+      for (std::int64_t head = 0; head < shape.kv_heads; ++head) {
+        const std::int64_t from = (row * shape.kv_heads + head) * shape.head_dim;
+        if (!store_token(k + from, v + from, shape, position % kPageTokens, cache.head(page, layer, head)))
+          faults.set(row);
+      }
+    });
+  }
+}
+
+void HostBackend::gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
+                         float* y) {
+  each_row(rows, k, [&](std::int64_t row, int) { std::copy_n(x + index[row] * k, k, y + row * k); });
+}
+
+void HostBackend::check_finite(const float* x, std::int64_t rows, std::int64_t k, Faults faults) {
+  each_row(rows, k, [&](std::int64_t row, int) {
+    if (!all_finite({x + row * k, static_cast<std::size_t>(k)})) faults.set(row);
+  });
+}
+
+void HostBackend::draw(const float* z, std::int64_t vocab, std::span<const PlainDraw> draws,
+                       std::int32_t* tokens) {
+  const auto width = static_cast<std::size_t>(vocab);
+  for (Sampler& sampler : samplers_) sampler.reserve(width);  // a task must not throw
+  const auto one = [&](std::int64_t i, int part) {
+    const PlainDraw& draw = draws[static_cast<std::size_t>(i)];
+    const SamplingParams params{.temperature = draw.temperature,
+                                .top_k = draw.top_k,
+                                .top_p = draw.top_p,
+                                .min_p = draw.min_p,
+                                .logit_bias = {},
+                                .seed = draw.seed};
+    Sampler& sampler = samplers_[static_cast<std::size_t>(draws.size() == 1 ? 0 : 1 + part)];
+    auto token = sampler.sample({z + draw.row * vocab, width}, params, {}, {draw.position, draw.choice});
+    tokens[i] = token.ok() ? *token : -1;
+  };
+  if (draws.size() == 1) return one(0, 0);
+  each_row(std::ssize(draws), vocab, one);
+}
+
+void HostBackend::exp_of_logits(std::span<const float> v, float best, float temperature, float* e) {
+  pool_.for_range(std::ssize(v), kGrainElements, [&](std::int64_t begin, std::int64_t end, int) {
+    exp_of_some(v.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), best,
+                temperature, e + begin);
+  });
+}
+
+}  // namespace verbatim
