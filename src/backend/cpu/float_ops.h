@@ -48,10 +48,22 @@ struct FloatOps {
   void (*rms_norm)(const float* x, const float* gain, float epsilon, std::int64_t k, float* y);
   // spec/swiglu.h: gate, up (k) -> y (k)
   void (*swiglu)(const float* gate, const float* up, std::int64_t k, float* y);
-  // spec/rope.h: x (head_dim) of one head in place; cosine, sine (head_dim / 2) of its position
+  // spec/clamped_swiglu.h: gate, up (k) -> y (k)
+  void (*clamped_swiglu)(const float* gate, const float* up, float alpha, float limit, std::int64_t k,
+                         float* y);
+  // spec/gelu.h, both forms: gate, up (k) -> y (k)
+  void (*geglu_tanh)(const float* gate, const float* up, std::int64_t k, float* y);
+  void (*geglu_erf)(const float* gate, const float* up, std::int64_t k, float* y);
+  // spec/softcap.h: x (count) in place
+  void (*softcap)(float* x, float cap, std::int64_t count);
+  // spec/rope.h: x (head_dim) of one head in place; cosine, sine (head_dim / 2) of its position.
+  // Of a head that turns in part, head_dim is the part.
   void (*rope)(float* x, std::int64_t head_dim, bool interleaved, const float* cosine, const float* sine);
   // x, y (count): x[i] = x[i] + y[i]
   void (*add)(float* x, const float* y, std::int64_t count);
+  // spec/scale.h: x[i] = x[i] * s;  x[i] = x[i] + y[i] * s
+  void (*scale)(float* x, float s, std::int64_t count);
+  void (*add_scaled)(float* x, const float* y, float s, std::int64_t count);
 
   // The largest of z (n): NaN if any is NaN; which zero, where it is one, is not said.
   float (*max)(const float* z, std::int64_t n);

@@ -11,6 +11,9 @@
 
 #include "backend/cpu/float_ops.h"
 #include "spec/exp.h"
+#include "spec/gelu.h"
+#include "spec/normal_tail.h"
+#include "spec/tanh.h"
 
 namespace verbatim::cpu {
 namespace {
@@ -83,26 +86,35 @@ inline Vec negate(Vec x) { return broadcast(-0.0f) - x; }  // exact, zeros inclu
 
 // ---- exp (spec/exp.h) ----
 
-// e^r for the r of R3 and R4, and the n that goes with it: exp(z) = p * 2^n.
-struct ExpParts {
-  Vec p, n, t;
+// z = n ln 2 + r, and q ~ (e^r - 1 - r) / r^2.
+struct ReducedExp {
+  Vec q, r, n, t;
 };
 
 // z: clamped.  rounder: 1.5 * 2^23 plus an even integer that t carries along
-inline ExpParts exp_parts(Vec z, float rounder) {
+inline ReducedExp reduce_exp(Vec z, float rounder) {
   using namespace spec::exp_constants;
   Vec t = fma(z, broadcast(kLog2e), broadcast(rounder));  // R2
   Vec n = t - broadcast(rounder);
   Vec r = fma(n, broadcast(-kLn2High), z);  // R3
   r = fma(n, broadcast(-kLn2Low), r);       // R4
-  Vec p = broadcast(kC6);                   // R5
-  p = fma(p, r, broadcast(kC5));
-  p = fma(p, r, broadcast(kC4));
-  p = fma(p, r, broadcast(kC3));
-  p = fma(p, r, broadcast(kC2));
-  p = fma(p, r, broadcast(1));
-  p = fma(p, r, broadcast(1));
-  return {p, n, t};
+  Vec q = broadcast(kC6);                   // R5, but for its last two steps
+  q = fma(q, r, broadcast(kC5));
+  q = fma(q, r, broadcast(kC4));
+  q = fma(q, r, broadcast(kC3));
+  q = fma(q, r, broadcast(kC2));
+  return {q, r, n, t};
+}
+
+// e^r for the r of R3 and R4, and the n that goes with it: exp(z) = p * 2^n.
+struct ExpParts {
+  Vec p, n, t;
+};
+
+inline ExpParts exp_parts(Vec z, float rounder) {
+  ReducedExp e = reduce_exp(z, rounder);
+  Vec p = fma(e.q, e.r, broadcast(1));
+  return {fma(p, e.r, broadcast(1)), e.n, e.t};
 }
 
 inline Vec exp(Vec x) {
@@ -118,6 +130,37 @@ inline Vec exp_of_nonpositive(Vec x) {
   using namespace spec::exp_constants;
   ExpParts e = exp_parts(max(broadcast(kLowest), x), kRounder + kPowerBias);
   return times_two_to_nonpositive(e.p, e.n, e.t);
+}
+
+// ---- tanh, normal_tail ----
+
+inline Vec absolute(Vec x) { return max_magnitude(broadcast(0), x); }
+
+// spec/tanh.h
+inline Vec tanh(Vec x) {
+  Vec z = max(broadcast(spec::kTanhEnd), broadcast(-2) * absolute(x));  // R1
+  ReducedExp of = reduce_exp(z, spec::exp_constants::kRounder);         // R2 to R5
+  Vec q = fma(of.r * of.r, of.q, of.r);                                 // R6
+  Vec power = times_two_to(broadcast(1), of.n);
+  Vec e = fma(power, q, power - broadcast(1));          // R7
+  return copy_sign(negate(e) / (e + broadcast(2)), x);  // R8
+}
+
+// spec/normal_tail.h
+inline Vec normal_tail(Vec a) {
+  using namespace spec::normal_tail_constants;
+  Vec t = broadcast(1) / fma(a, broadcast(0.5f), broadcast(1));  // R1
+  Vec p = broadcast(kC9);                                        // R2
+  p = fma(p, t, broadcast(kC8));
+  p = fma(p, t, broadcast(kC7));
+  p = fma(p, t, broadcast(kC6));
+  p = fma(p, t, broadcast(kC5));
+  p = fma(p, t, broadcast(kC4));
+  p = fma(p, t, broadcast(kC3));
+  p = fma(p, t, broadcast(kC2));
+  p = fma(p, t, broadcast(kC1));
+  p = fma(p, t, broadcast(kC0));
+  return (p * t) * exp(broadcast(-0.5f) * (a * a));  // R3 to R5
 }
 
 // ---- fix (spec/fix.h) ----
@@ -179,7 +222,7 @@ void hadamard(float* x, std::int64_t k, std::int64_t block) {
   }
 }
 
-// ---- rms_norm, swiglu, rope, add ----
+// ---- rms_norm, swiglu, gelu, softcap, rope, add, scale ----
 
 void rms_norm(const float* x, const float* gain, float epsilon, std::int64_t k, float* y) {
   float sum_of_squares = lanes64(k, [&](Vec lane, std::int64_t i, auto extent) {
@@ -197,6 +240,42 @@ void swiglu(const float* gate, const float* up, std::int64_t k, float* y) {
     Vec g = load(gate + i, extent);
     Vec silu = g / (broadcast(1) + exp(negate(g)));
     store(y + i, silu * load(up + i, extent), extent);
+  });
+}
+
+void clamped_swiglu(const float* gate, const float* up, float alpha, float limit, std::int64_t k, float* y) {
+  Vec most = broadcast(limit), least = broadcast(-limit), slope = broadcast(alpha);
+  each16(k, [&](std::int64_t i, auto extent) {
+    Vec gate_i = load(gate + i, extent), up_i = load(up + i, extent);
+    Vec g = min(most, gate_i), u = max(least, min(most, up_i));
+    Vec silu = g / (broadcast(1) + exp(negate(slope * g)));
+    Vec zero = (gate_i - gate_i) + (up_i - up_i);
+    store(y + i, silu * (u + broadcast(1)) - zero, extent);
+  });
+}
+
+void geglu_tanh(const float* gate, const float* up, std::int64_t k, float* y) {
+  using namespace spec::gelu_constants;
+  each16(k, [&](std::int64_t i, auto extent) {
+    Vec x = load(gate + i, extent);
+    Vec slope = fma(x * x, broadcast(kC3), broadcast(kC1));
+    store(y + i, x / (broadcast(1) + exp(x * slope)) * load(up + i, extent), extent);
+  });
+}
+
+void geglu_erf(const float* gate, const float* up, std::int64_t k, float* y) {
+  each16(k, [&](std::int64_t i, auto extent) {
+    Vec x = load(gate + i, extent), a = absolute(x);
+    Vec gelu = fma(negate(a), normal_tail(a), max(x, broadcast(0)));
+    store(y + i, gelu * load(up + i, extent), extent);
+  });
+}
+
+void softcap(float* x, float cap, std::int64_t count) {
+  Vec most = broadcast(cap);
+  each16(count, [&](std::int64_t i, auto extent) {
+    Vec z = load(x + i, extent);
+    store(x + i, most * tanh(z / most) - (z - z), extent);
   });
 }
 
@@ -226,6 +305,17 @@ void rope(float* x, std::int64_t head_dim, bool interleaved, const float* cosine
 void add(float* x, const float* y, std::int64_t count) {
   each16(count, [&](std::int64_t i, auto extent) {
     store(x + i, load(x + i, extent) + load(y + i, extent), extent);
+  });
+}
+
+void scale(float* x, float s, std::int64_t count) {
+  each16(count,
+         [&](std::int64_t i, auto extent) { store(x + i, load(x + i, extent) * broadcast(s), extent); });
+}
+
+void add_scaled(float* x, const float* y, float s, std::int64_t count) {
+  each16(count, [&](std::int64_t i, auto extent) {
+    store(x + i, load(x + i, extent) + load(y + i, extent) * broadcast(s), extent);
   });
 }
 
@@ -318,8 +408,9 @@ void divide(const float* o, float l, std::int64_t d, float* y) {
   each16(d, [&](std::int64_t j, auto extent) { store(y + j, load(o + j, extent) / divisor, extent); });
 }
 
-constexpr FloatOps kFloatOps = {quantise, hadamard,   rms_norm,      swiglu,       rope,  add,
-                                max,      sum_of_exp, exp_of_logits, attend_block, merge, divide};
+constexpr FloatOps kFloatOps = {
+    quantise, hadamard, rms_norm,   swiglu, clamped_swiglu, geglu_tanh,    geglu_erf,    softcap, rope,
+    add,      scale,    add_scaled, max,    sum_of_exp,     exp_of_logits, attend_block, merge,   divide};
 
 }  // namespace
 }  // namespace verbatim::cpu

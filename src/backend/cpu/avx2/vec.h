@@ -51,6 +51,15 @@ inline Vec max_magnitude(Vec a, Vec x) {
   return {larger(a.low, x.low), larger(a.high, x.high)};
 }
 
+// |magnitude| with the sign of sign.
+inline Vec copy_sign(Vec magnitude, Vec sign) {
+  const __m256 minus = _mm256_set1_ps(-0.0f);
+  auto joined = [minus](__m256 m, __m256 s) {
+    return _mm256_or_ps(_mm256_andnot_ps(minus, m), _mm256_and_ps(minus, s));
+  };
+  return {joined(magnitude.low, sign.low), joined(magnitude.high, sign.high)};
+}
+
 // lane l += lane l + half, for half = 8, 4, 2, 1; lane 0.
 inline float fold(Vec v) {
   __m256 eight = _mm256_add_ps(v.low, v.high);

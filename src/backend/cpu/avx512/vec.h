@@ -44,6 +44,14 @@ inline Vec max_magnitude(Vec a, Vec x) {
   return {_mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a.lanes), magnitude))};
 }
 
+// |magnitude| with the sign of sign.
+inline Vec copy_sign(Vec magnitude, Vec sign) {
+  constexpr int kFirstElseSecond = 0xca;  // of the two that follow, chosen bit by bit
+  const __m512i minus = _mm512_set1_epi32(static_cast<int>(0x80000000u));
+  return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+      minus, _mm512_castps_si512(sign.lanes), _mm512_castps_si512(magnitude.lanes), kFirstElseSecond))};
+}
+
 inline __m256 upper_half(__m512 v) {
   return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
 }

@@ -85,6 +85,12 @@ inline Vec max_magnitude(Vec a, Vec x) {
   });
 }
 
+// |magnitude| with the sign of sign.
+inline Vec copy_sign(Vec magnitude, Vec sign) {
+  return each_part(
+      [&](int i) { return vbslq_f32(vdupq_n_u32(0x80000000u), sign.part[i], magnitude.part[i]); });
+}
+
 // lane l += lane l + half, for half = 8, 4, 2, 1; lane 0.
 inline float fold(Vec v) {
   float32x4_t four = vaddq_f32(vaddq_f32(v.part[0], v.part[2]), vaddq_f32(v.part[1], v.part[3]));

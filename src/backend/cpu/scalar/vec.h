@@ -81,6 +81,11 @@ inline Vec max_magnitude(Vec a, Vec x) {
   });
 }
 
+// |magnitude| with the sign of sign.
+inline Vec copy_sign(Vec magnitude, Vec sign) {
+  return each_lane([&](int i) { return __builtin_copysignf(magnitude.lane[i], sign.lane[i]); });
+}
+
 // lane l = join(lane l, lane l + half), for half = 8, 4, 2, 1; lane 0.
 template <class Join>
 inline float halve(Vec v, Join join) {
