@@ -9,6 +9,8 @@
 //           R6  x[i] * r
 //           R7  R6 * gain[i]
 // Order     lanes64.h
+// Gain      A model whose files hold w for a gain of (1 + w) has its gain made when it is loaded: f32(1 + w), one addition, and R7
+//           sees nothing else. A norm without a gain is R1 to R6; a gain of ones gives the same bits.
 #pragma once
 
 #include <cmath>
@@ -25,6 +27,9 @@ inline float rms_reciprocal(float sum_of_squares, std::int64_t dim, float epsilo
   if (!std::isfinite(sum_of_squares)) return NAN;
   return 1.0f / std::sqrt(sum_of_squares / static_cast<float>(dim) + epsilon);
 }
+
+// The gain of a file that holds w = gain - 1.
+inline float gain_about_one(float w) { return 1.0f + w; }
 
 inline void rms_norm(const float* x, const float* gain, float epsilon, std::int64_t dim, float* y) {
   float r = rms_reciprocal(lanes64_sum_of_squares(x, dim), dim, epsilon);

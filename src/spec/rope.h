@@ -1,7 +1,9 @@
 // rope: rotary position embedding   (Su et al. 2021)
 //
 // Meaning   pair i of a head at position p turns by p * f_i:  (x0, x1) -> (x0 cos - x1 sin, x1 cos + x0 sin)
-// Shapes    x (d) -> x (d); tables cos, sin (d/2) a position
+//           The first d of a head's dimensions turn, in pairs (i, i + d/2), or (2i, 2i + 1) where interleaved. Where d is less than
+//           head_dim (partial rotary), the others are left as they are.
+// Shapes    x (head_dim) -> x (head_dim); tables cos, sin (d/2) a position
 // Rounding  Table, in double precision by sin_cos.h and pow.h, so the same on every machine:
 //           f_i = theta^(-2i/d), scaled as below;  angle = p * f_i;
 //           c = f32(cos(angle) * mscale), s = f32(sin(angle) * mscale)
@@ -13,8 +15,9 @@
 // Scaling   none;
 //           linear (f / factor);
 //           llama3 (Llama 3.1: long waves divided by factor, a smooth band between);
-//           yarn (Peng et al. 2023, "NTK by parts", mscale = 0.1 ln(factor) + 1);
-//           frequency_factors: f_i / factor_i.
+//           yarn (Peng et al. 2023, "NTK by parts", mscale = 0.1 ln(factor) + 1), whose band begins and ends at whole pairs
+//           unless a model says otherwise;
+//           frequency_factors: f_i / factor_i, and f_i = 0 where factor_i >= 1e30: such a pair does not turn.
 #pragma once
 
 #include <algorithm>
@@ -38,6 +41,7 @@ struct RopeScaling {
   double original_context = 0;                       // llama3, yarn
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   double beta_fast = 32, beta_slow = 1;              // yarn
+  bool whole_pairs = true;                           // yarn; false: the ends of the band keep their fractions
   std::optional<double> attention_factor;            // yarn; when absent 0.1 ln(factor) + 1
   // (d/2), GGUF's rope_freqs.weight: each frequency is divided by its factor.
   std::vector<float> frequency_factors;
@@ -46,6 +50,7 @@ struct RopeScaling {
 namespace rope_detail {
 
 inline constexpr double kTwoPi = 6.283185307179586476925;
+inline constexpr float kInfiniteFactor = 1e30f;  // how files write "no rotation" as a factor
 
 inline double llama3_frequency(double f, const RopeScaling& s) {
   double turns = s.original_context * f / kTwoPi;  // how often the wave turns in the original context
@@ -60,8 +65,10 @@ inline double yarn_pair(double turns, std::int64_t d, double theta, const RopeSc
 }
 
 inline double yarn_frequency(double f, std::int64_t i, std::int64_t d, double theta, const RopeScaling& s) {
-  double low = std::max(std::floor(yarn_pair(s.beta_fast, d, theta, s)), 0.0);
-  double high = std::min(std::ceil(yarn_pair(s.beta_slow, d, theta, s)), static_cast<double>(d - 1));
+  double low = yarn_pair(s.beta_fast, d, theta, s), high = yarn_pair(s.beta_slow, d, theta, s);
+  if (s.whole_pairs) low = std::floor(low), high = std::ceil(high);
+  low = std::max(low, 0.0);
+  high = std::min(high, static_cast<double>(d - 1));
   if (low == high) high += 0.001;
   double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
   return (f / s.factor) * ramp + f * (1 - ramp);
@@ -87,8 +94,10 @@ inline std::vector<double> rope_frequencies(std::int64_t d, double theta, const 
         base = rope_detail::yarn_frequency(base, i, d, theta, scaling);
         break;
     }
-    if (!scaling.frequency_factors.empty())
-      base = base / scaling.frequency_factors[static_cast<std::size_t>(i)];
+    if (!scaling.frequency_factors.empty()) {
+      float factor = scaling.frequency_factors[static_cast<std::size_t>(i)];
+      base = factor >= rope_detail::kInfiniteFactor ? 0 : base / factor;
+    }
     f.push_back(base);
   }
   return f;
@@ -115,6 +124,15 @@ inline void rotate(float& x0, float& x1, float c, float s) {
   float y1 = fma(x1, c, x0 * s);
   x0 = y0;
   x1 = y1;
+}
+
+// One head at one position.  x: (head_dim), d <= head_dim of which turn;  cosine, sine: (d/2)
+inline void rope(float* x, std::int64_t d, bool interleaved, const float* cosine, const float* sine) {
+  for (std::int64_t i = 0; i < d / 2; ++i) {
+    float& x0 = interleaved ? x[2 * i] : x[i];
+    float& x1 = interleaved ? x[2 * i + 1] : x[d / 2 + i];
+    rotate(x0, x1, cosine[i], sine[i]);
+  }
 }
 
 }  // namespace verbatim::spec
