@@ -17,6 +17,7 @@
 #include "backend/cpu/cpu_features.h"
 #include "spec/clamped_swiglu.h"
 #include "spec/gelu.h"
+#include "spec/moe.h"
 #include "spec/scale.h"
 #include "spec/softcap.h"
 #include "spec/swiglu.h"
@@ -63,8 +64,7 @@ class FloatOpsTest : public testing::TestWithParam<NamedFloatOps> {
   }
   const FloatOps& ops() const { return *GetParam().ops; }
 
-  // Every special value at the beginning where the row is long enough, then values near 1, in the range where the functions
-  // bend, and of every magnitude.
+  // Special values, values of every magnitude, and values where the functions bend, mixed.
   std::vector<float> row(std::int64_t n) {
     std::vector<float> x;
     for (std::int64_t i = 0; i < n; ++i) {
@@ -83,7 +83,7 @@ class FloatOpsTest : public testing::TestWithParam<NamedFloatOps> {
     return x;
   }
 
-  // made(i) is what the page says of element i.
+  // page(i): what the page says of element i
   template <class Page>
   static void expect_bits(const std::vector<float>& got, Page page, const char* op) {
     for (std::size_t i = 0; i < got.size(); ++i) {
@@ -160,6 +160,22 @@ TEST_P(FloatOpsTest, Scale) {
           sum, [&](std::size_t i) { return spec::add_scaled(x[i], branch[i], s); }, "add_scaled");
     });
   }
+}
+
+// The sum of spec/moe.h by rows: the first expert scales, the others are added.
+TEST_P(FloatOpsTest, MoeSum) {
+  const std::vector<spec::ChosenExpert> chosen = {{0, 0.3f}, {3, 0.1f}, {5, 0.6f}};
+  each_length([&](std::int64_t n) {
+    const std::vector<float> rows = row(3 * n), shared = row(n);
+    std::vector<float> y(rows.begin(), rows.begin() + n), expected(y.size());
+    ops().scale(y.data(), chosen[0].weight, n);
+    for (const std::int64_t e : {1, 2})
+      ops().add_weighted(y.data(), rows.data() + e * n, chosen[static_cast<std::size_t>(e)].weight, n);
+    ops().add_weighted(y.data(), shared.data(), 0.37f, n);
+    spec::moe_sum(chosen, rows.data(), shared.data(), 0.37f, n, expected.data());
+    expect_bits(
+        y, [&](std::size_t i) { return expected[i]; }, "the sum of experts");
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(EverySet, FloatOpsTest, testing::ValuesIn(kSets),

@@ -64,6 +64,8 @@ struct FloatOps {
   // spec/scale.h: x[i] = x[i] * s;  x[i] = x[i] + y[i] * s
   void (*scale)(float* x, float s, std::int64_t count);
   void (*add_scaled)(float* x, const float* y, float s, std::int64_t count);
+  // spec/moe.h R7, R8: x[i] = fma(w, y[i], x[i])
+  void (*add_weighted)(float* x, const float* y, float w, std::int64_t count);
 
   // The largest of z (n): NaN if any is NaN; which zero, where it is one, is not said.
   float (*max)(const float* z, std::int64_t n);

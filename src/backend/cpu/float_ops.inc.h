@@ -319,6 +319,12 @@ void add_scaled(float* x, const float* y, float s, std::int64_t count) {
   });
 }
 
+void add_weighted(float* x, const float* y, float w, std::int64_t count) {
+  each16(count, [&](std::int64_t i, auto extent) {
+    store(x + i, fma(broadcast(w), load(y + i, extent), load(x + i, extent)), extent);
+  });
+}
+
 // ---- log_softmax ----
 
 float max(const float* z, std::int64_t n) {
@@ -408,9 +414,10 @@ void divide(const float* o, float l, std::int64_t d, float* y) {
   each16(d, [&](std::int64_t j, auto extent) { store(y + j, load(o + j, extent) / divisor, extent); });
 }
 
-constexpr FloatOps kFloatOps = {
-    quantise, hadamard, rms_norm,   swiglu, clamped_swiglu, geglu_tanh,    geglu_erf,    softcap, rope,
-    add,      scale,    add_scaled, max,    sum_of_exp,     exp_of_logits, attend_block, merge,   divide};
+constexpr FloatOps kFloatOps = {quantise,      hadamard,     rms_norm,     swiglu, clamped_swiglu,
+                                geglu_tanh,    geglu_erf,    softcap,      rope,   add,
+                                scale,         add_scaled,   add_weighted, max,    sum_of_exp,
+                                exp_of_logits, attend_block, merge,        divide};
 
 }  // namespace
 }  // namespace verbatim::cpu
