@@ -88,7 +88,8 @@ std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags) {
   choice.path = flags.model;
   choice.backend = flags.backend;
   choice.threads = thread_count(flags.threads);
-  choice.widths = {flags.activations / 8, flags.kv / 8};
+  const auto width = [](int bits) { return bits == 8 ? Width::bits8 : Width::bits16; };
+  choice.widths = {width(flags.activations), width(flags.kv)};
   choice.load.weights.policy = *weight_policy_named(flags.weights);
   choice.load.use_cache = !flags.no_cache;
   choice.load.cache_bytes = static_cast<std::int64_t>(

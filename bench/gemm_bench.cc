@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/gemm_kernels.h"
+#include "backend/cpu/kernels.h"
 #include "base/aligned_buffer.h"
 
 namespace verbatim::cpu {
@@ -78,7 +78,7 @@ BENCHMARK(read_memory)->Unit(benchmark::kMillisecond);
 
 const bool kRegistered = [] {
   const CpuFeatures has = detect_cpu_features();
-  for (const NamedGemmKernel& named : gemm_kernels()) {
+  for (const CpuKernels& named : all_kernels()) {
     if (!named.runs_on(has)) continue;
     for (const WeightKind kind :
          {WeightKind::i16, WeightKind::i8, WeightKind::c4, WeightKind::c4z, WeightKind::c8}) {
@@ -89,7 +89,7 @@ const bool kRegistered = [] {
           const std::string name = "gemm/" + std::string(named.name) + "/" +
                                    std::string(verbatim::name_of(kind)) + "/rows" +
                                    std::to_string(8 * limbs) + "/" + std::to_string(rows);
-          benchmark::RegisterBenchmark(name.c_str(), [=, kernel = named.kernel](benchmark::State& state) {
+          benchmark::RegisterBenchmark(name.c_str(), [=, kernel = &named.gemm](benchmark::State& state) {
             gemm(state, *kernel, kind, limbs, rows, n, k);
           })->Unit(benchmark::kMillisecond);
         }

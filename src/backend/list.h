@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,10 +25,10 @@ struct IntegerUnit {
 };
 
 struct BackendEntry {
-  std::string_view name;   // "amx", "avx512", "avx2", "neon", "generic", "reference"; "conventional"
-  std::string_view needs;  // of the machine, in words
-  bool (*runs_here)();     // asks the machine, not the compiler
-  std::unique_ptr<Backend> (*make)(int threads);
+  std::string_view name;            // "amx", "avx512", "avx2", "neon", "generic", "reference"; "conventional"
+  std::string_view needs;           // of the machine, in words
+  std::function<bool()> runs_here;  // asks the machine, not the compiler
+  std::function<std::unique_ptr<Backend>(int threads)> make;
   IntegerUnit integer_unit;
 };
 

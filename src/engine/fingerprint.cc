@@ -63,8 +63,8 @@ class PartsDigest {
   }
 
   void add(const ModelOptions& widths) {
-    const auto& [activation_limbs, kv_limbs] = widths;
-    add_all(activation_limbs, kv_limbs);
+    const auto& [activations, kv] = widths;
+    add_all(limbs_of(activations), limbs_of(kv));
   }
 
   void add(const SamplingParams& params) {

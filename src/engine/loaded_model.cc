@@ -50,7 +50,7 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice, std::
   auto loaded = std::make_unique<LoadedModel>();
   loaded->backend = std::move(backend);
   bool conventional = !keeps_contract(loaded->backend->name());
-  if (conventional && (choice.widths.activation_limbs != 2 || choice.widths.kv_limbs != 2))
+  if (conventional && (choice.widths.activations != Width::bits16 || choice.widths.kv != Width::bits16))
     return fail("backend 'conventional' computes in bf16: leave activations and kv at 16 bits");
 
   auto checkpoint = open_by_name(choice.path);
@@ -77,7 +77,7 @@ Result<std::unique_ptr<LoadedModel>> load_model(const ModelChoice& choice, std::
 
   ThreadPool pool(choice.threads);
   LoadOptions load = choice.load;
-  load.weights.rotated = choice.widths.activation_limbs == 1;
+  load.weights.rotated = choice.widths.activations == Width::bits8;
   auto weights = load_weights(loaded->checkpoint, load, pool);
   if (!weights) return weights.error();
   loaded->tensors = weights->weights.report;

@@ -153,8 +153,8 @@ Decoder::Decoder(const Architecture& architecture, const ModelConfig& config, Bo
       rope_mscale_(spec::rope_mscale(config.rope_scaling)) {}
 
 KvShape Decoder::kv_shape() const {
-  const bool rotated = options_.kv_limbs == 1 || options_.activation_limbs == 1;
-  return {config_.layers, config_.kv_heads, config_.head_dim, options_.kv_limbs, rotated};
+  const bool rotated = options_.kv == Width::bits8 || options_.activations == Width::bits8;
+  return {config_.layers, config_.kv_heads, config_.head_dim, limbs_of(options_.kv), rotated};
 }
 
 std::unique_ptr<Runner> Decoder::make_runner(const RunnerOptions& options) {

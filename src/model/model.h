@@ -21,8 +21,8 @@
 namespace verbatim {
 
 struct ModelOptions {
-  int activation_limbs = 2;  // --activations 16 | 8
-  int kv_limbs = 2;          // --kv 16 | 8
+  Width activations = Width::bits16;
+  Width kv = Width::bits16;
 };
 
 // A row whose computation met a NaN or an infinity. Its logits mean nothing; other rows are not affected.

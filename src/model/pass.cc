@@ -46,7 +46,7 @@ void Pass::rotate() {
 
 void Pass::attend() {
   backend_.store_kv(work_.k.data(), work_.v.data(), step_, layer_, pages_, faults(Place::keys_values));
-  const AttentionArgs args{config_.heads, config_.sliding_window, options_.activation_limbs, layer_};
+  const AttentionArgs args{config_.heads, config_.sliding_window, limbs_of(options_.activations), layer_};
   backend_.attention(args, work_.q.data(), step_, pages_, work_.attention.data(), faults(Place::attention));
 }
 

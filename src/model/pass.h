@@ -16,7 +16,7 @@ namespace verbatim {
 
 // What a matrix reads: codes and i16 all 16 bits, rotated matrices rotated rows as wide as activations are.
 inline FixForm row_form(const PackedMatrix& w, const ModelOptions& options) {
-  return is_rotated(w.kind) ? FixForm{options.activation_limbs, true} : FixForm{};
+  return is_rotated(w.kind) ? FixForm{limbs_of(options.activations), true} : FixForm{};
 }
 
 class Pass {

@@ -11,6 +11,11 @@
 
 namespace verbatim {
 
+// How wide the numbers of a model run are: 16 bits are two limbs, 8 bits are one, rotated (spec/hadamard.h).
+enum class Width : std::uint8_t { bits8 = 1, bits16 = 2 };
+constexpr int limbs_of(Width width) { return static_cast<int>(width); }
+constexpr int bits_of(Width width) { return 8 * limbs_of(width); }
+
 // How a vector becomes integers.
 struct FixForm {
   int limbs = 2;

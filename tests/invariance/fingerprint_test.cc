@@ -74,8 +74,8 @@ TEST(Fingerprint, ChangesWithEveryFieldThatDecidesAnAnswer) {
       EDIT(i.tokenizer.added[0].special = false),
       EDIT(i.tokenizer.added[0].lstrip = true),
       EDIT(i.tokenizer.added[0].rstrip = true),
-      EDIT(i.settings.widths.activation_limbs = 1),
-      EDIT(i.settings.widths.kv_limbs = 1),
+      EDIT(i.settings.widths.activations = Width::bits8),
+      EDIT(i.settings.widths.kv = Width::bits8),
       EDIT(i.settings.sampling.temperature = 0.5F),
       EDIT(i.settings.sampling.top_k = 40),
       EDIT(i.settings.sampling.top_p = 0.5F),
@@ -116,8 +116,8 @@ TEST(Fingerprint, ChangesWithTheChoiceOfAModel) {
     EXPECT_TRUE(is_new) << name << " gives the fingerprint of: " << place->second;
   };
   expect_new("no edit", [](ModelChoice&) {});
-  expect_new("activations", [](ModelChoice& c) { c.widths.activation_limbs = 1; });
-  expect_new("kv", [](ModelChoice& c) { c.widths.kv_limbs = 1; });
+  expect_new("activations", [](ModelChoice& c) { c.widths.activations = Width::bits8; });
+  expect_new("kv", [](ModelChoice& c) { c.widths.kv = Width::bits8; });
   expect_new("date", [](ModelChoice& c) { c.date = "2024-07-27"; });
   expect_new("chat template", [](ModelChoice& c) { c.chat_template = "{{ messages }}"; });
   expect_new("context", [](ModelChoice& c) { c.max_model_len = 64; });
@@ -131,16 +131,16 @@ TEST(LoadedModel, NamesActivationsThatKeepSixteenBits) {
   ModelChoice choice;
   choice.path = "storyteller";
   choice.load.use_cache = false;
-  for (int limbs : {1, 2}) {
+  for (Width activations : {Width::bits8, Width::bits16}) {
     for (WeightPolicy policy : {WeightPolicy::file, WeightPolicy::i8}) {
-      choice.widths.activation_limbs = limbs;
+      choice.widths.activations = activations;
       choice.load.weights.policy = policy;
       auto loaded = load_model(choice);
       ASSERT_TRUE(loaded.ok()) << loaded.error().message;
       const std::vector<std::string>& notes = (*loaded)->notes;
       const bool told = std::ranges::any_of(
           notes, [](const std::string& note) { return note.find("64 of 64 matrices keep") != note.npos; });
-      EXPECT_EQ(told, limbs == 1 && policy == WeightPolicy::file);
+      EXPECT_EQ(told, activations == Width::bits8 && policy == WeightPolicy::file);
     }
   }
 }

@@ -135,9 +135,9 @@ std::vector<TinyShape> all_shapes() {
                                  {WeightPolicy::i8, DType::f32},
                                  {WeightPolicy::file, DType::q4_0},
                                  {WeightPolicy::file, DType::q8_0}})
-      for (int activation_limbs : {2, 1})
-        for (int kv_limbs : {2, 1})
-          shapes.push_back({architecture, window, weights, activation_limbs, kv_limbs, type});
+      for (Width activations : {Width::bits16, Width::bits8})
+        for (Width kv : {Width::bits16, Width::bits8})
+          shapes.push_back({architecture, window, weights, activations, kv, type});
   shapes.push_back({"smollm3"});  // a layer without positions
   return shapes;
 }
@@ -172,8 +172,8 @@ TEST(ModelInvariance, EveryScheduleOfEveryModelGivesTheSameLogits) {
 }
 
 TEST(ModelInvariance, ACrowdOf300) {
-  for (TinyShape shape :
-       {TinyShape{"llama", 0, WeightPolicy::i8, 2, 2}, TinyShape{"qwen3", 0, WeightPolicy::i16, 1, 1}}) {
+  for (TinyShape shape : {TinyShape{"llama", 0, WeightPolicy::i8},
+                          TinyShape{"qwen3", 0, WeightPolicy::i16, Width::bits8, Width::bits8}}) {
     TinyModel tiny(shape, tiny_weights(shape), "auto", 2);
     Transcript expected, actual;
     compute(tiny, kWhole, expected);
@@ -189,11 +189,11 @@ TEST(ModelInvariance, EveryBackendAndNumberOfThreadsGivesTheSameLogits) {
       {.name = "prefix:129 among 3", .chunk = 90, .crowd = 3, .prefix = 129},
   };
   const TinyShape shapes[] = {
-      {"llama", 0, WeightPolicy::i8, 2, 2},
-      {"llama", 100, WeightPolicy::i16, 2, 1},
-      {"qwen2", 0, WeightPolicy::file, 1, 2, DType::q4_0},
-      {"qwen3", 0, WeightPolicy::i8, 1, 1},
-      {"smollm3", 0, WeightPolicy::i16, 1, 2},
+      {"llama", 0, WeightPolicy::i8},
+      {"llama", 100, WeightPolicy::i16, Width::bits16, Width::bits8},
+      {"qwen2", 0, WeightPolicy::file, Width::bits8, Width::bits16, DType::q4_0},
+      {"qwen3", 0, WeightPolicy::i8, Width::bits8, Width::bits8},
+      {"smollm3", 0, WeightPolicy::i16, Width::bits8},
   };
   std::vector<std::string> backends = backends_here();
   backends.push_back("remote");

@@ -26,14 +26,14 @@ struct TinyShape {
   std::string architecture = "llama";
   std::int64_t sliding_window = 0;
   WeightPolicy weights = WeightPolicy::i16;
-  int activation_limbs = 2, kv_limbs = 2;
+  Width activations = Width::bits16, kv = Width::bits16;
   DType type = DType::f32;  // of the matrices, as if of a file
 
   std::string name() const {
     return fmt::format("{}{} {} weights {} activations {} kv {}", architecture,
                        sliding_window > 0 ? fmt::format(" window {}", sliding_window) : "",
-                       verbatim::name_of(type), verbatim::name_of(weights), activation_limbs * 8,
-                       kv_limbs * 8);
+                       verbatim::name_of(type), verbatim::name_of(weights), bits_of(activations),
+                       bits_of(kv));
   }
 };
 
@@ -78,7 +78,7 @@ inline PackedWeights tiny_weights(const TinyShape& shape) {
   }
   ThreadPool pool(1);
   Result<PackedWeights> weights =
-      requantise(checkpoint, {shape.weights, shape.activation_limbs == 1}, pool, {});
+      requantise(checkpoint, {shape.weights, shape.activations == Width::bits8}, pool, {});
   EXPECT_TRUE(weights.ok()) << weights.error().message;
   return std::move(*weights);
 }
@@ -87,9 +87,8 @@ inline PackedWeights tiny_weights(const TinyShape& shape) {
 struct TinyModel {
   TinyModel(const TinyShape& shape, const PackedWeights& weights, std::string_view backend_name, int threads)
       : backend(std::move(*make_test_backend(backend_name, threads))) {
-    auto made =
-        Model::create(tiny_config(shape), weights,
-                      {.activation_limbs = shape.activation_limbs, .kv_limbs = shape.kv_limbs}, *backend);
+    auto made = Model::create(tiny_config(shape), weights, {.activations = shape.activations, .kv = shape.kv},
+                              *backend);
     EXPECT_TRUE(made.ok()) << made.error().message;
     model = std::move(*made);
   }

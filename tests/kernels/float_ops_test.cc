@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "backend/cpu/cpu_features.h"
+#include "kernels/print_kernels.h"
 #include "spec/clamped_swiglu.h"
 #include "spec/gelu.h"
 #include "spec/moe.h"
@@ -25,25 +25,7 @@
 
 namespace verbatim::cpu {
 
-struct NamedFloatOps {
-  std::string_view name;  // the folder of the instruction set
-  const FloatOps* ops;
-  bool (*runs_on)(const CpuFeatures& has);
-};
-
-static void PrintTo(const NamedFloatOps& named, std::ostream* os) { *os << named.name; }
-
 namespace {
-
-constexpr NamedFloatOps kSets[] = {
-#if defined(__x86_64__)
-    {"avx512", &kFloatAvx512, [](const CpuFeatures& has) { return has.avx512; }},
-    {"avx2", &kFloatAvx2, [](const CpuFeatures& has) { return has.avx2; }},
-#elif defined(__aarch64__)
-    {"neon", &kFloatNeon, [](const CpuFeatures& has) { return has.neon_dot; }},
-#endif
-    {"scalar", &kFloatScalar, [](const CpuFeatures&) { return true; }},
-};
 
 constexpr std::int64_t kLengths[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 65, 100, 257};
 constexpr std::int64_t kLong = 200'001 / kThinning;
@@ -57,12 +39,12 @@ constexpr float kSpecial[] = {0.0f,     -0.0f,     0x1p-149f, -0x1p-149f, 0x1p-1
                               -3.4e38f, -10.1f,    -14.42f,   NAN,        -NAN,       kInfinity,  -kInfinity,
                               0x1p-12f, -0x1p-12f, 9.010913f, -9.010913f};
 
-class FloatOpsTest : public testing::TestWithParam<NamedFloatOps> {
+class FloatOpsTest : public testing::TestWithParam<CpuKernels> {
  protected:
   void SetUp() override {
-    if (!GetParam().runs_on(detect_cpu_features())) GTEST_SKIP() << "this processor cannot run it";
+    if (!GetParam().runs_here()) GTEST_SKIP() << "this processor cannot run it";
   }
-  const FloatOps& ops() const { return *GetParam().ops; }
+  const FloatOps& ops() const { return GetParam().ops; }
 
   // Special values, values of every magnitude, and values where the functions bend, mixed.
   std::vector<float> row(std::int64_t n) {
@@ -178,7 +160,8 @@ TEST_P(FloatOpsTest, MoeSum) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(EverySet, FloatOpsTest, testing::ValuesIn(kSets),
+INSTANTIATE_TEST_SUITE_P(EverySet, FloatOpsTest,
+                         testing::ValuesIn(all_kernels().begin(), all_kernels().end()),
                          [](const auto& named) { return std::string(named.param.name); });
 
 }  // namespace

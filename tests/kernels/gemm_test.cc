@@ -1,7 +1,7 @@
 // Every integer kernel against spec/linear.h, on bits: all kinds of weights, one and two limbs of
 // activations, ragged shapes, the largest magnitudes, and sums long enough to overflow any int32 accumulator
 // that is not flushed.
-#include "backend/cpu/gemm_kernels.h"
+#include "kernels/print_kernels.h"
 
 #include <gtest/gtest.h>
 
@@ -22,8 +22,6 @@
 #include "thinning.h"
 
 namespace verbatim::cpu {
-
-static void PrintTo(const NamedGemmKernel& named, std::ostream* os) { *os << named.name; }
 
 namespace {
 
@@ -152,17 +150,17 @@ std::vector<float> random_floats(std::int64_t count, std::mt19937& random) {
 
 constexpr std::uint32_t kPoison = 0x7fc0dead;
 
-using Parameters = std::tuple<NamedGemmKernel, WeightKind, int>;
+using Parameters = std::tuple<CpuKernels, WeightKind, int>;
 
 class GemmTest : public ::testing::TestWithParam<Parameters> {
  protected:
   void SetUp() override {
-    if (!named().runs_on(detect_cpu_features())) {
+    if (!named().runs_here()) {
       GTEST_SKIP() << "this processor cannot run the " << named().name << " kernel";
     }
   }
 
-  const NamedGemmKernel& named() const { return std::get<0>(GetParam()); }
+  const CpuKernels& named() const { return std::get<0>(GetParam()); }
   WeightKind kind() const { return std::get<1>(GetParam()); }
   int limbs() const { return std::get<2>(GetParam()); }
 
@@ -201,7 +199,7 @@ class GemmTest : public ::testing::TestWithParam<Parameters> {
   // surrounds it.
   void check(const Problem& of, std::int64_t rows, std::int64_t n, bool with_column_scale = true,
              bool with_bias = false) const {
-    const GemmKernel& kernel = *named().kernel;
+    const GemmKernel& kernel = named().gemm;
     const std::int64_t stride = n + 5;
     std::vector<float> y(static_cast<std::size_t>((rows + 1) * stride), std::bit_cast<float>(kPoison));
     kernel.gemm(of.x.rows(kernel.form, rows), of.w.panels(n),
@@ -322,7 +320,7 @@ std::string name_of_case(const ::testing::TestParamInfo<Parameters>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryKernel, GemmTest,
-                         ::testing::Combine(::testing::ValuesIn(gemm_kernels().begin(), gemm_kernels().end()),
+                         ::testing::Combine(::testing::ValuesIn(all_kernels().begin(), all_kernels().end()),
                                             ::testing::ValuesIn(every_kind()), ::testing::Values(1, 2)),
                          name_of_case);
 

@@ -134,7 +134,8 @@ TEST_F(Conventional, SaysThatItIsNotReproducibleAndRefusesOtherWidths) {
   auto loaded = load("storyteller", "conventional");
   ASSERT_EQ(loaded->notes.size(), 1u);
   EXPECT_NE(loaded->notes[0].find("not reproducible"), std::string::npos);
-  for (ModelOptions widths : {ModelOptions{1, 2}, ModelOptions{2, 1}}) {
+  for (ModelOptions widths :
+       {ModelOptions{Width::bits8, Width::bits16}, ModelOptions{Width::bits16, Width::bits8}}) {
     ModelChoice choice;
     choice.path = "storyteller";
     choice.backend = "conventional";

@@ -78,7 +78,7 @@ struct Widths {
   WeightPolicy weights;
   ModelOptions options;
 };
-constexpr Widths kWidest = {"i16 / a16 / kv16", WeightPolicy::i16, {2, 2}};
+constexpr Widths kWidest = {"i16 / a16 / kv16", WeightPolicy::i16, {}};
 
 // A model ready to run, with KV pages for one sequence.
 class Sequence {
@@ -259,9 +259,9 @@ TEST_P(GoldenModel, NarrowWidthsStayNear) {
   };
   constexpr Bound bounds[] = {
       {kWidest, 1e-5},
-      {{"i8  / a16 / kv16", WeightPolicy::i8, {2, 2}}, 0.01},
-      {{"i8  / a16 / kv8", WeightPolicy::i8, {2, 1}}, 0.01},
-      {{"i8  / a8  / kv8", WeightPolicy::i8, {1, 1}}, 0.02},
+      {{"i8  / a16 / kv16", WeightPolicy::i8, {}}, 0.01},
+      {{"i8  / a16 / kv8", WeightPolicy::i8, {.kv = Width::bits8}}, 0.01},
+      {{"i8  / a8  / kv8", WeightPolicy::i8, {Width::bits8, Width::bits8}}, 0.02},
   };
   auto vocab = static_cast<std::size_t>(golden_.vocab);
   double unrelated = 0;

@@ -139,7 +139,7 @@ TEST(Verify, RequestsThatNoEngineTakesAreNamed) {
 TEST(Verify, AnotherModelVerifiesNothing) {
   std::mt19937 random(6);
   const Receipt receipt = answer_alone(tiny_model(), rich_request(random))->receipts.at(0);
-  auto other = load_tiny_model("auto", 1, {.activation_limbs = 1, .kv_limbs = 2});
+  auto other = load_tiny_model("auto", 1, {.activations = Width::bits8});
   Verdict verdict = verify_one(*other, saved(receipt));
   EXPECT_EQ(verdict.outcome, Outcome::not_verified);
   EXPECT_EQ(verdict.what, "fingerprint");

@@ -8,8 +8,8 @@
 # No unity build: copies of two instruction sets must not meet in one translation unit.
 #
 # GCC 12 warns about its own AVX-512 header (its bug 105593, _mm512_undefined), hence two warnings less there.
-set(VERBATIM_INSTRUCTION_SETS scalar avx2 avx512 amx neon)
-set(VERBATIM_OPTIONS_scalar -O3)
+set(VERBATIM_INSTRUCTION_SETS generic avx2 avx512 amx neon)
+set(VERBATIM_OPTIONS_generic -O3)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(VERBATIM_OPTIONS_avx2 -O3 -mavx2 -mfma)
   set(VERBATIM_OPTIONS_avx512 ${VERBATIM_OPTIONS_avx2} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni

@@ -85,7 +85,7 @@ struct FloatOps {
   void (*divide)(const float* o, float l, std::int64_t d, float* y);
 };
 
-extern const FloatOps kFloatScalar, kFloatAvx2, kFloatAvx512, kFloatNeon;
+extern const FloatOps kFloatGeneric, kFloatAvx2, kFloatAvx512, kFloatNeon;
 
 // The scalar steps of a row, compiled for the base processor: the kernels call them once a row, so that no
 // instruction set has a second copy of them.

@@ -55,6 +55,6 @@ struct GemmKernel {
 };
 
 // One per instruction set, in backend/cpu/<set>/gemm.cc. Calling one that the processor lacks is undefined.
-extern const GemmKernel kGemmScalar, kGemmAvx2, kGemmAvx512, kGemmAmx, kGemmNeon;
+extern const GemmKernel kGemmGeneric, kGemmAvx2, kGemmAvx512, kGemmAmx, kGemmNeon;
 
 }  // namespace verbatim::cpu

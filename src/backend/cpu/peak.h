@@ -9,7 +9,7 @@
 
 namespace verbatim::cpu {
 
-std::int64_t multiply_adds_scalar(std::int64_t rounds);
+std::int64_t multiply_adds_generic(std::int64_t rounds);
 std::int64_t multiply_adds_avx2(std::int64_t rounds);    // int16 x int16: a two-limb activation counts once
 std::int64_t multiply_adds_avx512(std::int64_t rounds);  // int8 x int8, as are the next two
 std::int64_t multiply_adds_amx(std::int64_t rounds);

@@ -33,6 +33,6 @@ void gemm(const GemmRows& x, const GemmPanels& w, const GemmOut& out) {
 
 }  // namespace
 
-constexpr GemmKernel kGemmScalar{RowForm::wide16, gemm};
+constexpr GemmKernel kGemmGeneric{RowForm::wide16, gemm};
 
 }  // namespace verbatim::cpu

@@ -2,7 +2,7 @@
 
 namespace verbatim::cpu {
 
-std::int64_t multiply_adds_scalar(std::int64_t rounds) {
+std::int64_t multiply_adds_generic(std::int64_t rounds) {
   constexpr int kChains = 8;
   std::int32_t sum[kChains] = {};
   for (std::int64_t i = 0; i < rounds; ++i) {
