@@ -194,49 +194,49 @@ int diff(const DiffFlags& options) {
   return static_cast<int>(judgement.verdict);
 }
 
-void add_require(CLI::App& app, std::string& require) {
-  flag(app, "--require", require,
-       "What must be the same: bits (log-probabilities too, where there are any) or tokens")
-      ->check(CLI::IsMember({"bits", "tokens"}));
+void add_require(CommandLine line, std::string& require) {
+  line.flag("--require", require,
+            "What must be the same: bits (log-probabilities too, where there are any) or tokens")
+      .one_of({"bits", "tokens"});
 }
 
 }  // namespace
 
-void add_audit(CLI::App& app, std::function<int()>& action) {
+void add_audit(CommandLine line) {
   auto options = std::make_shared<AuditFlags>();
   audit::AuditShape& shape = options->shape;
-  app.add_option("url", options->url, "Server, such as http://127.0.0.1:8000 or https://host/api/v1");
-  app.add_option("--from", options->from, "Ask nobody: report what this results file says");
-  flag(app, "-o,--out", options->out, "Results file. One that is there is gone on with");
-  flag(app, "--html", options->html, "File for a page that shows the answers side by side");
-  flag(app, "-N,--repeat", shape.repeat, "How often the request is sent at each temperature")
-      ->check(CLI::Range(2, 1'000'000));
-  flag(app, "--concurrency", shape.concurrency, "Requests at a time, one part of the audit each")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::Range(1, 4096));
-  flag(app, "--temperature", shape.temperatures, "Temperatures; those above 0 where the server's seeds work")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  flag(app, "--seed", shape.seed, "Of every request, and of the neighbours' prompts");
-  const CLI::Option* prompt = flag(app, "-p,--prompt", options->prompt.text, "The request that is repeated");
-  const CLI::Option* prompt_file =
-      flag(app, "-f,--prompt-file", options->prompt.file, "File that holds it; - is standard input");
-  flag(app, "-n,--max-tokens", shape.max_tokens, "Of every answer, at most")->check(CLI::Range(1, 1 << 20));
-  flag(app, "--max-requests", options->max_requests, "Bound on what is sent, with what is tried again")
-      ->check(CLI::Range(1, 1'000'000'000));
-  flag(app, "--endpoint", options->endpoint, "API to call; auto is chat where that answers")
-      ->check(CLI::IsMember({"auto", "chat", "completions"}));
-  flag(app, "--served-model-name", options->server.model,
-       "Model to ask for; the default is the first that the server lists");
-  flag(app, "--api-key-env", options->api_key_env, "Environment variable that holds the API key");
-  flag(app, "--timeout", options->timeout, "Seconds that one answer may take")->check(CLI::Range(0.001, 1e6));
-  flag(app, "--need-overlap", options->rules.need_overlap,
-       "Answers that must have come at a time, or the verdict is: could not tell")
-      ->check(CLI::PositiveNumber);
-  add_require(app, options->require);
-  boolean(app, "-q,--quiet", options->quiet, "No plan and no progress on stderr");
-  app.footer(
+  line.argument("url", options->url, "Server, such as http://127.0.0.1:8000 or https://host/api/v1");
+  line.argument("--from", options->from, "Ask nobody: report what this results file says");
+  line.flag("-o,--out", options->out, "Results file. One that is there is gone on with");
+  line.flag("--html", options->html, "File for a page that shows the answers side by side");
+  line.flag("-N,--repeat", shape.repeat, "How often the request is sent at each temperature")
+      .between(2, 1'000'000);
+  line.flag("--concurrency", shape.concurrency, "Requests at a time, one part of the audit each")
+      .comma_separated()
+      .one_word()
+      .between(1, 4096);
+  line.flag("--temperature", shape.temperatures, "Temperatures; those above 0 where the server's seeds work")
+      .comma_separated()
+      .one_word();
+  line.flag("--seed", shape.seed, "Of every request, and of the neighbours' prompts");
+  const Flag prompt = line.flag("-p,--prompt", options->prompt.text, "The request that is repeated");
+  const Flag prompt_file =
+      line.flag("-f,--prompt-file", options->prompt.file, "File that holds it; - is standard input");
+  line.flag("-n,--max-tokens", shape.max_tokens, "Of every answer, at most").between(1, 1 << 20);
+  line.flag("--max-requests", options->max_requests, "Bound on what is sent, with what is tried again")
+      .between(1, 1'000'000'000);
+  line.flag("--endpoint", options->endpoint, "API to call; auto is chat where that answers")
+      .one_of({"auto", "chat", "completions"});
+  line.flag("--served-model-name", options->server.model,
+            "Model to ask for; the default is the first that the server lists");
+  line.flag("--api-key-env", options->api_key_env, "Environment variable that holds the API key");
+  line.flag("--timeout", options->timeout, "Seconds that one answer may take").between(0.001, 1e6);
+  line.flag("--need-overlap", options->rules.need_overlap,
+            "Answers that must have come at a time, or the verdict is: could not tell")
+      .positive();
+  add_require(line, options->require);
+  line.boolean("-q,--quiet", options->quiet, "No plan and no progress on stderr");
+  line.footer(
       "Exit code 0: every request had one answer; 1: some had several; 2: could not tell, the report says "
       "why.\n"
       "An audit that was interrupted goes on when the same command is given again.\n"
@@ -244,24 +244,24 @@ void add_audit(CLI::App& app, std::function<int()>& action) {
       "  verbatim audit http://127.0.0.1:8000\n"
       "  verbatim audit https://api.example.com/v1 --served-model-name NAME -N 50 --concurrency 1,8\n"
       "  verbatim audit --from results.jsonl --require tokens");
-  app.callback([options, prompt, prompt_file, &action] {
+  line.run([options, prompt, prompt_file] {
     options->rules.require_bits = options->require == "bits";
-    options->prompt_given = prompt->count() + prompt_file->count() > 0;
-    action = [options] { return run(*options); };
+    options->prompt_given = prompt.given() || prompt_file.given();
+    return run(*options);
   });
 }
 
-void add_diff(CLI::App& app, std::function<int()>& action) {
+void add_diff(CommandLine line) {
   auto options = std::make_shared<DiffFlags>();
-  app.add_option("a", options->a, "Results file of verbatim audit")->required();
-  app.add_option("b", options->b, "Another, made with the same prompt and flags")->required();
-  add_require(app, options->require);
-  flag(app, "--html", options->html, "File for a page that shows different answers side by side");
-  app.footer(
+  line.argument("a", options->a, "Results file of verbatim audit").required();
+  line.argument("b", options->b, "Another, made with the same prompt and flags").required();
+  add_require(line, options->require);
+  line.flag("--html", options->html, "File for a page that shows different answers side by side");
+  line.footer(
       "Exit code 0: every request that both hold has one answer; 1: some have several; 2: could not tell.\n"
       "Example:\n"
       "  verbatim diff monday.jsonl tuesday.jsonl");
-  app.callback([options, &action] { action = [options] { return diff(*options); }; });
+  line.run([options] { return diff(*options); });
 }
 
 }  // namespace verbatim::app

@@ -260,31 +260,28 @@ int bench(const BenchFlags& options) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, std::function<int()>& action) {
+void add_bench(CommandLine line) {
   auto options = std::make_shared<BenchFlags>();
-  add_model_flags(app, options->model);
+  add_model_flags(line, options->model);
   auto counts = [&](const std::string& names, std::vector<std::int64_t>& values, const std::string& help) {
-    flag(app, names, values, help)->delimiter(',')->check(CLI::Range(1, 1 << 20));
+    line.flag(names, values, help).comma_separated().between(1, 1 << 20);
   };
   counts("-p,--prompts", options->prompts, "Prompt lengths to prefill, in tokens");
   counts("-n,--lengths", options->lengths, "Lengths to decode, in tokens");
   counts("-b,--batches", options->batches, "Sequences that decode together");
-  flag(app, "--chunk", options->chunk, "Rows of a prefill step")->check(CLI::Range(1, 1 << 20));
-  flag(app, "-r,--repetitions", options->repetitions, "Timed runs of each test")->check(CLI::Range(1, 1000));
-  flag(app, "--beside", options->beside,
-       "Another backend to measure in turns with the first; conventional shows what determinism costs");
-  boolean(app, "--json", options->json, "The same as JSON");
-  app.footer(
+  line.flag("--chunk", options->chunk, "Rows of a prefill step").between(1, 1 << 20);
+  line.flag("-r,--repetitions", options->repetitions, "Timed runs of each test").between(1, 1000);
+  line.flag("--beside", options->beside,
+            "Another backend to measure in turns with the first; conventional shows what determinism costs");
+  line.boolean("--json", options->json, "The same as JSON");
+  line.footer(
       "Examples:\n"
       "  verbatim bench -m model.gguf\n"
       "  verbatim bench -m model.gguf -p 512,2048 -n 64 -b 1,8,32 --backend avx2 --threads 2\n"
       "  verbatim bench --beside conventional\n"
       "  verbatim bench serve http://127.0.0.1:8000");
-  add_bench_serve(*app.add_subcommand("serve", "Put load on a server that speaks the OpenAI API"), action);
-  app.callback([&app, options, &action] {
-    if (!app.get_subcommands().empty()) return;
-    action = [options] { return bench(*options); };
-  });
+  add_bench_serve(line.command("serve", "Put load on a server that speaks the OpenAI API"));
+  line.run([options] { return bench(*options); });
 }
 
 }  // namespace verbatim::app

@@ -58,34 +58,34 @@ int bench_serve(const LoadFlags& options) {
 
 }  // namespace
 
-void add_bench_serve(CLI::App& app, std::function<int()>& action) {
+void add_bench_serve(CommandLine line) {
   auto options = std::make_shared<LoadFlags>();
   client::LoadTarget& target = options->target;
   client::LoadShape& shape = options->shape;
-  app.add_option("url", options->url, "Server, such as http://127.0.0.1:8000")->required();
-  flag(app, "--endpoint", options->endpoint, "API to call")->check(CLI::IsMember({"completions", "chat"}));
-  flag(app, "--num-prompts", shape.prompts, "Requests to send")->check(CLI::Range(1, 1'000'000));
-  flag(app, "--request-rate", shape.request_rate, "Requests a second, Poisson arrivals; 0 sends all at once")
-      ->check(at_least(0));
-  flag(app, "--max-concurrency", target.max_concurrency,
-       "Requests at a time; 0 is all that have come, 20,000 at most")
-      ->check(CLI::Range(0, 20'000));
-  flag(app, "--input-len", shape.input_words,
-       "Words of each prompt, about a token each; 0 is a ShareGPT-like mix")
-      ->check(CLI::Range(0, 1 << 20));
-  flag(app, "--output-len", shape.output_tokens, "Tokens asked for; 0 is a ShareGPT-like mix")
-      ->check(CLI::Range(0, 1 << 20));
-  boolean(app, "--repeat-one", shape.repeat_one,
-          "Send the first request again and again, and count distinct answers");
-  boolean(app, "--ignore-eos", target.ignore_eos,
-          "Ask for answers of full length (not every server knows how)");
-  flag(app, "--temperature", target.temperature, "Of every request")->check(CLI::NonNegativeNumber);
-  flag(app, "--seed", shape.seed, "Of lengths, words and arrivals, and of every request");
-  flag(app, "--served-model-name", target.model,
-       "Model to ask for; the default is the first that the server lists");
-  flag(app, "--api-key", target.api_key, "Sent as Authorization: Bearer");
-  boolean(app, "--json", options->json, "The same as JSON");
-  app.footer(
+  line.argument("url", options->url, "Server, such as http://127.0.0.1:8000").required();
+  line.flag("--endpoint", options->endpoint, "API to call").one_of({"completions", "chat"});
+  line.flag("--num-prompts", shape.prompts, "Requests to send").between(1, 1'000'000);
+  line.flag("--request-rate", shape.request_rate, "Requests a second, Poisson arrivals; 0 sends all at once")
+      .at_least(0);
+  line.flag("--max-concurrency", target.max_concurrency,
+            "Requests at a time; 0 is all that have come, 20,000 at most")
+      .between(0, 20'000);
+  line.flag("--input-len", shape.input_words,
+            "Words of each prompt, about a token each; 0 is a ShareGPT-like mix")
+      .between(0, 1 << 20);
+  line.flag("--output-len", shape.output_tokens, "Tokens asked for; 0 is a ShareGPT-like mix")
+      .between(0, 1 << 20);
+  line.boolean("--repeat-one", shape.repeat_one,
+               "Send the first request again and again, and count distinct answers");
+  line.boolean("--ignore-eos", target.ignore_eos,
+               "Ask for answers of full length (not every server knows how)");
+  line.flag("--temperature", target.temperature, "Of every request").not_negative();
+  line.flag("--seed", shape.seed, "Of lengths, words and arrivals, and of every request");
+  line.flag("--served-model-name", target.model,
+            "Model to ask for; the default is the first that the server lists");
+  line.flag("--api-key", target.api_key, "Sent as Authorization: Bearer");
+  line.boolean("--json", options->json, "The same as JSON");
+  line.footer(
       "Without a limit --request-rate is an open loop: requests come when they come, however slow the "
       "server.\n"
       "--max-concurrency N alone is a closed loop of N clients. Exit code 1: some request failed.\n"
@@ -93,7 +93,7 @@ void add_bench_serve(CLI::App& app, std::function<int()>& action) {
       "  verbatim bench serve http://127.0.0.1:8000 --num-prompts 200 --request-rate 4\n"
       "  verbatim bench serve http://127.0.0.1:8000 --max-concurrency 32 --input-len 256 --output-len 64\n"
       "  verbatim bench serve http://127.0.0.1:8000 --repeat-one --num-prompts 100 --temperature 1");
-  app.callback([options, &action] { action = [options] { return bench_serve(*options); }; });
+  line.run([options] { return bench_serve(*options); });
 }
 
 }  // namespace verbatim::app

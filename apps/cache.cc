@@ -47,21 +47,20 @@ int manage_cache(const CacheFlags& options) {
 
 }  // namespace
 
-void add_cache(CLI::App& app, std::function<int()>& action) {
+void add_cache(CommandLine line) {
   auto options = std::make_shared<CacheFlags>();
-  app.add_option("ACTION", options->action,
-                 "list: what is there, the model, and when it was used last; prune: remove what was used "
-                 "longest ago")
-      ->check(CLI::IsMember({"list", "prune"}))
-      ->capture_default_str();
-  flag(app, "--keep-bytes", options->keep_bytes, "What prune leaves, such as 20GiB; 0 removes all")
-      ->transform(CLI::AsSizeValue(false));
-  app.footer(
+  line.argument("ACTION", options->action,
+                "list: what is there, the model, and when it was used last; prune: remove what was used "
+                "longest ago")
+      .one_of({"list", "prune"})
+      .shows_default();
+  line.flag("--keep-bytes", options->keep_bytes, "What prune leaves, such as 20GiB; 0 removes all").bytes();
+  line.footer(
       "Models are packed anew when they are next opened, which takes some seconds a gigabyte.\n"
       "Examples:\n"
       "  verbatim cache\n"
       "  verbatim cache prune --keep-bytes 20GiB");
-  app.callback([options, &action] { action = [options] { return manage_cache(*options); }; });
+  line.run([options] { return manage_cache(*options); });
 }
 
 }  // namespace verbatim::app

@@ -13,72 +13,53 @@
 
 namespace verbatim::app {
 
-std::string environment_of(const std::string& names) {
-  std::string name = "VERBATIM_";
-  for (char c : names.substr(names.rfind("--") + 2)) {
-    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return name;
+void add_model_flag(CommandLine line, std::string& model) {
+  line.flag("-m,--model", model, "Model: a .gguf file, a Hugging Face folder, or the name of a built-in one");
 }
 
-void add_model_flag(CLI::App& app, std::string& model) {
-  flag(app, "-m,--model", model, "Model: a .gguf file, a Hugging Face folder, or the name of a built-in one");
+void add_compute_flags(CommandLine line, ModelFlags& flags) {
+  line.flag("--threads", flags.threads,
+            "Threads; 0 is one for each processor that this process may use. No effect on any bit")
+      .between(0, 1024);
+  line.flag("--backend", flags.backend,
+            "Kernels to use: auto, amx, avx512, avx2, neon, generic, reference. No effect on any bit; only "
+            "conventional, "
+            "the control group, computes as other engines do and is not reproducible");
+  line.flag("--weights", flags.weights, "Integers that weights become").one_of({"auto", "i16", "i8", "file"});
+  line.flag("--activations", flags.activations, "Bits of activations; 16 where weights keep a file's codes")
+      .one_of({16, 8});
+  line.flag("--kv", flags.kv, "Bits of cached keys and values").one_of({16, 8});
+  line.boolean("--no-cache", flags.no_cache, "Neither read nor write the weight cache");
+  line.flag("--weight-cache-bytes", flags.cache_bytes,
+            "What the weight cache may hold, such as 64GiB; what was used longest ago goes (verbatim cache)")
+      .bytes();
+  line.boolean(
+      "--mmap", flags.mmap,
+      "Map the weight cache instead of reading it: shared between processes, but who truncates the file "
+      "kills this program, and who writes it changes its answers");
+  line.boolean("-q,--quiet", flags.quiet, "No progress and no notes on stderr");
 }
 
-void add_compute_flags(CLI::App& app, ModelFlags& flags) {
-  flag(app, "--threads", flags.threads,
-       "Threads; 0 is one for each processor that this process may use. No effect on any bit")
-      ->check(CLI::Range(0, 1024));
-  flag(app, "--backend", flags.backend,
-       "Kernels to use: auto, amx, avx512, avx2, neon, generic, reference. No effect on any bit; only "
-       "conventional, "
-       "the control group, computes as other engines do and is not reproducible");
-  flag(app, "--weights", flags.weights, "Integers that weights become")
-      ->check(CLI::IsMember({"auto", "i16", "i8", "file"}));
-  flag(app, "--activations", flags.activations, "Bits of activations; 16 where weights keep a file's codes")
-      ->check(CLI::IsMember({16, 8}));
-  flag(app, "--kv", flags.kv, "Bits of cached keys and values")->check(CLI::IsMember({16, 8}));
-  boolean(app, "--no-cache", flags.no_cache, "Neither read nor write the weight cache");
-  flag(app, "--weight-cache-bytes", flags.cache_bytes,
-       "What the weight cache may hold, such as 64GiB; what was used longest ago goes (verbatim cache)")
-      ->transform(CLI::AsSizeValue(false));
-  boolean(app, "--mmap", flags.mmap,
-          "Map the weight cache instead of reading it: shared between processes, but who truncates the file "
-          "kills this program, and who writes it changes its answers");
-  boolean(app, "-q,--quiet", flags.quiet, "No progress and no notes on stderr");
+void add_model_flags(CommandLine line, ModelFlags& flags) {
+  add_model_flag(line, flags.model);
+  add_compute_flags(line, flags);
 }
 
-void add_model_flags(CLI::App& app, ModelFlags& flags) {
-  add_model_flag(app, flags.model);
-  add_compute_flags(app, flags);
-}
-
-void add_chat_flags(CLI::App& app, ModelFlags& flags) {
-  flag(app, "--chat-template", flags.chat_template, "File with a Jinja template in place of the model's");
-  flag(app, "--date", flags.date,
-       "Date that templates print as today's, so that no answer depends on the day")
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            std::tm parsed{};
-            const char* end = strptime(text.c_str(), "%Y-%m-%d", &parsed);
-            return end != nullptr && *end == '\0' ? "" : "not a date such as 2024-07-26";
-          },
-          "YYYY-MM-DD"));
-  flag(app, "--max-model-len", flags.max_model_len,
-       "Tokens of a prompt and its answer; 0 is the model's own context. Part of the fingerprint")
-      ->check(at_least(0));
-  flag(app, "--generation-config", flags.generation_config,
-       "Defaults of temperature, top_p, ...: the model file's suggestions, or OpenAI's")
-      ->check(CLI::IsMember({"model", "openai"}));
-}
-
-CLI::Validator at_least(double least) {
-  auto check = [least](const std::string& text) {
-    double value = 0;
-    bool fits = CLI::detail::lexical_cast(text, value) && value >= least;
-    return fits ? "" : fmt::format("is {}, must be a number of at least {}", text, least);
-  };
-  return {check, fmt::format("{} ..", least)};
+void add_chat_flags(CommandLine line, ModelFlags& flags) {
+  line.flag("--chat-template", flags.chat_template, "File with a Jinja template in place of the model's");
+  line.flag("--date", flags.date,
+            "Date that templates print as today's, so that no answer depends on the day")
+      .checked("YYYY-MM-DD", [](const std::string& text) {
+        std::tm parsed{};
+        const char* end = strptime(text.c_str(), "%Y-%m-%d", &parsed);
+        return end != nullptr && *end == '\0' ? "" : "not a date such as 2024-07-26";
+      });
+  line.flag("--max-model-len", flags.max_model_len,
+            "Tokens of a prompt and its answer; 0 is the model's own context. Part of the fingerprint")
+      .at_least(0);
+  line.flag("--generation-config", flags.generation_config,
+            "Defaults of temperature, top_p, ...: the model file's suggestions, or OpenAI's")
+      .one_of({"model", "openai"});
 }
 
 int thread_count(int asked) { return asked > 0 ? asked : usable_processors(); }
@@ -126,9 +107,9 @@ std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags) {
   return *std::move(loaded);
 }
 
-void add_text_flags(CLI::App& app, TextFlags& flags) {
-  flag(app, "-p,--prompt", flags.text, "The text");
-  flag(app, "-f,--file", flags.file, "File that holds the text; - is standard input");
+void add_text_flags(CommandLine line, TextFlags& flags) {
+  line.flag("-p,--prompt", flags.text, "The text");
+  line.flag("-f,--file", flags.file, "File that holds the text; - is standard input");
 }
 
 Result<std::string> read_text(const TextFlags& flags) {

@@ -4,18 +4,19 @@
 // 2 the flags were wrong, the memory was too small, or what there was to say could not be written.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
+#include <cstdint>
+#include <memory>
 #include <string>
 
 #include "builtin/builtin_models.h"
+#include "command_line.h"
 #include "engine/engine.h"
 #include "engine/loaded_model.h"
 
 namespace verbatim::app {
 
-// Adds the command's flags to `app`; when the command is chosen on the command line, sets `action` to run it.
-using AddCommand = void (*)(CLI::App& app, std::function<int()>& action);
+// Says what the command takes and does.
+using AddCommand = void (*)(CommandLine line);
 
 struct Command {
   const char* name;
@@ -23,20 +24,20 @@ struct Command {
   AddCommand add;
 };
 
-void add_run(CLI::App& app, std::function<int()>& action);
-void add_score(CLI::App& app, std::function<int()>& action);
-void add_bench(CLI::App& app, std::function<int()>& action);
-void add_bench_serve(CLI::App& app, std::function<int()>& action);  // a subcommand of bench
-void add_tokenize(CLI::App& app, std::function<int()>& action);
-void add_inspect(CLI::App& app, std::function<int()>& action);
-void add_cache(CLI::App& app, std::function<int()>& action);
-void add_convert(CLI::App& app, std::function<int()>& action);
-void add_serve(CLI::App& app, std::function<int()>& action);
-void add_lab(CLI::App& app, std::function<int()>& action);
-void add_demo(CLI::App& app, std::function<int()>& action);
-void add_verify(CLI::App& app, std::function<int()>& action);
-void add_audit(CLI::App& app, std::function<int()>& action);
-void add_diff(CLI::App& app, std::function<int()>& action);
+void add_run(CommandLine line);
+void add_score(CommandLine line);
+void add_bench(CommandLine line);
+void add_bench_serve(CommandLine line);  // a subcommand of bench
+void add_tokenize(CommandLine line);
+void add_inspect(CommandLine line);
+void add_cache(CommandLine line);
+void add_convert(CommandLine line);
+void add_serve(CommandLine line);
+void add_lab(CommandLine line);
+void add_demo(CommandLine line);
+void add_verify(CommandLine line);
+void add_audit(CommandLine line);
+void add_diff(CommandLine line);
 
 // The model of a command that is given none.
 inline std::string default_model() { return std::string(builtin_models().front().name); }
@@ -60,27 +61,12 @@ struct ModelFlags {
   std::string generation_config = "model";
 };
 
-void add_model_flag(CLI::App& app, std::string& model);    // -m alone
-void add_compute_flags(CLI::App& app, ModelFlags& flags);  // all but -m
-void add_model_flags(CLI::App& app, ModelFlags& flags);    // both
+void add_model_flag(CommandLine line, std::string& model);    // -m alone
+void add_compute_flags(CommandLine line, ModelFlags& flags);  // all but -m
+void add_model_flags(CommandLine line, ModelFlags& flags);    // both
 
 // The flags of commands that hold conversations.
-void add_chat_flags(CLI::App& app, ModelFlags& flags);
-
-// "-n,--max-tokens" -> "VERBATIM_MAX_TOKENS"
-std::string environment_of(const std::string& names);
-
-// A flag that can also be given as an environment variable; its default is the present value.
-template <class T>
-CLI::Option* flag(CLI::App& app, const std::string& names, T& value, const std::string& help) {
-  return app.add_option(names, value, help)->envname(environment_of(names))->capture_default_str();
-}
-inline CLI::Option* boolean(CLI::App& app, const std::string& names, bool& value, const std::string& help) {
-  return app.add_flag(names, value, help)->envname(environment_of(names));
-}
-
-// A check of a flag that is a number.
-CLI::Validator at_least(double least);
+void add_chat_flags(CommandLine line, ModelFlags& flags);
 
 int thread_count(int asked);  // 0: one for each processor that the process may use
 
@@ -91,7 +77,7 @@ std::unique_ptr<LoadedModel> open_model(const ModelFlags& flags);
 struct TextFlags {
   std::string text, file;
 };
-void add_text_flags(CLI::App& app, TextFlags& flags);
+void add_text_flags(CommandLine line, TextFlags& flags);
 Result<std::string> read_text(const TextFlags& flags);
 
 // Prints "verbatim: <sentence>" on stderr and returns 1.

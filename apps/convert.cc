@@ -61,25 +61,24 @@ int convert(const ConvertFlags& options) {
 
 }  // namespace
 
-void add_convert(CLI::App& app, std::function<int()>& action) {
+void add_convert(CommandLine line) {
   auto options = std::make_shared<ConvertFlags>();
-  app.add_option("MODEL", options->from,
-                 "A Hugging Face folder, a .gguf file, or the name of a built-in model")
-      ->required();
-  app.add_option("OUT", options->to, "The .gguf file to write")->required();
+  line.argument("MODEL", options->from,
+                "A Hugging Face folder, a .gguf file, or the name of a built-in model")
+      .required();
+  line.argument("OUT", options->to, "The .gguf file to write").required();
   std::vector<std::string> types;
   for (DType type : writable_dtypes()) types.emplace_back(name_of(type));
-  flag(app, "--type", options->type, "Type of the matrices; without it each keeps its own")
-      ->check(CLI::IsMember(types));
-  flag(app, "--text", options->texts, "KEY=TEXT: a further key, such as general.name=mine; may be repeated");
-  flag(app, "--threads", options->threads,
-       "Threads; 0 is one for each processor that this process may use. No effect on any bit")
-      ->check(CLI::Range(0, 1024));
-  app.footer(
+  line.flag("--type", options->type, "Type of the matrices; without it each keeps its own").one_of(types);
+  line.flag("--text", options->texts, "KEY=TEXT: a further key, such as general.name=mine; may be repeated");
+  line.flag("--threads", options->threads,
+            "Threads; 0 is one for each processor that this process may use. No effect on any bit")
+      .between(0, 1024);
+  line.footer(
       "Examples:\n"
       "  verbatim convert Qwen3-0.6B qwen3.gguf\n"
       "  verbatim convert Qwen3-0.6B qwen3-q8.gguf --type Q8_0 --text general.name=\"Qwen3 0.6B\"");
-  app.callback([options, &action] { action = [options] { return convert(*options); }; });
+  line.run([options] { return convert(*options); });
 }
 
 }  // namespace verbatim::app

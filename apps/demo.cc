@@ -285,21 +285,20 @@ int demo(const DemoFlags& options) {
 
 }  // namespace
 
-void add_demo(CLI::App& app, std::function<int()>& action) {
+void add_demo(CommandLine line) {
   auto options = std::make_shared<DemoFlags>();
-  add_model_flags(app, options->model);
-  flag(app, "-p,--prompt", options->prompt, "The prompt");
-  flag(app, "-n,--max-tokens", options->max_tokens, "Tokens of the answer")->check(at_least(1));
-  flag(app, "--crowd", options->crowd, "Other requests, with random prompts, temperatures and lengths")
-      ->check(CLI::Range(1, 10000));
-  flag(app, "--copies", options->copies, "How often the request is repeated among them")
-      ->check(CLI::Range(1, 1000));
-  flag(app, "--seed", options->seed, "Seed of the answer, the crowd and the moments of arrival");
-  app.footer(
+  add_model_flags(line, options->model);
+  line.flag("-p,--prompt", options->prompt, "The prompt");
+  line.flag("-n,--max-tokens", options->max_tokens, "Tokens of the answer").at_least(1);
+  line.flag("--crowd", options->crowd, "Other requests, with random prompts, temperatures and lengths")
+      .between(1, 10000);
+  line.flag("--copies", options->copies, "How often the request is repeated among them").between(1, 1000);
+  line.flag("--seed", options->seed, "Seed of the answer, the crowd and the moments of arrival");
+  line.footer(
       "Examples:\n"
       "  verbatim demo\n"
       "  verbatim demo -m model.gguf -p \"Once upon a time\" --crowd 400 --copies 40 --seed 7");
-  app.callback([options, &action] { action = [options] { return demo(*options); }; });
+  line.run([options] { return demo(*options); });
 }
 
 }  // namespace verbatim::app

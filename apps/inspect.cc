@@ -173,21 +173,21 @@ int inspect(InspectFlags& options) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app, std::function<int()>& action) {
+void add_inspect(CommandLine line) {
   auto options = std::make_shared<InspectFlags>();
-  app.add_option(
+  line.argument(
       "MODEL", options->path,
       "A .gguf file, a Hugging Face folder, or the name of a built-in model; without it the built-in "
       "models are listed");
-  add_compute_flags(app, options->model);
-  boolean(app, "--metadata", options->metadata_only, "The file's metadata only: nothing is converted");
-  boolean(app, "--json", options->json, "The same as JSON");
-  app.footer(
+  add_compute_flags(line, options->model);
+  line.boolean("--metadata", options->metadata_only, "The file's metadata only: nothing is converted");
+  line.boolean("--json", options->json, "The same as JSON");
+  line.footer(
       "Examples:\n"
       "  verbatim inspect\n"
       "  verbatim inspect storyteller\n"
       "  verbatim inspect model.gguf --weights file --json");
-  app.callback([options, &action] { action = [options] { return inspect(*options); }; });
+  line.run([options] { return inspect(*options); });
 }
 
 }  // namespace verbatim::app

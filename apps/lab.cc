@@ -138,29 +138,29 @@ int lab_command(const LabFlags& options) {
 
 }  // namespace
 
-void add_lab(CLI::App& app, std::function<int()>& action) {
+void add_lab(CommandLine line) {
   auto options = std::make_shared<LabFlags>();
-  add_model_flag(app, options->model);
-  flag(app, "--only", options->only, "Numbers of the experiments to run, such as 4,5; all by default")
-      ->delimiter(',')
-      ->check(CLI::Range(1, static_cast<int>(lab::experiments().size())));
-  flag(app, "--backend", options->backend, "Kernels that the control group is compared with, as in run");
-  flag(app, "--threads", options->threads, "Threads; 0 is one for each processor that this process may use")
-      ->check(CLI::Range(0, 1024));
-  flag(app, "-p,--prompt", options->prompt, "Prompt of experiments 6 and 7");
-  flag(app, "--seed", options->seed, "Seed of all random numbers");
-  flag(app, "--html", options->html, "File for the findings as one page that a browser opens by itself");
-  boolean(app, "--json", options->json, "The findings as JSON");
+  add_model_flag(line, options->model);
+  line.flag("--only", options->only, "Numbers of the experiments to run, such as 4,5; all by default")
+      .comma_separated()
+      .between(1, static_cast<int>(lab::experiments().size()));
+  line.flag("--backend", options->backend, "Kernels that the control group is compared with, as in run");
+  line.flag("--threads", options->threads, "Threads; 0 is one for each processor that this process may use")
+      .between(0, 1024);
+  line.flag("-p,--prompt", options->prompt, "Prompt of experiments 6 and 7");
+  line.flag("--seed", options->seed, "Seed of all random numbers");
+  line.flag("--html", options->html, "File for the findings as one page that a browser opens by itself");
+  line.boolean("--json", options->json, "The findings as JSON");
   std::string list = "Experiments:\n";
   for (const lab::Experiment& experiment : lab::experiments())
     list += fmt::format("  {}  {}\n", experiment.number, experiment.name);
-  app.footer(list +
-             "Examples:\n"
-             "  verbatim lab\n"
-             "  verbatim lab --html lab.html\n"
-             "  verbatim lab --only 4,5\n"
-             "  verbatim lab -m model.gguf --only 6 -p \"Once upon a time\" --json");
-  app.callback([options, &action] { action = [options] { return lab_command(*options); }; });
+  line.footer(list +
+              "Examples:\n"
+              "  verbatim lab\n"
+              "  verbatim lab --html lab.html\n"
+              "  verbatim lab --only 4,5\n"
+              "  verbatim lab -m model.gguf --only 6 -p \"Once upon a time\" --json");
+  line.run([options] { return lab_command(*options); });
 }
 
 }  // namespace verbatim::app

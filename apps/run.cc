@@ -94,48 +94,48 @@ int run(const GenerationFlags& flags) {
 
 }  // namespace
 
-void add_run(CLI::App& app, std::function<int()>& action) {
+void add_run(CommandLine line) {
   auto options = std::make_shared<GenerationFlags>();
   SamplingParams& s = options->sampling;
   s.temperature = 0.7f;
-  add_model_flags(app, options->model);
-  add_text_flags(app, options->text);
-  CLI::Option* max_tokens = flag(app, "-n,--max-tokens", options->max_tokens,
-                                 "Tokens to add at most; the default also ends with the context");
-  flag(app, "--temperature", s.temperature, "0 always takes the most likely token")->check(at_least(0));
-  flag(app, "--top-k", s.top_k, "Draw from the K most likely tokens; 0 is all")->check(at_least(0));
-  flag(app, "--top-p", s.top_p, "Draw from the most likely tokens that together have this probability");
-  flag(app, "--min-p", s.min_p, "Draw from tokens at least this likely, relative to the most likely one");
-  flag(app, "--repetition-penalty", s.repetition_penalty,
-       "Divides the logits of tokens seen before; 1 is none");
-  flag(app, "--frequency-penalty", s.frequency_penalty, "Subtracted for each time a token was generated");
-  flag(app, "--presence-penalty", s.presence_penalty, "Subtracted once from tokens that were generated");
-  flag(app, "--logit-bias", options->logit_bias, "TOKEN:BIAS added to a token's logit; may be repeated");
-  flag(app, "--seed", s.seed, "Seed of the draws: the same seed gives the same text");
-  flag(app, "-N,--choices", options->n, "Number of answers, each from its own random stream")
-      ->check(CLI::Range(1, 64));
-  flag(app, "--stop", options->stop, "Text that ends the answer and is left out of it; may be repeated");
-  boolean(app, "--ignore-eos", options->ignore_eos, "The model's end token does not end the answer");
-  boolean(app, "--no-special", options->no_special, "Do not put the BOS token before the text");
-  boolean(app, "--parse-special", options->parse_special,
-          "Special tokens spelled out in the text become tokens");
-  boolean(app, "--chat", options->chat,
-          "The text is a message, and the model answers by its chat template; without -p and -f each line of "
-          "standard input is one");
-  flag(app, "--system", options->system, "System message of the conversation");
-  add_chat_flags(app, options->model);
-  flag(app, "--receipt", options->receipt,
-       "File for receipts of the answers, one a line, which verbatim verify checks");
-  boolean(app, "--json", options->json, "Answers, parameters in effect and fingerprint as JSON");
-  app.footer(
+  add_model_flags(line, options->model);
+  add_text_flags(line, options->text);
+  const Flag max_tokens = line.flag("-n,--max-tokens", options->max_tokens,
+                                    "Tokens to add at most; the default also ends with the context");
+  line.flag("--temperature", s.temperature, "0 always takes the most likely token").at_least(0);
+  line.flag("--top-k", s.top_k, "Draw from the K most likely tokens; 0 is all").at_least(0);
+  line.flag("--top-p", s.top_p, "Draw from the most likely tokens that together have this probability");
+  line.flag("--min-p", s.min_p, "Draw from tokens at least this likely, relative to the most likely one");
+  line.flag("--repetition-penalty", s.repetition_penalty,
+            "Divides the logits of tokens seen before; 1 is none");
+  line.flag("--frequency-penalty", s.frequency_penalty, "Subtracted for each time a token was generated");
+  line.flag("--presence-penalty", s.presence_penalty, "Subtracted once from tokens that were generated");
+  line.flag("--logit-bias", options->logit_bias, "TOKEN:BIAS added to a token's logit; may be repeated");
+  line.flag("--seed", s.seed, "Seed of the draws: the same seed gives the same text");
+  line.flag("-N,--choices", options->n, "Number of answers, each from its own random stream").between(1, 64);
+  line.flag("--stop", options->stop, "Text that ends the answer and is left out of it; may be repeated");
+  line.boolean("--ignore-eos", options->ignore_eos, "The model's end token does not end the answer");
+  line.boolean("--no-special", options->no_special, "Do not put the BOS token before the text");
+  line.boolean("--parse-special", options->parse_special,
+               "Special tokens spelled out in the text become tokens");
+  line.boolean(
+      "--chat", options->chat,
+      "The text is a message, and the model answers by its chat template; without -p and -f each line of "
+      "standard input is one");
+  line.flag("--system", options->system, "System message of the conversation");
+  add_chat_flags(line, options->model);
+  line.flag("--receipt", options->receipt,
+            "File for receipts of the answers, one a line, which verbatim verify checks");
+  line.boolean("--json", options->json, "Answers, parameters in effect and fingerprint as JSON");
+  line.footer(
       "Examples:\n"
       "  verbatim run -p \"Once upon a time\"\n"
       "  verbatim run -m model.gguf -f prompt.txt -n 64 --temperature 0.8 --top-p 0.95 --seed 7\n"
       "  verbatim run -m model.gguf --chat --system \"Answer in one sentence.\"\n"
       "  verbatim run -m model.gguf -p \"Dear diary\" -N 3 --temperature 1 --json");
-  app.callback([options, max_tokens, &action] {
-    options->max_tokens_given = max_tokens->count() > 0;
-    action = [options] { return run(*options); };
+  line.run([options, max_tokens] {
+    options->max_tokens_given = max_tokens.given();
+    return run(*options);
   });
 }
 

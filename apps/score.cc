@@ -146,25 +146,26 @@ int score(const ScoreFlags& options) {
 
 }  // namespace
 
-void add_score(CLI::App& app, std::function<int()>& action) {
+void add_score(CommandLine line) {
   auto options = std::make_shared<ScoreFlags>();
-  add_model_flags(app, options->model);
-  add_text_flags(app, options->text);
-  flag(app, "--schedule", options->schedule,
-       "How the positions are computed: whole, chunk:N, decode, crowd:N, prefix:N, preempt. No effect on any "
-       "bit");
-  boolean(app, "--no-special", options->no_special, "Do not put the BOS token before the text");
-  boolean(app, "--summary", options->summary, "Leave out the line for each token");
-  boolean(app, "--json", options->json, "The same as JSON");
-  flag(app, "--logits", options->logits,
-       "File for every logit: float32, (tokens, vocabulary), as numpy saves an array (.npy)");
-  app.footer(
+  add_model_flags(line, options->model);
+  add_text_flags(line, options->text);
+  line.flag(
+      "--schedule", options->schedule,
+      "How the positions are computed: whole, chunk:N, decode, crowd:N, prefix:N, preempt. No effect on any "
+      "bit");
+  line.boolean("--no-special", options->no_special, "Do not put the BOS token before the text");
+  line.boolean("--summary", options->summary, "Leave out the line for each token");
+  line.boolean("--json", options->json, "The same as JSON");
+  line.flag("--logits", options->logits,
+            "File for every logit: float32, (tokens, vocabulary), as numpy saves an array (.npy)");
+  line.footer(
       "Examples:\n"
       "  verbatim score -m model.gguf -f story.txt\n"
       "  verbatim score -m model.gguf -f story.txt --summary --schedule crowd:64\n"
       "  verbatim score -m model.gguf -f story.txt --schedule decode --backend reference --json\n"
       "The logits-sha256 of the last two is the same.");
-  app.callback([options, &action] { action = [options] { return score(*options); }; });
+  line.run([options] { return score(*options); });
 }
 
 }  // namespace verbatim::app

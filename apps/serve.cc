@@ -245,79 +245,77 @@ int serve(ServeFlags options) {
   return 0;
 }
 
-void add_http_flags(CLI::App& app, ServeFlags& options) {
-  flag(app, "--host", options.host, "Address to listen on; 0.0.0.0 is every interface");
-  flag(app, "--port", options.port, "Port; 0 is a free one")->check(CLI::Range(0, 65535));
-  flag(app, "--api-key", options.api_keys, "Key that clients must show; may be repeated");
-  flag(app, "--api-key-file", options.api_key_file,
-       "File of keys, one a line: unlike flags, other users of the machine do not see them");
-  flag(app, "--tls-cert", options.tls_certificate, "PEM file of the certificate and its chain");
-  flag(app, "--tls-key", options.tls_key, "PEM file of the certificate's key");
-  flag(app, "--cors-origin", options.cors_origins,
-       "Web page that may call from a browser; * is any; may be repeated");
-  flag(app, "--allowed-host", options.allowed_hosts,
-       "Name in Host, beside localhost, that a server on loopback may be asked by, such as a proxy's; may be "
-       "repeated");
-  boolean(app, "--open-metrics", options.open_metrics,
-          "Show /metrics without a key, as on loopback it always is");
-  flag(app, "--access-log", options.access_log,
-       "File for a line a request; - is stderr. SIGHUP opens it anew");
-  flag(app, "--http-threads", options.http_threads, "Threads that serve connections")
-      ->check(CLI::Range(1, 64));
-  flag(app, "--max-connections", options.max_connections, "Connections at the same time")->check(at_least(1));
-  flag(app, "--max-body-bytes", options.max_body_bytes, "Size of one request's body")
-      ->transform(CLI::AsSizeValue(false));
-  flag(app, "--max-total-body-bytes", options.max_total_body_bytes,
-       "Memory for the bodies of all requests that are arriving; one that exceeds it is told 503")
-      ->transform(CLI::AsSizeValue(false));
-  flag(app, "--max-total-answer-bytes", options.max_total_answer_bytes,
-       "Memory for all answers that are being made and sent; one that exceeds it is told 503")
-      ->transform(CLI::AsSizeValue(false));
-  flag(app, "--keep-alive-seconds", options.keep_alive_seconds,
-       "How long a connection may stay without a request")
-      ->check(at_least(1));
-  flag(app, "--drain-seconds", options.drain_seconds, "How long running requests may go on after SIGTERM")
-      ->check(at_least(0));
+void add_http_flags(CommandLine line, ServeFlags& options) {
+  line.flag("--host", options.host, "Address to listen on; 0.0.0.0 is every interface");
+  line.flag("--port", options.port, "Port; 0 is a free one").between(0, 65535);
+  line.flag("--api-key", options.api_keys, "Key that clients must show; may be repeated");
+  line.flag("--api-key-file", options.api_key_file,
+            "File of keys, one a line: unlike flags, other users of the machine do not see them");
+  line.flag("--tls-cert", options.tls_certificate, "PEM file of the certificate and its chain");
+  line.flag("--tls-key", options.tls_key, "PEM file of the certificate's key");
+  line.flag("--cors-origin", options.cors_origins,
+            "Web page that may call from a browser; * is any; may be repeated");
+  line.flag(
+      "--allowed-host", options.allowed_hosts,
+      "Name in Host, beside localhost, that a server on loopback may be asked by, such as a proxy's; may be "
+      "repeated");
+  line.boolean("--open-metrics", options.open_metrics,
+               "Show /metrics without a key, as on loopback it always is");
+  line.flag("--access-log", options.access_log,
+            "File for a line a request; - is stderr. SIGHUP opens it anew");
+  line.flag("--http-threads", options.http_threads, "Threads that serve connections").between(1, 64);
+  line.flag("--max-connections", options.max_connections, "Connections at the same time").at_least(1);
+  line.flag("--max-body-bytes", options.max_body_bytes, "Size of one request's body").bytes();
+  line.flag("--max-total-body-bytes", options.max_total_body_bytes,
+            "Memory for the bodies of all requests that are arriving; one that exceeds it is told 503")
+      .bytes();
+  line.flag("--max-total-answer-bytes", options.max_total_answer_bytes,
+            "Memory for all answers that are being made and sent; one that exceeds it is told 503")
+      .bytes();
+  line.flag("--keep-alive-seconds", options.keep_alive_seconds,
+            "How long a connection may stay without a request")
+      .at_least(1);
+  line.flag("--drain-seconds", options.drain_seconds, "How long running requests may go on after SIGTERM")
+      .at_least(0);
 }
 
-void add_engine_flags(CLI::App& app, ServeFlags& options) {
-  flag(app, "--max-num-seqs", options.max_sequences, "Sequences computed at the same time")
-      ->check(CLI::Range(1, 4096));
-  flag(app, "--max-step-tokens", options.max_step_tokens,
-       "Tokens computed in one step; 0 is 96 for weights below 512 MiB, else 512")
-      ->check(CLI::Range(0, 1 << 20));
-  flag(app, "--kv-cache-bytes", options.kv_cache_bytes,
-       "Memory of the KV cache, such as 4GiB; 0 is what all sequences need, within a quarter of free memory")
-      ->transform(CLI::AsSizeValue(false));
-  boolean(app, "--share-prefix-cache", options.share_prefix_cache,
-          "Let prompts of one key reuse pages of another's: who has a key can then find out with what "
-          "prompts begin");
-  flag(app, "--max-queue", options.max_queue, "Sequences that may wait; one more is told 429")
-      ->check(at_least(1));
+void add_engine_flags(CommandLine line, ServeFlags& options) {
+  line.flag("--max-num-seqs", options.max_sequences, "Sequences computed at the same time").between(1, 4096);
+  line.flag("--max-step-tokens", options.max_step_tokens,
+            "Tokens computed in one step; 0 is 96 for weights below 512 MiB, else 512")
+      .between(0, 1 << 20);
+  line.flag("--kv-cache-bytes", options.kv_cache_bytes,
+            "Memory of the KV cache, such as 4GiB; 0 is what all sequences need, within a quarter of free "
+            "memory")
+      .bytes();
+  line.boolean("--share-prefix-cache", options.share_prefix_cache,
+               "Let prompts of one key reuse pages of another's: who has a key can then find out with what "
+               "prompts begin");
+  line.flag("--max-queue", options.max_queue, "Sequences that may wait; one more is told 429").at_least(1);
 }
 
 }  // namespace
 
-void add_serve(CLI::App& app, std::function<int()>& action) {
+void add_serve(CommandLine line) {
   auto options = std::make_shared<ServeFlags>();
-  add_model_flags(app, options->model);
-  add_chat_flags(app, options->model);
-  flag(app, "--served-model-name", options->names,
-       "Name that requests give; may be repeated, the first is shown")
-      ->check(CLI::Validator([](const std::string& name) { return name.empty() ? "is empty" : ""; }, "NAME"));
-  flag(app, "--receipt-key", options->receipt_key,
-       "PEM file of the Ed25519 key that signs receipts (openssl genpkey -algorithm ed25519)");
-  add_http_flags(app, *options);
-  add_engine_flags(app, *options);
-  boolean(app, "-v,--verbose", options->verbose, "Print the parameters in effect of every request");
-  app.footer(
+  add_model_flags(line, options->model);
+  add_chat_flags(line, options->model);
+  line.flag("--served-model-name", options->names,
+            "Name that requests give; may be repeated, the first is shown")
+      .checked("NAME", [](const std::string& name) { return name.empty() ? "is empty" : ""; });
+  line.flag("--receipt-key", options->receipt_key,
+            "PEM file of the Ed25519 key that signs receipts (openssl genpkey -algorithm ed25519)");
+  add_http_flags(line, *options);
+  add_engine_flags(line, *options);
+  line.boolean("-v,--verbose", options->verbose, "Print the parameters in effect of every request");
+  line.footer(
       "Examples:\n"
       "  verbatim serve -m model.gguf\n"
       "  verbatim serve -m model.gguf --host 0.0.0.0 --port 443 --tls-cert cert.pem --tls-key key.pem "
       "--api-key KEY\n"
       "  curl localhost:8000/v1/completions -d '{\"prompt\": \"Once upon a time\"}' -H 'Content-Type: "
       "application/json'");
-  app.callback([options, &action] { action = [options] { return serve(*options); }; });
+  line.run([options] { return serve(*options); });
 }
 
 }  // namespace verbatim::app

@@ -37,19 +37,19 @@ int tokenize(const TokenizeFlags& options) {
 
 }  // namespace
 
-void add_tokenize(CLI::App& app, std::function<int()>& action) {
+void add_tokenize(CommandLine line) {
   auto options = std::make_shared<TokenizeFlags>();
-  add_model_flag(app, options->model);  // a vocabulary alone will do
-  add_text_flags(app, options->text);
-  boolean(app, "--add-special", options->add_special, "Add the BOS and EOS tokens that the model wants");
-  boolean(app, "--parse-special", options->parse_special,
-          "Special tokens spelled out in the text become tokens");
-  boolean(app, "--json", options->json, "Ids, pieces and count as JSON");
-  app.footer(
+  add_model_flag(line, options->model);  // a vocabulary alone will do
+  add_text_flags(line, options->text);
+  line.boolean("--add-special", options->add_special, "Add the BOS and EOS tokens that the model wants");
+  line.boolean("--parse-special", options->parse_special,
+               "Special tokens spelled out in the text become tokens");
+  line.boolean("--json", options->json, "Ids, pieces and count as JSON");
+  line.footer(
       "Examples:\n"
       "  verbatim tokenize -p \"Hello, world\"\n"
       "  verbatim tokenize -m model.gguf -f story.txt --add-special --json");
-  app.callback([options, &action] { action = [options] { return tokenize(*options); }; });
+  line.run([options] { return tokenize(*options); });
 }
 
 }  // namespace verbatim::app

@@ -1,5 +1,6 @@
 // The program: one file per subcommand, this table, and nothing else.
-#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <clocale>
 #include <cstdio>
@@ -65,27 +66,19 @@ int main(int argc, char** argv) {
   verbatim::app::end_on_signals();
   verbatim::app::explain_bus_errors();
   verbatim::app::leave_service_links_aside();
-  CLI::App program("verbatim: one request, one answer, to the last bit");
-  program.require_subcommand(1);
-  program.set_help_all_flag("--help-all", "Show the help of every command");
-  program.set_version_flag("--version", version_text, "Say which program this is");
-  program.footer(
+  verbatim::app::Program program(
+      "verbatim: one request, one answer, to the last bit", version_text,
       "Every flag can be given as an environment variable: --threads as VERBATIM_THREADS.\n"
       "Start with:  verbatim run -p \"Once upon a time\"");
-  std::function<int()> action;
-  for (const Command& command : kCommands) {
-    CLI::App* sub = program.add_subcommand(command.name, command.summary);
-    command.add(*sub, action);
-  }
+  for (const Command& command : kCommands) command.add(program.command(command.name, command.summary));
   try {
-    const std::vector<std::string> variables = verbatim::app::parse(program, argc, argv);
-    const int code = said(action());
-    if (code != 0 && !variables.empty())
+    const verbatim::app::Asked asked = program.parse(argc, argv);
+    if (!asked.action) return asked.exit_code;
+    const int code = said(asked.action());
+    if (code != 0 && !asked.variables.empty())
       std::fprintf(stderr, "verbatim: flags came from the environment: %s\n",
-                   fmt::format("{}", fmt::join(variables, ", ")).c_str());
+                   fmt::format("{}", fmt::join(asked.variables, ", ")).c_str());
     return code;
-  } catch (const CLI::ParseError& error) {
-    return program.exit(error) == 0 ? 0 : 2;
   } catch (const std::system_error& error) {  // of fmt::print
     std::fprintf(stderr, "verbatim: %s\n", error.what());
     return kNoVerdict;

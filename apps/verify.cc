@@ -136,24 +136,24 @@ int verify(const VerifyFlags& options) {
 
 }  // namespace
 
-void add_verify(CLI::App& app, std::function<int()>& action) {
+void add_verify(CommandLine line) {
   auto options = std::make_shared<VerifyFlags>();
-  app.add_option("receipts", options->files,
-                 "Files with receipts: alone, in a saved response or stream, one a line; - is standard input")
-      ->required();
-  add_model_flags(app, options->model);
-  add_chat_flags(app, options->model);
-  flag(app, "--key", options->key, "PEM file of the public key that must have signed the receipts");
-  flag(app, "--request", options->request,
-       "File with the body of the request that was sent: it must be what the receipts answer");
-  boolean(app, "--json", options->json, "The verdicts as JSON");
-  app.footer(
+  line.argument("receipts", options->files,
+                "Files with receipts: alone, in a saved response or stream, one a line; - is standard input")
+      .required();
+  add_model_flags(line, options->model);
+  add_chat_flags(line, options->model);
+  line.flag("--key", options->key, "PEM file of the public key that must have signed the receipts");
+  line.flag("--request", options->request,
+            "File with the body of the request that was sent: it must be what the receipts answer");
+  line.boolean("--json", options->json, "The verdicts as JSON");
+  line.footer(
       "A response or stream beside its receipts must be what a server writes for them, all of it.\n"
       "Exit code: 0 all are valid; 1 one is not; 2 one could not be verified (another model, not readable).\n"
       "Examples:\n"
       "  verbatim run -p \"Once upon a time\" --receipt receipt.json && verbatim verify receipt.json\n"
       "  verbatim verify -m model.gguf --key server.pub.pem responses/*.json");
-  app.callback([options, &action] { action = [options] { return verify(*options); }; });
+  line.run([options] { return verify(*options); });
 }
 
 }  // namespace verbatim::app
