@@ -7,10 +7,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "backend/list.h"
 #include "command.h"
+#include "json/library.h"
 #include "machine.h"
 
 namespace verbatim::app {

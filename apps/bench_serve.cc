@@ -2,10 +2,10 @@
 #include <sys/resource.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "client/load_report.h"
 #include "command.h"
+#include "json/library.h"
 
 namespace verbatim::app {
 namespace {

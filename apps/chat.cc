@@ -4,10 +4,10 @@
 
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "conversation.h"
 #include "generation.h"
+#include "json/library.h"
 #include "signals.h"
 
 namespace verbatim::app {

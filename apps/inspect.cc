@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "json/library.h"
 #include "load/cache_folder.h"
 #include "load/end_of_turn.h"
 #include "load/weight_cache.h"

@@ -1,11 +1,11 @@
 // verbatim lab: seven claims about determinism as experiments on this machine (src/lab/lab.h, docs/lab.md).
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "backend/conventional/blas.h"
 #include "backend/list.h"
 #include "command.h"
+#include "json/library.h"
 #include "lab/lab.h"
 #include "lab/page.h"
 #include "lab/render.h"

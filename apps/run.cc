@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
 #include "generation.h"
+#include "json/library.h"
 
 namespace verbatim::app {
 namespace {

@@ -3,11 +3,11 @@
 #include <bit>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/sha256.h"
 #include "command.h"
+#include "json/library.h"
 #include "load/new_file.h"
 #include "sample/logprobs.h"
 #include "schedules.h"

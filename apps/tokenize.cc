@@ -1,8 +1,8 @@
 // verbatim tokenize: a text's token ids on one line. Needs the vocabulary only.
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "json/library.h"
 
 namespace verbatim::app {
 namespace {

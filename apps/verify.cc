@@ -2,11 +2,11 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
 #include "command.h"
 #include "conversation.h"
+#include "json/library.h"
 #include "receipt/signing.h"
 #include "verify/verify_answers.h"
 

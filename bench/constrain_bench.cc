@@ -14,12 +14,12 @@
 #include <ctime>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <set>
 #include <string>
 
 #include "constrain/constraint.h"
+#include "json/library.h"
 #include "load/checkpoint.h"
 #include "sample/sampler.h"
 

@@ -12,10 +12,10 @@
 #include <fstream>
 #include <functional>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "engine/loaded_model.h"
+#include "json/library.h"
 #include "parallel/processors.h"
 #include "server/api.h"
 

@@ -2,10 +2,10 @@
 
 #include <boost/beast/core/error.hpp>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "client/sse_reader.h"
+#include "json/library.h"
 
 namespace verbatim::audit {
 namespace {

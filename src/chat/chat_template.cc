@@ -1,9 +1,8 @@
 #include "chat/chat_template.h"
 
-#include <nlohmann/json.hpp>
-
 #include "chat/messages.h"
 #include "chat/probe.h"
+#include "json/library.h"
 
 namespace verbatim {
 

@@ -1,8 +1,8 @@
 #include "chat/messages.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "json/library.h"
 #include "json/reader.h"
 
 namespace verbatim {

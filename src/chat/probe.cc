@@ -1,6 +1,6 @@
 #include "chat/probe.h"
 
-#include <nlohmann/json.hpp>
+#include "json/library.h"
 
 namespace verbatim {
 namespace {

@@ -1,9 +1,9 @@
 #include "chat/tool_call_parser.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "chat/json_object_scanner.h"
+#include "json/library.h"
 #include "json/reader.h"
 
 namespace verbatim {

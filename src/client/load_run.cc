@@ -8,7 +8,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "client/channel.h"

@@ -1,9 +1,9 @@
 #include "constrain/constraint.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "constrain/json_grammar.h"
+#include "json/library.h"
 
 namespace verbatim {
 namespace {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "constrain/utf8_ranges.h"
+#include "json/library.h"
 
 namespace verbatim {
 namespace {

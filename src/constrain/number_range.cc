@@ -4,9 +4,10 @@
 #include <charconv>
 #include <compare>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <vector>
+
+#include "json/library.h"
 
 namespace verbatim {
 namespace {

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@
 #include "constrain/char_dfa.h"
 #include "constrain/grammar.h"
 #include "constrain/number_range.h"
+#include "json/library.h"
 
 namespace verbatim {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "jinja/compare.h"
+#include "json/library.h"
 
 namespace verbatim::jinja {
 namespace {

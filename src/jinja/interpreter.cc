@@ -1,7 +1,6 @@
 #include "jinja/interpreter.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/check.h"
 #include "jinja/attributes.h"
@@ -9,6 +8,7 @@
 #include "jinja/loop.h"
 #include "jinja/objects.h"
 #include "jinja/repr.h"
+#include "json/library.h"
 
 namespace verbatim::jinja {
 

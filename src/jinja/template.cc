@@ -1,10 +1,9 @@
 #include "jinja/template.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/utf8.h"
 #include "jinja/interpreter.h"
 #include "jinja/parser.h"
+#include "json/library.h"
 
 namespace verbatim::jinja {
 namespace {

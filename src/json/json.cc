@@ -1,5 +1,8 @@
 #include "json/json.h"
 
+template class nlohmann::detail::serializer<nlohmann::json>;
+template class nlohmann::detail::serializer<nlohmann::ordered_json>;
+
 namespace verbatim {
 
 std::string shown(const Json& value) {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include "json/library.h"
 
 namespace verbatim::lab {
 namespace {

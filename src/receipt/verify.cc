@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "backend/list.h"
 #include "engine/engine.h"
+#include "json/library.h"
 #include "json/reader.h"
 #include "receipt/replay.h"
 #include "receipt/signing.h"

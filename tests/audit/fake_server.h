@@ -6,11 +6,11 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
 #include "client/url.h"
+#include "json/library.h"
 #include "server/http_fixture.h"
 
 namespace verbatim::audit {

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "json/library.h"
 
 namespace verbatim {
 namespace {

@@ -5,12 +5,12 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "chat/chat_template.h"
+#include "json/library.h"
 #include "source_path.h"
 
 namespace verbatim {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
 #include "base/utf8.h"
@@ -12,6 +11,7 @@
 #include "chat/chat_template.h"
 #include "chat/tool_call_parser.h"
 #include "constrain/constraint.h"
+#include "json/library.h"
 #include "sample/sampler.h"
 #include "source_path.h"
 #include "tokenizer/named_pre_tokenizers.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "json/library.h"
 
 namespace verbatim::client {
 namespace {

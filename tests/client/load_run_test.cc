@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "json/library.h"
 #include "server/http_fixture.h"
 
 namespace verbatim::client {

@@ -1,11 +1,11 @@
 // Random schemas of the supported subset, and random texts of a constraint.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 
 #include "constrain/texts.h"
+#include "json/library.h"
 
 namespace verbatim {
 

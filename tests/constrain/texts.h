@@ -3,12 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "constrain/constraint.h"
+#include "json/library.h"
 
 namespace verbatim {
 

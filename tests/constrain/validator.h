@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <regex>
 #include <string>
 
 #include "base/utf8.h"
+#include "json/library.h"
 
 namespace verbatim {
 

@@ -2,12 +2,12 @@
 // leak; and the same twice.
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "base/check.h"
 #include "base/utf8.h"
 #include "jinja/template.h"
+#include "json/library.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace verbatim;

@@ -3,11 +3,11 @@
 // stands around it.
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "base/check.h"
+#include "json/library.h"
 #include "receipt/receipt_fixture.h"
 #include "receipt/signing.h"
 #include "server/tiny_served_model.h"

@@ -2,13 +2,13 @@
 // the same; without calls, the content is the answer; arguments are JSON objects, or where they end early the beginning of one.
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/check.h"
 #include "base/utf8.h"
 #include "chat/json_object_scanner.h"
 #include "chat/tool_call_parser.h"
+#include "json/library.h"
 
 namespace verbatim {
 namespace {

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "jinja/template.h"
+#include "json/library.h"
 #include "source_path.h"
 
 namespace verbatim::jinja {

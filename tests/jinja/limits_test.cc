@@ -3,9 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "jinja/template.h"
+#include "json/library.h"
 
 namespace verbatim::jinja {
 namespace {

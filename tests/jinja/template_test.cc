@@ -1,9 +1,9 @@
 // What Jinja2 cannot tell us: the words of errors, the date, what is refused on purpose.
 #include "jinja/template.h"
+#include "json/library.h"
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <thread>
 
 namespace verbatim::jinja {

@@ -1,9 +1,8 @@
 // The one reader of JSON text: what it gives, what it refuses, and that no text costs more than its length.
 #include "json/reader.h"
+#include "json/library.h"
 
 #include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
 
 namespace verbatim {
 namespace {

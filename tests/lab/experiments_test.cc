@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "json/library.h"
 #include "lab/completions.h"
 #include "lab/lab.h"
 #include "lab/page.h"

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "json/library.h"
 #include "load/checkpoint.h"
 #include "model/golden_directory.h"
 #include "tokenizer/tokenizer.h"

@@ -3,11 +3,11 @@
 
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <ostream>
 #include <random>
 
 #include "engine/engine.h"
+#include "json/library.h"
 #include "load/json_file.h"
 #include "receipt/receipt_maker.h"
 #include "receipt/signer.h"

@@ -4,10 +4,10 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "base/sha256.h"
+#include "json/library.h"
 #include "report/page_data.h"
 #include "report/report.h"
 

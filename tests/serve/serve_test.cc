@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "json/library.h"
 #include "program.h"
 #include "server/http_server.h"
 #include "server/self_signed.h"

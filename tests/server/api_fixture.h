@@ -5,8 +5,8 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <nlohmann/json.hpp>
 
+#include "json/library.h"
 #include "server/api.h"
 #include "server/tiny_served_model.h"
 

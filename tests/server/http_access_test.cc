@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "http_fixture.h"
+#include "json/library.h"
 #include "server/access_log.h"
 
 namespace verbatim::server {

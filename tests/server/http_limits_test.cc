@@ -1,9 +1,8 @@
 // Requests that are too large, too slow, too many, or no requests at all: each is answered, and concerns nobody else.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "http_fixture.h"
+#include "json/library.h"
 
 namespace verbatim::server {
 namespace {

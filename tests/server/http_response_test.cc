@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "json/library.h"
 #include "server/api_error.h"
 
 namespace verbatim::server {

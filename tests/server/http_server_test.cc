@@ -6,11 +6,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
 #include "http_fixture.h"
+#include "json/library.h"
 
 namespace verbatim::server {
 namespace {
