@@ -4,13 +4,21 @@
 #   L2  an include in quotes is "module/path", and exists
 #   L3  it points to the same module or to one declared before it
 #   L4  no file includes itself, directly or by way of others
-#   L5  docs/architecture.md lists the modules, from the highest to the lowest
+#   L5  a module declares that it USES those modules that its files include, and no other
+#   L6  docs/architecture.md lists the modules, from the highest to the lowest
 #
 # Fails with one line for each offence. It reads text: an include inside #if counts.
 cmake_minimum_required(VERSION 3.25)
 
-file(STRINGS ${ROOT}/cmake/Modules.cmake modules REGEX "^verbatim_module\\(")
-list(TRANSFORM modules REPLACE "^verbatim_module\\(([a-z0-9_]+).*" "\\1")
+file(STRINGS ${ROOT}/cmake/Modules.cmake lines REGEX "^verbatim_module\\(")
+set(modules "")
+foreach(line ${lines})
+  string(REGEX MATCH "^verbatim_module\\(([a-z0-9_]+)( USES([ a-z0-9_]+))?" declaration ${line})
+  list(APPEND modules ${CMAKE_MATCH_1})
+  string(REPLACE " " ";" declared_${CMAKE_MATCH_1} "${CMAKE_MATCH_3}")
+  list(REMOVE_ITEM declared_${CMAKE_MATCH_1} "")
+  set(unused_${CMAKE_MATCH_1} ${declared_${CMAKE_MATCH_1}})
+endforeach()
 
 set(offences "")
 file(GLOB_RECURSE sources RELATIVE ${ROOT}/src ${ROOT}/src/*.cc ${ROOT}/src/*.h ${ROOT}/src/*.inc ${ROOT}/src/*.cu ${ROOT}/src/*.cuh)
@@ -33,6 +41,10 @@ foreach(source ${sources})
       list(APPEND offences "L3 src/${source}: \"${target}\" points up, from ${module} to ${target_module}")
     else()
       list(APPEND includes_${source} ${target})
+      list(REMOVE_ITEM unused_${module} ${target_module})
+      if(NOT target_module STREQUAL module AND NOT target_module IN_LIST declared_${module})
+        list(APPEND offences "L5 src/${source}: \"${target}\" is of ${target_module}, which ${module} does not declare")
+      endif()
     endif()
   endforeach()
 endforeach()
@@ -61,6 +73,13 @@ if(left)
 endif()
 
 # L5
+foreach(module ${modules})
+  if(unused_${module})
+    list(APPEND offences "L5 cmake/Modules.cmake: ${module} declares ${unused_${module}}, which none of its files includes")
+  endif()
+endforeach()
+
+# L6
 file(STRINGS ${ROOT}/docs/architecture.md listed REGEX "^  [a-z0-9_]+/ ")
 list(TRANSFORM listed REPLACE "^  ([a-z0-9_]+)/.*" "\\1")
 set(from_above ${modules})
@@ -68,7 +87,7 @@ list(REVERSE from_above)
 if(NOT "${listed}" STREQUAL "${from_above}")
   list(JOIN listed " " listed)
   list(JOIN from_above " " from_above)
-  list(APPEND offences "L5 docs/architecture.md lists ${listed}, not ${from_above}")
+  list(APPEND offences "L6 docs/architecture.md lists ${listed}, not ${from_above}")
 endif()
 
 list(LENGTH sources count)
