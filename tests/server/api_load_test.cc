@@ -63,9 +63,55 @@ TEST(ApiLoad, ACrowdChangesNoBit) {
   EXPECT_EQ(busy.pages_used(), 0);
 }
 
+// The tiny model, which computes so many steps and then waits.
+class PatientModel final : public Model {
+ public:
+  explicit PatientModel(Model& model) : model_(model) {}
+  const ModelConfig& config() const override { return model_.config(); }
+  KvShape kv_shape() const override { return model_.kv_shape(); }
+  std::string_view backend_name() const override { return model_.backend_name(); }
+  LogitsMath& logits_math() override { return model_.logits_math(); }
+  std::unique_ptr<Runner> make_runner(const RunnerOptions& options) override {
+    return std::make_unique<PatientRunner>(*this, options);
+  }
+  void let(int steps) {
+    std::lock_guard lock(mutex_);
+    left_ = steps;
+    changed_.notify_all();
+  }
+
+ private:
+  class PatientRunner final : public Runner {
+   public:
+    PatientRunner(PatientModel& model, const RunnerOptions& options)
+        : model_(model), inner_(model.model_.make_runner(options)) {}
+    StepResult step(const StepBatch& batch, const StepWishes& wishes) override {
+      {
+        std::unique_lock lock(model_.mutex_);
+        model_.changed_.wait(lock, [&] { return model_.left_ > 0; });
+        --model_.left_;
+      }
+      return inner_->step(batch, wishes);
+    }
+
+   private:
+    PatientModel& model_;
+    std::unique_ptr<Runner> inner_;
+  };
+
+  Model& model_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int left_ = 0;
+};
+
 TEST(ApiLoad, AClientThatLeavesFreesItsPages) {
-  TestServer server;
+  PatientModel model(*tiny_loaded_model().model);
+  TestServerOptions options;
+  options.model = &model;
+  TestServer server(options);
   for (bool stream : {true, false}) {
+    model.let(300);  // enough for the witness, and for nobody to come to 400 tokens
     auto leaving = server.post(
         "/v1/completions",
         {{"prompt", "Once"}, {"max_tokens", 400}, {"n", 4}, {"ignore_eos", true}, {"stream", stream}});
@@ -74,6 +120,7 @@ TEST(ApiLoad, AClientThatLeavesFreesItsPages) {
     if (stream) leaving->wait_for_pieces(3);
     EXPECT_EQ(witness->wait().status, 200);
     leaving->leave();
+    model.let(1000);
     server.wait_idle();
     EXPECT_EQ(server.pages_used(), 0);
   }
