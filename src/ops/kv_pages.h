@@ -56,10 +56,13 @@ struct KvPages {
   std::int64_t pages = 0;
   std::int8_t* bytes = nullptr;  // (pages * shape.page_bytes())
 
-  std::int8_t* page(std::int64_t number) const { return bytes + number * shape.page_bytes(); }
+  constexpr std::int8_t* page(std::int64_t number) const { return bytes + number * shape.page_bytes(); }
+  constexpr std::int8_t* head_at(std::int64_t number, std::int64_t layer, std::int64_t kv_head) const {
+    return page(number) + (layer * shape.kv_heads + kv_head) * shape.head_bytes();
+  }
   // REQUIRES: 0 <= number < pages, 0 <= layer < layers, 0 <= kv_head < kv_heads
   KvHead head(std::int64_t number, std::int64_t layer, std::int64_t kv_head) const {
-    std::int8_t* at = page(number) + (layer * shape.kv_heads + kv_head) * shape.head_bytes();
+    std::int8_t* at = head_at(number, layer, kv_head);
     auto* scales = reinterpret_cast<float*>(at + shape.key_bytes() + shape.value_bytes());
     return {at, at + shape.key_bytes(), scales, scales + kPageTokens};
   }

@@ -114,11 +114,13 @@ struct PackedMatrix {
   const float* scale =
       nullptr;  // (padded_rows(n)): S of each row, of rotated ones S / rotation(); padding rows hold 0
 
-  std::int64_t k_padded() const { return padded_columns(k); }
+  constexpr std::int64_t k_padded() const { return padded_columns(k); }
   // Block of spec/hadamard.h; 1: none.
-  std::int64_t rotation() const { return is_rotated(kind) ? spec::hadamard_block(k, spec::kLinearBlock) : 1; }
-  std::int64_t panels() const { return padded_rows(n) / kPanelRows; }
-  const std::byte* panel(std::int64_t p) const { return data + p * panel_bytes(kind, k_padded()); }
+  constexpr std::int64_t rotation() const {
+    return is_rotated(kind) ? spec::hadamard_block(k, spec::kLinearBlock) : 1;
+  }
+  constexpr std::int64_t panels() const { return padded_rows(n) / kPanelRows; }
+  constexpr const std::byte* panel(std::int64_t p) const { return data + p * panel_bytes(kind, k_padded()); }
 };
 
 // Byte of (row, column) inside one limb plane of a panel.

@@ -48,7 +48,9 @@ struct StepView {
   const std::int32_t* pages = nullptr;        // of all segments
 
   std::span<const SegmentView> all_segments() const { return {segment, static_cast<std::size_t>(segments)}; }
-  std::int32_t page_of(const SegmentView& s, std::int64_t block) const { return pages[s.first_page + block]; }
+  constexpr std::int32_t page_of(const SegmentView& s, std::int64_t block) const {
+    return pages[s.first_page + block];
+  }
 };
 
 // Where batches are written, each over the one before.

@@ -14,14 +14,14 @@ namespace verbatim {
 using RankKey = std::uint64_t;  // a larger key ranks first
 
 // REQUIRES: value is not a NaN
-inline RankKey rank_key(float value, std::int32_t token) {
+constexpr RankKey rank_key(float value, std::int32_t token) {
   std::uint32_t bits = std::bit_cast<std::uint32_t>(value + 0.0f);  // -0 + 0 = +0
   // Floats as unsigned integers in the same order.
   std::uint32_t ordered = bits >> 31 ? ~bits : bits | 0x80000000u;
   return std::uint64_t{ordered} << 32 | ~static_cast<std::uint32_t>(token);
 }
 
-inline std::int32_t token_of(RankKey key) {
+constexpr std::int32_t token_of(RankKey key) {
   return static_cast<std::int32_t>(~static_cast<std::uint32_t>(key));
 }
 

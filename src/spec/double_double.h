@@ -67,7 +67,7 @@ constexpr DoubleDouble operator/(DoubleDouble a, DoubleDouble b) {
 }
 
 // The nearest integer, ties to even, for |x| < 2^51.
-inline double round_half_even64(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
+constexpr double round_half_even64(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
 
 // 1/k! for k = 0 .. 20. Every k! in the table is exact in double.
 inline constexpr auto kInverseFactorial = [] {

@@ -51,9 +51,9 @@ inline constexpr float kC6 = 0x1.694cd2p-10f;
 }  // namespace exp_constants
 
 // 2^n as a float32, for n in [-126, 127].
-inline float power_of_two(std::int32_t n) { return std::bit_cast<float>((n + 127) << 23); }
+constexpr float power_of_two(std::int32_t n) { return std::bit_cast<float>((n + 127) << 23); }
 
-inline float exp(float x) {
+constexpr float exp(float x) {
   using namespace exp_constants;
   float z = x < kLowest ? kLowest : x;  // R1; a NaN passes through
   z = z > kHighest ? kHighest : z;

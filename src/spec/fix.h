@@ -24,7 +24,7 @@ constexpr int fix_max(int limbs) { return limbs == 2 ? 16319 : 127; }
 
 // Round to the nearest integer, ties to even, for |x| < 2^22:
 // adding 1.5 * 2^23 leaves no room for a fraction.
-inline float round_half_even(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
+constexpr float round_half_even(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
 struct FixScale {
   float scale = 0;       // R2
@@ -32,7 +32,7 @@ struct FixScale {
   bool finite = true;    // false: x held a NaN or an infinity; then q and scale are 0
 };
 
-inline FixScale fix_scale(float a, int limbs) {
+constexpr FixScale fix_scale(float a, int limbs) {
   if (!std::isfinite(a)) return {0, 0, false};
   if (a < kFixTiny) return {};
   float Q = static_cast<float>(fix_max(limbs));

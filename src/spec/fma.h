@@ -22,7 +22,7 @@ namespace verbatim::spec {
 // last bit says "not a tie, not exact" to the rounding that follows, which therefore rounds as if it saw all
 // of sum + error: 53 >= 24 + 2 bits suffice (Boldo, Melquiond 2008, "Emulation of FMA and correctly rounded
 // sums: proved algorithms using rounding to odd").
-inline float round_once(double sum, double error) {
+constexpr float round_once(double sum, double error) {
   auto bits = std::bit_cast<std::uint64_t>(sum);
   bool inexact = std::fabs(error) > 0;                                              // false for NaN
   std::uint64_t towards_zero = (std::bit_cast<std::uint64_t>(error) ^ bits) >> 63;  // 1: |exact| < |sum|
@@ -31,7 +31,7 @@ inline float round_once(double sum, double error) {
   return static_cast<float>(std::bit_cast<double>(bits));
 }
 
-inline float fma_portable(float a, float b, float c) {
+constexpr float fma_portable(float a, float b, float c) {
   // Exact: 48 bits, no overflow, no underflow.
   double product = static_cast<double>(a) * static_cast<double>(b);
   double addend = c;
@@ -42,8 +42,10 @@ inline float fma_portable(float a, float b, float c) {
   return round_once(sum, error);
 }
 
-inline float fma(float a, float b, float c) {
-#if defined(__FMA__) || defined(__aarch64__)
+constexpr float fma(float a, float b, float c) {
+#if defined(__CUDA_ARCH__)
+  return __fmaf_rn(a, b, c);
+#elif defined(__FMA__) || defined(__aarch64__)
   return __builtin_fmaf(a, b, c);
 #else
   return fma_portable(a, b, c);

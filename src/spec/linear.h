@@ -32,7 +32,7 @@ inline std::int64_t integer_dot(const std::int16_t* q_x, const std::int16_t* q_w
   return acc;
 }
 
-inline float scale_dot(std::int64_t acc, float row_scale, float column_scale) {
+constexpr float scale_dot(std::int64_t acc, float row_scale, float column_scale) {
   return static_cast<float>(acc) * (row_scale * column_scale);
 }
 

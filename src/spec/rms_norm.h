@@ -23,7 +23,7 @@ namespace verbatim::spec {
 // sqrt is IEEE 754's correctly rounded squareRoot, one instruction everywhere.
 // A sum that overflowed would give r = 0 and silence the row: it gives NaN,
 // which the next quantisation reports.
-inline float rms_reciprocal(float sum_of_squares, std::int64_t dim, float epsilon) {
+constexpr float rms_reciprocal(float sum_of_squares, std::int64_t dim, float epsilon) {
   if (!std::isfinite(sum_of_squares)) return NAN;
   return 1.0f / std::sqrt(sum_of_squares / static_cast<float>(dim) + epsilon);
 }

@@ -110,8 +110,8 @@ inline double rope_mscale(const RopeScaling& scaling) {
 }
 
 // One position's row of the tables.  cosine, sine: (d/2)
-inline void rope_row(std::span<const double> frequencies, double mscale, std::int64_t position, float* cosine,
-                     float* sine) {
+constexpr void rope_row(std::span<const double> frequencies, double mscale, std::int64_t position,
+                        float* cosine, float* sine) {
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
     SinCos angle = sin_cos64(static_cast<double>(position) * frequencies[i]);
     cosine[i] = static_cast<float>(angle.cos * mscale);
@@ -119,7 +119,7 @@ inline void rope_row(std::span<const double> frequencies, double mscale, std::in
   }
 }
 
-inline void rotate(float& x0, float& x1, float c, float s) {
+constexpr void rotate(float& x0, float& x1, float c, float s) {
   float y0 = fma(x0, c, -(x1 * s));
   float y1 = fma(x1, c, x0 * s);
   x0 = y0;

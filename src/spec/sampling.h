@@ -95,19 +95,21 @@ inline void adjust_logits(const SamplingParams& params, const TokenCounts& count
 }
 
 // R5
-inline float relative_logit(float v, float v_best, float temperature) { return (v - v_best) / temperature; }
+constexpr float relative_logit(float v, float v_best, float temperature) {
+  return (v - v_best) / temperature;
+}
 
 // R7.  e <= 1: the product is exact and below 2^41.
-inline std::uint64_t weight_of(float e) { return static_cast<std::uint64_t>(e * kWeightUnit); }
+constexpr std::uint64_t weight_of(float e) { return static_cast<std::uint64_t>(e * kWeightUnit); }
 
 // The weight that F3 must reach.  total < 2^63, top_p < 1.
-inline std::uint64_t nucleus_weight(std::uint64_t total, float top_p) {
+constexpr std::uint64_t nucleus_weight(std::uint64_t total, float top_p) {
   auto share = static_cast<std::uint64_t>(static_cast<double>(top_p) * 0x1p32);
   return static_cast<std::uint64_t>(static_cast<unsigned __int128>(total) * share >> 32);
 }
 
 // x of the draw.
-inline std::uint64_t draw_below(std::uint64_t sum, std::uint64_t seed, DrawPlace place) {
+constexpr std::uint64_t draw_below(std::uint64_t sum, std::uint64_t seed, DrawPlace place) {
   PhiloxCounter words = random_words(seed, place.position, place.choice);
   std::uint64_t bits = std::uint64_t{words[0]} << 32 | words[1];
   return static_cast<std::uint64_t>(static_cast<unsigned __int128>(bits) * sum >> 64);

@@ -29,7 +29,7 @@ struct SinCos {
 inline constexpr double kLargestAngle = 0x1p30;
 
 // Both at once. REQUIRES: |x| <= kLargestAngle.
-inline SinCos sin_cos64(double x) {
+constexpr SinCos sin_cos64(double x) {
   CHECK(std::fabs(x) <= kLargestAngle, "sin_cos64: the argument must lie within 2^30 of zero");
   // x = n * pi/2 + r, |r| < 0.7854, pi/2 in three parts (159 bits). No double is nearer than 2^-61 to a
   // multiple of pi/2 other than 0 (Muller 2016, "Elementary functions", chapter 11), so r keeps more than 60
@@ -39,13 +39,14 @@ inline SinCos sin_cos64(double x) {
   r = r + two_product(-n, 0x1.1a62633145c07p-54);
   r = r + DoubleDouble{-n * -0x1.f1976b7ed8fbcp-110};
 
+  constexpr auto kInverse = kInverseFactorial;  // a copy: a device knows no constants but a function's own
   double z = r.high * r.high;
   double sin_series = 0;  // (sin r - r) / r^3
-  for (int k = 19; k >= 3; k -= 2) sin_series = (k % 4 == 1 ? 1 : -1) * kInverseFactorial[k] + sin_series * z;
+  for (int k = 19; k >= 3; k -= 2) sin_series = (k % 4 == 1 ? 1 : -1) * kInverse[k] + sin_series * z;
   double sin_r = r.high + (r.high * z * sin_series + r.low * (1 - 0.5 * z));
 
   double cos_series = 0;  // (cos r - 1 + r^2/2) / r^4
-  for (int k = 20; k >= 4; k -= 2) cos_series = (k % 4 == 0 ? 1 : -1) * kInverseFactorial[k] + cos_series * z;
+  for (int k = 20; k >= 4; k -= 2) cos_series = (k % 4 == 0 ? 1 : -1) * kInverse[k] + cos_series * z;
   DoubleDouble one_minus = quick_two_sum(1, -0.5 * z);
   double cos_tail = z * z * cos_series - r.high * r.low;
   double cos_r = one_minus.high + (one_minus.low + cos_tail);

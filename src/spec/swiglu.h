@@ -12,6 +12,6 @@
 
 namespace verbatim::spec {
 
-inline float swiglu(float gate, float up) { return (gate / (1.0f + exp(-gate))) * up; }
+constexpr float swiglu(float gate, float up) { return (gate / (1.0f + exp(-gate))) * up; }
 
 }  // namespace verbatim::spec

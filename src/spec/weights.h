@@ -73,7 +73,7 @@ inline std::int16_t code_integer(float x, FixScale s, int fraction) {
   return static_cast<std::int16_t>(round_half_even(x * (s.reciprocal * static_cast<float>(1 << fraction))));
 }
 
-inline int code_weight(int level, int g, int z, int fraction) {
+constexpr int code_weight(int level, int g, int z, int fraction) {
   return z + ((g * level + (1 << fraction >> 1)) >> fraction);
 }
 
