@@ -5,6 +5,7 @@
 #include "backend/conventional/conventional.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cuda/device.h"
 #include "backend/reference/reference.h"
 
 namespace verbatim {
@@ -13,6 +14,15 @@ namespace {
 
 std::vector<BackendEntry> make_list() {
   std::vector<BackendEntry> list;
+  list.push_back(
+      {"cuda",
+       "an NVIDIA GPU of compute capability 8.0 or later, its driver, and a program built with CUDA",
+       [] { return !cuda::devices().empty(); },
+       [](int threads) {
+         auto host = cpu::make_cpu_backend(cpu::best_kernels(), threads);
+         return cuda::make_cuda_backend(cuda::devices().front().number, std::move(host));
+       },
+       {nullptr, false}});
   for (const cpu::CpuKernels& kernels : cpu::all_kernels())
     list.push_back({kernels.name,
                     kernels.needs,

@@ -1,0 +1,212 @@
+// store_kv and attention over integer pages, on any GPU.
+//
+// A block of 128 threads has one (token, KV head) to store, or one (token, query head) to attend: in a block of keys each thread
+// has one position, and then each thread has dimensions of the values.
+#include "backend/cuda/block.cuh"
+#include "backend/cuda/kernels.h"
+#include "backend/cuda/launch.cuh"
+#include "spec/attention.h"
+
+namespace verbatim::cuda {
+namespace {
+
+constexpr int kThreads = 128;
+static_assert(kThreads == kPageTokens);
+
+extern __shared__ float shared_floats[];
+
+// The segment of a row.
+__device__ SegmentView segment_of(const StepView& step, std::int64_t row) {
+  std::int64_t low = 0, high = step.segments - 1;
+  while (low < high) {
+    const std::int64_t middle = (low + high + 1) / 2;
+    if (step.segment[middle].first_row <= row)
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return step.segment[low];
+}
+
+// KvPages::head
+__device__ KvHead head_of(const KvPages& cache, std::int64_t page, std::int64_t layer, std::int64_t head) {
+  std::int8_t* at = cache.head_at(page, layer, head);
+  auto* scales = reinterpret_cast<float*>(at + cache.shape.key_bytes() + cache.shape.value_bytes());
+  return {at, at + cache.shape.key_bytes(), scales, scales + kPageTokens};
+}
+
+__device__ void set_fault(Faults faults, std::int64_t row) {
+  atomicCAS(&faults.site_of_row[row], 0u, faults.site);
+}
+
+// Row `row` of a run of panels whose planes have `columns` columns: byte of (row, column) in the high limbs.
+__device__ std::int64_t panel_byte(std::int64_t row, std::int64_t column, std::int64_t columns, int limbs) {
+  return row / kPanelRows * limbs * plane_bytes(columns) + panel_offset(row % kPanelRows, column);
+}
+
+// x (d) of one head -> its integers by put(i, q), its scale. x may be in shared memory of its own: it is loaded to `values`.
+template <class Put>
+__device__ spec::FixScale quantise_head(const float* x, std::int64_t d, int limbs, std::int64_t rotation,
+                                        float* values, Put put) {
+  __syncthreads();
+  for (std::int64_t i = threadIdx.x; i < d; i += blockDim.x) values[i] = x[i];
+  hadamard(values, d, rotation);
+  const spec::FixScale s = scale_of(values, d, limbs);
+  for (std::int64_t i = threadIdx.x; i < d; i += blockDim.x) put(i, integer_of(values[i], s, limbs));
+  return s;
+}
+
+__global__ void store(const float* k, const float* v, StepView step, std::int64_t layer, KvPages cache,
+                      Faults faults) {
+  const KvShape& shape = cache.shape;
+  const std::int64_t row = blockIdx.x / shape.kv_heads, head = blockIdx.x % shape.kv_heads,
+                     d = shape.head_dim;
+  const SegmentView segment = segment_of(step, row);
+  const std::int64_t position = segment.first_position + row - segment.first_row,
+                     slot = position % kPageTokens;
+  const KvHead to = head_of(cache, step.page_of(segment, position / kPageTokens), layer, head);
+  const std::int64_t from = (row * shape.kv_heads + head) * d;
+  const auto put = [&](std::int8_t* panels, std::int64_t at, std::int64_t plane, int q) {
+    panels[at] = static_cast<std::int8_t>(shape.limbs == 2 ? spec::high_limb(q) : q);
+    if (shape.limbs == 2) panels[at + plane] = static_cast<std::int8_t>(spec::low_limb(q));
+  };
+  const spec::FixScale key =
+      quantise_head(k + from, d, shape.limbs, shape.rotation(), shared_floats, [&](std::int64_t i, int q) {
+        put(to.keys, panel_byte(slot, i, shape.key_columns(), shape.limbs), plane_bytes(shape.key_columns()),
+            q);
+      });
+  const spec::FixScale value =
+      quantise_head(v + from, d, shape.limbs, shape.rotation(), shared_floats, [&](std::int64_t i, int q) {
+        put(to.values, panel_byte(i, slot, kPageTokens, shape.limbs), plane_bytes(kPageTokens), q);
+      });
+  if (threadIdx.x > 0) return;
+  to.key_scale[slot] = key.scale;
+  to.value_scale[slot] = value.scale;
+  if (!key.finite || !value.finite) set_fault(faults, row);
+}
+
+// An exact dot product of `n` integers, n a multiple of 4: a of two planes `a_low` bytes apart, b likewise with quads `b_step`
+// bytes apart.
+__device__ std::int64_t dot(const std::int8_t* a, int limbs_a, std::int64_t a_low, const std::int8_t* b,
+                            int limbs_b, std::int64_t b_low, std::int64_t n) {
+  int high = 0, middle = 0;
+  for (std::int64_t i = 0; i < n; i += kQuad) {
+    const std::int8_t* of_b = b + i * kPanelRows;
+    const int a_high = *reinterpret_cast<const int*>(a + i), b_high = *reinterpret_cast<const int*>(of_b);
+    high = __dp4a(a_high, b_high, high);
+    if (limbs_b == 2) middle = __dp4a(a_high, *reinterpret_cast<const int*>(of_b + b_low), middle);
+    if (limbs_a == 2) middle = __dp4a(*reinterpret_cast<const int*>(a + a_low + i), b_high, middle);
+  }
+  if (limbs_a + limbs_b == 4)
+    return std::int64_t{high} * 16384 + std::int64_t{middle} * 128;  // three products
+  return limbs_a + limbs_b == 3 ? std::int64_t{high} * 128 + middle : high;
+}
+
+// The query's integers: planes of key_columns, and the block's weights: planes of 128.
+struct Shared {
+  float* values;       // (max of d, 128)
+  float* o;            // (d)
+  std::int8_t *q, *w;  // (2, key_columns), (2, 128)
+  __device__ Shared(const KvShape& shape)
+      : values(shared_floats),
+        o(values + max(shape.head_dim, kPageTokens)),
+        q(reinterpret_cast<std::int8_t*>(o + shape.head_dim)),
+        w(q + 2 * shape.key_columns()) {}
+  static std::size_t bytes(const KvShape& shape) {
+    return static_cast<std::size_t>((std::max(shape.head_dim, kPageTokens) + shape.head_dim) *
+                                        static_cast<std::int64_t>(sizeof(float)) +
+                                    2 * shape.key_columns() + 2 * kPageTokens);
+  }
+};
+
+// The largest of the threads' values, as std::max finds it: a NaN is passed over.
+__device__ float largest(float x) {
+  __shared__ float of_warp[kThreads / 32];
+  for (int step = 16; step > 0; step /= 2) x = fmaxf(x, __shfl_xor_sync(~0u, x, step));
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = x;
+  __syncthreads();
+  for (int warp = 0; warp < kThreads / 32; ++warp) x = fmaxf(x, of_warp[warp]);
+  return x;
+}
+
+__global__ void attend(AttentionArgs args, float scale, const float* q, StepView step, KvPages cache,
+                       float* y, Faults faults) {
+  const KvShape& shape = cache.shape;
+  const Shared shared(shape);
+  const std::int64_t row = blockIdx.x / args.heads, head = blockIdx.x % args.heads, d = shape.head_dim;
+  const SegmentView segment = segment_of(step, row);
+  const std::int64_t position = segment.first_position + row - segment.first_row;
+  const std::int64_t begin = spec::first_visible(position, args.window), columns = shape.key_columns();
+  const std::int64_t at = (row * args.heads + head) * d;
+  const auto put = [&](std::int8_t* planes, std::int64_t low, std::int64_t i, int integer) {
+    planes[i] = static_cast<std::int8_t>(args.limbs == 2 ? spec::high_limb(integer) : integer);
+    if (args.limbs == 2) planes[low + i] = static_cast<std::int8_t>(spec::low_limb(integer));
+  };
+
+  for (std::int64_t i = threadIdx.x; i < 2 * columns; i += kThreads) shared.q[i] = 0;
+  const spec::FixScale s_q =
+      quantise_head(q + at, d, args.limbs, shape.rotation(), shared.values,
+                    [&](std::int64_t i, int integer) { put(shared.q, columns, i, integer); });
+  if (!s_q.finite && threadIdx.x == 0) set_fault(faults, row);
+  const float row_scale = s_q.scale * scale;
+
+  float m = -INFINITY, l = 0;
+  for (std::int64_t i = threadIdx.x; i < d; i += kThreads)
+    shared.o[i] = -0.0f;  // the neutral element of merge
+  for (std::int64_t block = begin / kPageTokens; block * kPageTokens <= position; ++block) {
+    const std::int64_t t = threadIdx.x, place = block * kPageTokens + t;
+    const bool visible = place >= begin && place <= position;
+    const KvHead kv =
+        head_of(cache, step.page_of(segment, block), args.layer, head / (args.heads / shape.kv_heads));
+    __syncthreads();
+    float a = -INFINITY;  // R2
+    if (visible)
+      a = spec::scale_dot(dot(shared.q, args.limbs, columns, kv.keys + panel_byte(t, 0, columns, shape.limbs),
+                              shape.limbs, plane_bytes(columns), columns),
+                          row_scale, kv.key_scale[t]);
+    const float m_block = largest(a);                         // R3
+    const float p = visible ? spec::exp(a - m_block) : 0.0f;  // R4
+    shared.values[t] = p;
+    const float l_block =
+        lanes64(shared.values, kPageTokens, [](float lane, float x) { return lane + x; });  // R5
+    __syncthreads();
+    shared.values[t] = visible ? p * kv.value_scale[t] : 0.0f;  // R6
+    const spec::FixScale s_w = scale_of(shared.values, kPageTokens, args.limbs);
+    put(shared.w, kPageTokens, t, visible ? integer_of(shared.values[t], s_w, args.limbs) : 0);
+    __syncthreads();
+
+    const float m_next = m < m_block ? m_block : m;
+    const float keep = spec::exp(m - m_next), take = spec::exp(m_block - m_next);
+    m = m_next;
+    l = spec::fma(l, keep, l_block * take);
+    for (std::int64_t j = threadIdx.x; j < d; j += kThreads) {
+      const std::int64_t sum =
+          dot(shared.w, args.limbs, kPageTokens, kv.values + panel_byte(j, 0, kPageTokens, shape.limbs),
+              shape.limbs, plane_bytes(kPageTokens), kPageTokens);
+      const float o = static_cast<float>(sum) * s_w.scale;  // R7
+      shared.o[j] = spec::fma(shared.o[j], keep, o * take);
+    }
+  }
+  const float divisor = l * static_cast<float>(shape.rotation());  // R8
+  for (std::int64_t j = threadIdx.x; j < d; j += kThreads) shared.o[j] = shared.o[j] / divisor;
+  hadamard(shared.o, d, shape.rotation());
+  for (std::int64_t j = threadIdx.x; j < d; j += kThreads) y[at + j] = shared.o[j];
+}
+
+}  // namespace
+
+void store_kv(cudaStream_t stream, const float* k, const float* v, const StepView& step, std::int64_t layer,
+              const KvPages& cache, Faults faults) {
+  launch(stream, store, step.rows * cache.shape.kv_heads, kThreads,
+         static_cast<std::size_t>(cache.shape.head_dim) * sizeof(float), k, v, step, layer, cache, faults);
+}
+
+void attention(cudaStream_t stream, const AttentionArgs& args, const float* q, const StepView& step,
+               const KvPages& cache, float* y, Faults faults) {
+  const float scale = spec::attention_scale(cache.shape.head_dim, cache.shape.rotation());
+  launch(stream, attend, step.rows * args.heads, kThreads, Shared::bytes(cache.shape), args, scale, q, step,
+         cache, y, faults);
+}
+
+}  // namespace verbatim::cuda

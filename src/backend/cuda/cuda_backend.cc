@@ -1,0 +1,122 @@
+#include "backend/cuda/check.h"
+#include "backend/cuda/device.h"
+#include "backend/cuda/kernels.h"
+#include "backend/cuda/memory.h"
+
+namespace verbatim::cuda {
+namespace {
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend(int device, std::unique_ptr<Backend> host) : host_(std::move(host)), memory_(device) {}
+
+  std::string_view name() const override { return "cuda"; }
+  int threads() const override { return host_->threads(); }
+  Memory& memory() override { return memory_; }
+  LogitsMath& logits_math() override { return host_->logits_math(); }
+
+  PlacedMatrix place(const PackedMatrix& w, std::shared_ptr<const void>) override {
+    struct Held {
+      Array<std::byte> data;
+      Array<float> scale;
+    };
+    const auto bytes = static_cast<std::size_t>(packed_bytes(w.kind, w.n, w.k));
+    const auto rows = static_cast<std::size_t>(padded_rows(w.n));
+    auto held = std::make_shared<Held>(Array<std::byte>(memory_, std::span(w.data, bytes)),
+                                       Array<float>(memory_, std::span(w.scale, rows)));
+    PackedMatrix placed = w;
+    placed.data = held->data.data();
+    placed.scale = held->scale.data();
+    return {placed, std::move(held)};
+  }
+
+  std::int64_t row_bytes(std::int64_t k) const override { return row_stride(k); }
+
+  void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) override {
+    cuda::embed(stream(), table, tokens, rows, y);
+  }
+  void quantise(const float* x, const FixRows& out, Faults faults) override {
+    cuda::quantise(stream(), x, out, faults);
+  }
+  void unpack_rows(const FixRows& x, std::int16_t* q) override { cuda::unpack_rows(stream(), x, q); }
+  void rms_norm_quantise(const float* x, const float* gain, float epsilon, const FixRows& out,
+                         Faults faults) override {
+    cuda::rms_norm_quantise(stream(), x, gain, epsilon, out, faults);
+  }
+  void rms_norm(float* x, const float* gain, float epsilon, std::int64_t rows, std::int64_t k) override {
+    cuda::rms_norm(stream(), x, gain, epsilon, rows, k);
+  }
+  void linear(const FixRows& x, std::span<const LinearJob> jobs) override {
+    for (const LinearJob& job : jobs) {
+      CHECK(job.w->k == x.k, "a matrix of {} columns meets rows of {}", job.w->k, x.k);
+      CHECK(is_rotated(job.w->kind) == x.form.rotated, "a matrix of {} meets rows that are {}rotated",
+            name_of(job.w->kind), x.form.rotated ? "" : "not ");
+      cuda::linear(stream(), x, job);
+    }
+  }
+  void rope_table(const double* frequencies, std::int64_t pairs, double mscale, const std::int32_t* positions,
+                  std::int64_t rows, float* cosine, float* sine) override {
+    cuda::rope_table(stream(), frequencies, pairs, mscale, positions, rows, cosine, sine);
+  }
+  void rope(const RopeArgs& args, std::int64_t rows, float* x) override {
+    cuda::rope(stream(), args, rows, x);
+  }
+  void store_kv(const float* k, const float* v, const StepView& step, std::int64_t layer,
+                const KvPages& cache, Faults faults) override {
+    cuda::store_kv(stream(), k, v, step, layer, cache, faults);
+  }
+  void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
+                 float* y, Faults faults) override {
+    CHECK(args.heads % cache.shape.kv_heads == 0, "{} query heads over {} KV heads", args.heads,
+          cache.shape.kv_heads);
+    cuda::attention(stream(), args, q, step, cache, y, faults);
+  }
+  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+    cuda::swiglu_quantise(stream(), gate, up, out, faults);
+  }
+  void add(float* x, const float* y, std::int64_t count) override { cuda::add(stream(), x, y, count); }
+  void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
+              float* y) override {
+    cuda::gather(stream(), x, index, rows, k, y);
+  }
+  void check_finite(const float* x, std::int64_t rows, std::int64_t k, Faults faults) override {
+    cuda::check_finite(stream(), x, rows, k, faults);
+  }
+  void draw(const float* z, std::int64_t vocab, std::span<const PlainDraw> draws,
+            std::int32_t* tokens) override {
+    if (draws_.size() < draws.size()) draws_ = Array<PlainDraw>(memory_, draws.size());
+    draws_.write(draws);
+    cuda::draw(stream(), z, vocab, draws_.data(), std::ssize(draws), tokens);
+  }
+
+ private:
+  cudaStream_t stream() const { return memory_.stream(); }
+
+  const std::unique_ptr<Backend> host_;  // for rows that came home
+  DeviceMemory memory_;
+  Array<PlainDraw> draws_;
+};
+
+}  // namespace
+
+std::vector<Device> devices() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) {
+    cudaGetLastError();
+    return {};
+  }
+  std::vector<Device> found;
+  for (int number = 0; number < count; ++number) {
+    cudaDeviceProp properties{};
+    if (cudaGetDeviceProperties(&properties, number) != cudaSuccess || properties.major < 8) continue;
+    found.push_back({number, properties.name, properties.major, properties.minor,
+                     static_cast<std::int64_t>(properties.totalGlobalMem)});
+  }
+  return found;
+}
+
+std::unique_ptr<Backend> make_cuda_backend(int device, std::unique_ptr<Backend> host) {
+  return std::make_unique<CudaBackend>(device, std::move(host));
+}
+
+}  // namespace verbatim::cuda
