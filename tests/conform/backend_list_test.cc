@@ -31,6 +31,13 @@ TEST(BackendList, AutoIsTheFirstThatRunsHere) {
   }
 }
 
+TEST(BackendList, GpuIsThereWhereADeviceIs) {
+  ASSERT_NE(find_backend("cuda"), nullptr);
+  if (!find_backend("cuda")->runs_here())
+    GTEST_SKIP() << "no device here: nothing of the GPU backend was tested";
+  EXPECT_EQ(backends_here().front(), "cuda");
+}
+
 // So no suite that runs every backend of the list can meet it, and nobody gets it by accident.
 TEST(BackendList, ControlGroupIsOnlyFoundByItsName) {
   std::vector<std::string> here = backends_here();
