@@ -8,5 +8,8 @@
 # Fast mathematics in a packager's CXXFLAGS or LDFLAGS would reach the link line, and with it crtfastmath.o, which makes
 # every thread flush subnormals: refused here, and by the program itself when it starts (src/base/float_environment.h).
 include(${CMAKE_CURRENT_LIST_DIR}/RefuseFastMath.cmake)
+
+# The same, said to nvcc: fused only where it is written, division and square root rounded, subnormals kept.
+set(VERBATIM_NVCC_FLOAT_FLAGS --fmad=false --prec-div=true --prec-sqrt=true --ftz=false)
 add_library(verbatim_float_flags INTERFACE)
 target_compile_options(verbatim_float_flags INTERFACE -ffp-contract=off -fno-fast-math)

@@ -1,8 +1,8 @@
 # The CUDA backend: built where nvcc is found, on PATH, in /usr/local/cuda or in build/cuda (`./dev cuda` puts the compiler's
 # pip packages there). A program built with it runs on machines without a driver, which is loaded when a device is asked for.
 #
-# Each kernel file becomes one object with code for compute capability 8.0 and 9.0a. --fmad=false: every fused multiply-add is
-# written (spec/fma.h). --expt-relaxed-constexpr: the pages of spec/ are constexpr, and are what the device computes.
+# Each kernel file becomes one object with code for compute capability 8.0 and 9.0a. --expt-relaxed-constexpr: the pages of spec/
+# are constexpr, and are what the device computes.
 find_program(VERBATIM_NVCC nvcc
              PATHS /usr/local/cuda/bin ${PROJECT_SOURCE_DIR}/build/cuda/nvidia/cu13/bin)
 get_target_property(backend_sources verbatim_backend SOURCES)
@@ -32,8 +32,8 @@ foreach(kernel IN LISTS kernels)
   add_custom_command(
     OUTPUT ${object}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/cuda
-    COMMAND ${VERBATIM_NVCC} -c ${kernel} -o ${object} -MD -MF ${object}.d -std=c++20 -O3 --fmad=false
-            --expt-relaxed-constexpr -Xcompiler -fPIC,-Wno-psabi -I${PROJECT_SOURCE_DIR}/src
+    COMMAND ${VERBATIM_NVCC} -c ${kernel} -o ${object} -MD -MF ${object}.d -std=c++20 -O3
+            ${VERBATIM_NVCC_FLOAT_FLAGS} --expt-relaxed-constexpr -Xcompiler -fPIC,-Wno-psabi -I${PROJECT_SOURCE_DIR}/src
             -gencode arch=compute_80,code=[sm_80,compute_80] -gencode arch=compute_90a,code=sm_90a
     DEPENDS ${kernel}
     DEPFILE ${object}.d
