@@ -91,19 +91,8 @@ class RemoteBackend final : public ForwardingBackend {
 
   std::string_view name() const override { return "remote"; }
   Memory& memory() override { return memory_; }
-  PlacedMatrix place(const PackedMatrix& w, std::shared_ptr<const void>) override {
-    struct Held {
-      Array<std::byte> data;
-      Array<float> scale;
-    };
-    const auto bytes = static_cast<std::size_t>(packed_bytes(w.kind, w.n, w.k));
-    const auto rows = static_cast<std::size_t>(padded_rows(w.n));
-    auto held = std::make_shared<Held>(Array<std::byte>(memory_, std::span(w.data, bytes)),
-                                       Array<float>(memory_, std::span(w.scale, rows)));
-    PackedMatrix placed = w;
-    placed.data = held->data.data();
-    placed.scale = held->scale.data();
-    return {placed, std::move(held)};
+  PlacedMatrix place(const PackedMatrix& matrix, std::shared_ptr<const void>) override {
+    return copy_into(memory_, matrix);
   }
 
   void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) override {

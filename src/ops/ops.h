@@ -27,6 +27,7 @@
 #include "ops/kv_pages.h"
 #include "ops/logits_math.h"
 #include "ops/panels.h"
+#include "ops/placed_matrix.h"
 #include "ops/step_batch.h"
 
 namespace verbatim {
@@ -44,12 +45,6 @@ struct Faults {
     std::atomic_ref(site_of_row[rows ? rows[row] : row])
         .compare_exchange_strong(none, site, std::memory_order_relaxed);
   }
-};
-
-// A matrix where a backend's operations can read it.
-struct PlacedMatrix {
-  PackedMatrix matrix;
-  std::shared_ptr<const void> storage;  // keeps what it points into
 };
 
 // One matrix of a `linear`: y = W x (+ bias).

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "api_fixture.h"
+#include "forwarding_model.h"
 
 namespace verbatim::server {
 namespace {
@@ -68,37 +69,20 @@ TEST(ApiExceptions, AnswersEndBeforeTheApi) {
 }
 
 // The tiny model, whose n-th batch there is no memory for: the pages are copied, and no more.
-class ScarceModel final : public Model {
+class ScarceModel final : public ForwardingModel {
  public:
-  explicit ScarceModel(Model& model) : model_(model) {}
-  const ModelConfig& config() const override { return model_.config(); }
-  KvShape kv_shape() const override { return model_.kv_shape(); }
-  std::string_view backend_name() const override { return model_.backend_name(); }
-  LogitsMath& logits_math() override { return model_.logits_math(); }
-  std::unique_ptr<Runner> make_runner(const RunnerOptions& options) override {
-    return std::make_unique<ScarceRunner>(*this, options);
-  }
+  using ForwardingModel::ForwardingModel;
   void fail_at(int batch) { left_ = batch; }
 
  private:
-  class ScarceRunner final : public Runner {
-   public:
-    ScarceRunner(ScarceModel& model, const RunnerOptions& options)
-        : model_(model), inner_(model.model_.make_runner(options)) {}
-    StepResult step(const StepBatch& batch, const StepWishes& wishes) override {
-      if (--model_.left_ != 0) return inner_->step(batch, wishes);
-      StepBatch copies;
-      copies.copies = batch.copies;
-      inner_->step(copies, {});
-      throw std::bad_alloc();
-    }
+  StepResult step(Runner& runner, const StepBatch& batch, const StepWishes& wishes) override {
+    if (--left_ != 0) return runner.step(batch, wishes);
+    StepBatch copies;
+    copies.copies = batch.copies;
+    runner.step(copies, {});
+    throw std::bad_alloc();
+  }
 
-   private:
-    ScarceModel& model_;
-    std::unique_ptr<Runner> inner_;
-  };
-
-  Model& model_;
   std::atomic<int> left_ = 0;
 };
 

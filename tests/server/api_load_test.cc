@@ -1,6 +1,7 @@
 // Load: crowds, clients that leave, a full queue, a server that goes down.
 #include <random>
 
+#include "forwarding_model.h"
 #include "server/api_fixture.h"
 
 namespace verbatim::server {
@@ -64,16 +65,9 @@ TEST(ApiLoad, ACrowdChangesNoBit) {
 }
 
 // The tiny model, which computes so many steps and then waits.
-class PatientModel final : public Model {
+class PatientModel final : public ForwardingModel {
  public:
-  explicit PatientModel(Model& model) : model_(model) {}
-  const ModelConfig& config() const override { return model_.config(); }
-  KvShape kv_shape() const override { return model_.kv_shape(); }
-  std::string_view backend_name() const override { return model_.backend_name(); }
-  LogitsMath& logits_math() override { return model_.logits_math(); }
-  std::unique_ptr<Runner> make_runner(const RunnerOptions& options) override {
-    return std::make_unique<PatientRunner>(*this, options);
-  }
+  using ForwardingModel::ForwardingModel;
   void let(int steps) {
     std::lock_guard lock(mutex_);
     left_ = steps;
@@ -81,25 +75,15 @@ class PatientModel final : public Model {
   }
 
  private:
-  class PatientRunner final : public Runner {
-   public:
-    PatientRunner(PatientModel& model, const RunnerOptions& options)
-        : model_(model), inner_(model.model_.make_runner(options)) {}
-    StepResult step(const StepBatch& batch, const StepWishes& wishes) override {
-      {
-        std::unique_lock lock(model_.mutex_);
-        model_.changed_.wait(lock, [&] { return model_.left_ > 0; });
-        --model_.left_;
-      }
-      return inner_->step(batch, wishes);
+  StepResult step(Runner& runner, const StepBatch& batch, const StepWishes& wishes) override {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return left_ > 0; });
+      --left_;
     }
+    return runner.step(batch, wishes);
+  }
 
-   private:
-    PatientModel& model_;
-    std::unique_ptr<Runner> inner_;
-  };
-
-  Model& model_;
   std::mutex mutex_;
   std::condition_variable changed_;
   int left_ = 0;

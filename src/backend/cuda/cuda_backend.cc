@@ -15,19 +15,8 @@ class CudaBackend final : public Backend {
   Memory& memory() override { return memory_; }
   LogitsMath& logits_math() override { return host_->logits_math(); }
 
-  PlacedMatrix place(const PackedMatrix& w, std::shared_ptr<const void>) override {
-    struct Held {
-      Array<std::byte> data;
-      Array<float> scale;
-    };
-    const auto bytes = static_cast<std::size_t>(packed_bytes(w.kind, w.n, w.k));
-    const auto rows = static_cast<std::size_t>(padded_rows(w.n));
-    auto held = std::make_shared<Held>(Array<std::byte>(memory_, std::span(w.data, bytes)),
-                                       Array<float>(memory_, std::span(w.scale, rows)));
-    PackedMatrix placed = w;
-    placed.data = held->data.data();
-    placed.scale = held->scale.data();
-    return {placed, std::move(held)};
+  PlacedMatrix place(const PackedMatrix& matrix, std::shared_ptr<const void>) override {
+    return copy_into(memory_, matrix);
   }
 
   std::int64_t row_bytes(std::int64_t k) const override { return row_stride(k); }
