@@ -21,10 +21,10 @@ void add_compute_flags(CommandLine line, ModelFlags& flags) {
   line.flag("--threads", flags.threads,
             "Threads; 0 is one for each processor that this process may use. No effect on any bit")
       .between(0, 1024);
-  line.flag("--backend", flags.backend,
-            "Kernels to use: auto, amx, avx512, avx2, neon, generic, reference. No effect on any bit; only "
-            "conventional, "
-            "the control group, computes as other engines do and is not reproducible");
+  line.flag(
+      "--backend", flags.backend,
+      "Kernels to use: auto, cuda, amx, avx512, avx2, neon, generic, reference. No effect on any bit; only "
+      "conventional, the control group, computes as other engines do and is not reproducible");
   line.flag("--weights", flags.weights, "Integers that weights become").one_of({"auto", "i16", "i8", "file"});
   line.flag("--activations", flags.activations, "Bits of activations; 16 where weights keep a file's codes")
       .one_of({16, 8});

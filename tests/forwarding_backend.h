@@ -19,7 +19,9 @@ class ForwardingBackend : public Backend {
   PlacedMatrix place(const PackedMatrix& matrix, std::shared_ptr<const void> storage) override {
     return inner_->place(matrix, std::move(storage));
   }
-  std::int64_t row_bytes(std::int64_t k) const override { return inner_->row_bytes(k); }
+  std::int64_t fix_bytes(std::int64_t rows, std::int64_t k) const override {
+    return inner_->fix_bytes(rows, k);
+  }
   void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) override {
     inner_->embed(table, tokens, rows, y);
   }
@@ -41,6 +43,10 @@ class ForwardingBackend : public Backend {
   void store_kv(const float* k, const float* v, const StepView& step, std::int64_t layer,
                 const KvPages& cache, Faults f) override {
     inner_->store_kv(k, v, step, layer, cache, f);
+  }
+  void unpack_kv(const KvPages& cache, std::int64_t page, std::int64_t layer, std::int64_t kv_head,
+                 std::int16_t* keys, std::int16_t* values) override {
+    inner_->unpack_kv(cache, page, layer, kv_head, keys, values);
   }
   void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
                  float* y, Faults f) override {

@@ -127,6 +127,10 @@ class RemoteBackend final : public ForwardingBackend {
                 const KvPages& cache, Faults f) override {
     later([=, this] { ForwardingBackend::store_kv(k, v, step, layer, cache, f); });
   }
+  void unpack_kv(const KvPages& cache, std::int64_t page, std::int64_t layer, std::int64_t kv_head,
+                 std::int16_t* keys, std::int16_t* values) override {
+    later([=, this] { ForwardingBackend::unpack_kv(cache, page, layer, kv_head, keys, values); });
+  }
   void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
                  float* y, Faults f) override {
     later([=, this] { ForwardingBackend::attention(args, q, step, cache, y, f); });

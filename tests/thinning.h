@@ -15,6 +15,8 @@ inline constexpr std::int64_t kThinning = VERBATIM_TEST_THINNING;  // 1: everyth
 // members kept of a product differ in all its factors.
 constexpr bool kept(std::int64_t member) { return member % kThinning == 0; }
 
+// Whether this build looks for faults of memory or of threads.
+inline constexpr bool kSanitizer = !std::string_view(VERBATIM_SANITIZE).empty();
 // Whether this build looks for data races. Tests on one thread have none to show, and leave it alone.
 inline constexpr bool kThreadSanitizer = std::string_view(VERBATIM_SANITIZE) == "thread";
 

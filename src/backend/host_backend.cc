@@ -6,10 +6,10 @@
 
 namespace verbatim {
 
-HostBackend::HostBackend(int threads) : pool_(threads) {
-  samplers_.emplace_back([this](std::span<const float> v, float best, float temperature, float* e) {
-    exp_of_logits(v, best, temperature, e);
-  });
+HostBackend::HostBackend(int threads)
+    : pool_(threads), alone_([this](std::span<const float> v, float best, float temperature, float* e) {
+        exp_of_logits(v, best, temperature, e);
+      }) {
   for (int part = 0; part < threads; ++part)
     samplers_.emplace_back([this](std::span<const float> v, float best, float temperature, float* e) {
       exp_of_some(v, best, temperature, e);
@@ -52,6 +52,24 @@ void HostBackend::store_kv(const float* k, const float* v, const StepView& step,
   }
 }
 
+void HostBackend::unpack_kv(const KvPages& cache, std::int64_t page, std::int64_t layer, std::int64_t kv_head,
+                            std::int16_t* keys, std::int16_t* values) {
+  const KvShape& shape = cache.shape;
+  const KvHead head = cache.head(page, layer, kv_head);
+  const auto integer = [&](const std::int8_t* panels, std::int64_t row, std::int64_t column,
+                           std::int64_t columns) {
+    const std::int8_t* at = panels + row / kPanelRows * shape.limbs * plane_bytes(columns) +
+                            panel_offset(row % kPanelRows, column);
+    return static_cast<std::int16_t>(shape.limbs == 2 ? 128 * at[0] + at[plane_bytes(columns)] : at[0]);
+  };
+  for (std::int64_t token = 0; token < kPageTokens; ++token) {
+    for (std::int64_t d = 0; d < shape.head_dim; ++d) {
+      keys[token * shape.head_dim + d] = integer(head.keys, token, d, shape.key_columns());
+      values[token * shape.head_dim + d] = integer(head.values, d, token, kPageTokens);
+    }
+  }
+}
+
 void HostBackend::gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
                          float* y) {
   each_row(rows, k, [&](std::int64_t row, int) { std::copy_n(x + index[row] * k, k, y + row * k); });
@@ -66,8 +84,7 @@ void HostBackend::check_finite(const float* x, std::int64_t rows, std::int64_t k
 void HostBackend::draw(const float* z, std::int64_t vocab, std::span<const PlainDraw> draws,
                        std::int32_t* tokens) {
   const auto width = static_cast<std::size_t>(vocab);
-  for (Sampler& sampler : samplers_) sampler.reserve(width);  // a task must not throw
-  const auto one = [&](std::int64_t i, int part) {
+  const auto one = [&](Sampler& sampler, std::int64_t i) {
     const PlainDraw& draw = draws[static_cast<std::size_t>(i)];
     const SamplingParams params{.temperature = draw.temperature,
                                 .top_k = draw.top_k,
@@ -75,12 +92,13 @@ void HostBackend::draw(const float* z, std::int64_t vocab, std::span<const Plain
                                 .min_p = draw.min_p,
                                 .logit_bias = {},
                                 .seed = draw.seed};
-    Sampler& sampler = samplers_[static_cast<std::size_t>(draws.size() == 1 ? 0 : 1 + part)];
     auto token = sampler.sample({z + draw.row * vocab, width}, params, {}, {draw.position, draw.choice});
     tokens[i] = token.ok() ? *token : -1;
   };
-  if (draws.size() == 1) return one(0, 0);
-  each_row(std::ssize(draws), vocab, one);
+  if (draws.size() == 1) return one(alone_, 0);
+  for (Sampler& sampler : samplers_) sampler.reserve(width);  // a task must not throw
+  each_row(std::ssize(draws), vocab,
+           [&](std::int64_t i, int part) { one(samplers_[static_cast<std::size_t>(part)], i); });
 }
 
 void HostBackend::exp_of_logits(std::span<const float> v, float best, float temperature, float* e) {

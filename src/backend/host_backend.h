@@ -30,6 +30,8 @@ class HostBackend : public Backend, public LogitsMath {
   void rope(const RopeArgs& args, std::int64_t rows, float* x) final;
   void store_kv(const float* k, const float* v, const StepView& step, std::int64_t layer,
                 const KvPages& cache, Faults faults) final;
+  void unpack_kv(const KvPages& cache, std::int64_t page, std::int64_t layer, std::int64_t kv_head,
+                 std::int16_t* keys, std::int16_t* values) final;
   void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k, float* y) final;
   void check_finite(const float* x, std::int64_t rows, std::int64_t k, Faults faults) final;
   void draw(const float* z, std::int64_t vocab, std::span<const PlainDraw> draws, std::int32_t* tokens) final;
@@ -63,8 +65,8 @@ class HostBackend : public Backend, public LogitsMath {
   ThreadPool pool_;
 
  private:
-  std::vector<Sampler>
-      samplers_;  // (1 + threads): for a single draw, which all threads share; for each thread
+  Sampler alone_;                  // for a draw that all threads share
+  std::vector<Sampler> samplers_;  // (threads)
 };
 
 }  // namespace verbatim

@@ -14,15 +14,18 @@ namespace {
 
 std::vector<BackendEntry> make_list() {
   std::vector<BackendEntry> list;
-  list.push_back(
-      {"cuda",
-       "an NVIDIA GPU of compute capability 8.0 or later, its driver, and a program built with CUDA",
-       [] { return !cuda::devices().empty(); },
-       [](int threads) {
-         auto host = cpu::make_cpu_backend(cpu::best_kernels(), threads);
-         return cuda::make_cuda_backend(cuda::devices().front().number, std::move(host));
-       },
-       {nullptr, false}});
+  const auto add_cuda = [&](std::string_view name, cuda::Kernels kernels) {
+    list.push_back(
+        {name,
+         "an NVIDIA GPU of compute capability 8.0 or later, its driver, and a program built with CUDA",
+         [] { return !cuda::devices().empty(); },
+         [kernels](int threads) {
+           auto host = cpu::make_cpu_backend(cpu::best_kernels(), threads);
+           return cuda::make_cuda_backend(cuda::devices().front(), kernels, std::move(host));
+         },
+         {nullptr, false}});
+  };
+  add_cuda("cuda", cuda::Kernels::best);
   for (const cpu::CpuKernels& kernels : cpu::all_kernels())
     list.push_back({kernels.name,
                     kernels.needs,
@@ -30,6 +33,7 @@ std::vector<BackendEntry> make_list() {
                     [&kernels](int threads) { return cpu::make_cpu_backend(kernels, threads); },
                     {kernels.multiply_adds, kernels.splits_rows}});
   const IntegerUnit unit = list.back().integer_unit;
+  add_cuda("cuda_plain", cuda::Kernels::plain);
   list.push_back({"reference", "no particular instructions: the contract as scalar code, slow",
                   [] { return true; }, make_reference_backend, unit});
   return list;

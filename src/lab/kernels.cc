@@ -136,7 +136,7 @@ Finding matmul_batches(const Conditions& conditions) {
     by_ours.ours = true;
     finding.trials.push_back(compare(by_ours));
   }
-  finding.notes.push_back("no GPU backend: a GPU's bf16 kernels were not tried");
+  finding.notes.push_back("the control group has no GPU backend: a GPU's bf16 kernels were not tried");
   judge(finding, true);
   return finding;
 }

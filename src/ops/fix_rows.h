@@ -37,11 +37,11 @@ struct FixRows {
 class FixStorage {
  public:
   FixStorage() = default;
-  // row_bytes: what the backend needs for a row of up to k elements, in any form
-  FixStorage(Memory& memory, std::int64_t rows, std::int64_t k, std::int64_t row_bytes)
+  // bytes: what the backend needs for up to so many rows of up to k elements, in any form
+  FixStorage(Memory& memory, std::int64_t rows, std::int64_t k, std::int64_t bytes)
       : rows_(rows),
         k_(k),
-        q_(memory, static_cast<std::size_t>(rows * row_bytes)),
+        q_(memory, static_cast<std::size_t>(bytes)),
         scale_(memory, static_cast<std::size_t>(rows)) {}
 
   // REQUIRES: rows and k are at most what it was made for

@@ -8,6 +8,8 @@
 // Each panel has one or two limb planes. A page is one contiguous run of bytes, so copying a page copies the
 // block. Places that no token has filled hold zeros or old finite values: their weights are 0, which adds
 // nothing. Who owns which page is not known here (schedule/block_pool.h).
+//
+// A backend may lay out the keys and values of a head as its kernels like; the sizes and the scales are for all.
 #pragma once
 
 #include <cstdint>

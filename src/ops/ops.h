@@ -90,10 +90,10 @@ class Backend {
   // where those bytes are used as they are
   virtual PlacedMatrix place(const PackedMatrix& matrix, std::shared_ptr<const void> storage) = 0;
 
-  // Bytes of a Fix vector of up to `k` elements, in any form.
-  virtual std::int64_t row_bytes(std::int64_t k) const = 0;
-  // Storage for up to `rows` of them.
-  FixStorage make_rows(std::int64_t rows, std::int64_t k) { return {memory(), rows, k, row_bytes(k)}; }
+  // Bytes of up to `rows` Fix vectors of up to `k` elements, in any form.
+  virtual std::int64_t fix_bytes(std::int64_t rows, std::int64_t k) const = 0;
+  // Storage for them.
+  FixStorage make_rows(std::int64_t rows, std::int64_t k) { return {memory(), rows, k, fix_bytes(rows, k)}; }
 
   // spec/embed.h        tokens: (rows) -> y: (rows, dim) where table is (vocab, dim)   REQUIRES: every token < vocab
   virtual void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) = 0;
@@ -126,6 +126,10 @@ class Backend {
   // are written to their pages of `layer`
   virtual void store_kv(const float* k, const float* v, const StepView& step, std::int64_t layer,
                         const KvPages& cache, Faults faults) = 0;
+
+  // The integers of one KV head of one page, whatever the backend's own form.   keys, values: (128, head_dim)
+  virtual void unpack_kv(const KvPages& cache, std::int64_t page, std::int64_t layer, std::int64_t kv_head,
+                         std::int16_t* keys, std::int16_t* values) = 0;
 
   // spec/attention.h    q: (rows, heads * head_dim) -> y of the same shape.  REQUIRES: store_kv of these rows
   // came before. Query head h reads KV head h / (heads / kv_heads).

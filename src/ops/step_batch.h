@@ -41,11 +41,13 @@ struct SegmentView {
 // A StepBatch in a backend's memory, as operations read it: the numbers are known to the host, what pointers point to is not.
 struct StepView {
   std::int64_t rows = 0, segments = 0, wanted = 0;
-  const std::int32_t* tokens = nullptr;       // (rows)
-  const std::int32_t* positions = nullptr;    // (rows)
-  const std::int32_t* logits_rows = nullptr;  // (wanted)
-  const SegmentView* segment = nullptr;       // (segments)
-  const std::int32_t* pages = nullptr;        // of all segments
+  std::int64_t fewest_rows = 0, most_rows = 0;  // of a segment
+  std::int64_t page_entries = 0;                // pages of all segments
+  const std::int32_t* tokens = nullptr;         // (rows)
+  const std::int32_t* positions = nullptr;      // (rows)
+  const std::int32_t* logits_rows = nullptr;    // (wanted)
+  const SegmentView* segment = nullptr;         // (segments)
+  const std::int32_t* pages = nullptr;          // (page_entries)
 
   std::span<const SegmentView> all_segments() const { return {segment, static_cast<std::size_t>(segments)}; }
   constexpr std::int32_t page_of(const SegmentView& s, std::int64_t block) const {

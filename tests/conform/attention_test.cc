@@ -75,13 +75,14 @@ class Attention : public Conform {
   // A cache and what was stored in it.
   struct Filled {
     KvCache cache;
-    std::vector<float> bytes;  // of the pages, as floats
+    // (pages, layers, KV heads): keys (128, head_dim) and values; then their scales, (2, 128)
+    std::vector<float> integers, scales;
     std::vector<std::uint32_t> faults;
   };
 
   static Filled fill(Side& side, const KvShape& shape, std::int64_t pages, const StepBatch& batch,
                      const std::vector<float>& k, const std::vector<float>& v) {
-    Filled filled{KvCache(side.memory(), shape, pages), {}, {}};
+    Filled filled{KvCache(side.memory(), shape, pages), {}, {}, {}};
     store(side, filled, batch, k, v);
     return filled;
   }
@@ -92,10 +93,29 @@ class Attention : public Conform {
     const FaultLog faults(side, batch.rows());
     StepBuffer step(side.memory());
     side->store_kv(keys.data(), values.data(), step.fill(batch), pages.shape.layers - 1, pages, faults.at(3));
-    filled.bytes.resize(static_cast<std::size_t>(pages.pages * pages.shape.page_bytes()) / sizeof(float));
-    side.memory().read(reinterpret_cast<const std::byte*>(pages.bytes),
-                       std::as_writable_bytes(std::span(filled.bytes)));
+    read_pages(side, filled);
     filled.faults = Side::get(faults.sites);
+  }
+  static void read_pages(Side& side, Filled& filled) {
+    const KvPages& pages = filled.cache.pages();
+    const KvShape& shape = pages.shape;
+    const auto elements = static_cast<std::size_t>(kPageTokens * shape.head_dim);
+    const Array<std::int16_t> keys(side.memory(), elements), values(side.memory(), elements);
+    filled.integers.clear(), filled.scales.clear();
+    for (std::int64_t at = 0; at < pages.pages * shape.layers * shape.kv_heads; ++at) {
+      const std::int64_t head = at % shape.kv_heads, layer = at / shape.kv_heads % shape.layers;
+      const std::int64_t page = at / shape.kv_heads / shape.layers;
+      side->unpack_kv(pages, page, layer, head, keys.data(), values.data());
+      for (const Array<std::int16_t>* array : {&keys, &values}) {
+        const std::vector<std::int16_t> read = Side::get(*array);
+        filled.integers.insert(filled.integers.end(), read.begin(), read.end());
+      }
+      std::vector<float> scales(2 * kPageTokens);
+      side.memory().read(reinterpret_cast<const std::byte*>(pages.head_at(page, layer, head) +
+                                                            shape.key_bytes() + shape.value_bytes()),
+                         std::as_writable_bytes(std::span(scales)));
+      filled.scales.insert(filled.scales.end(), scales.begin(), scales.end());
+    }
   }
 
   struct Attended {
@@ -120,9 +140,9 @@ class Attention : public Conform {
     std::vector<float> v = make_matrix(random(), kv_values, 1, history.rows(), kv_width);
     const Filled expected = fill(reference(), c.shape, pages, history, k, v),
                  actual = fill(backend(), c.shape, pages, history, k, v);
-    EXPECT_TRUE(same_bits("store_kv", expected.bytes, actual.bytes,
-                          c.shape.head_bytes() / static_cast<std::int64_t>(sizeof(float))))
-        << "(a row is a page's layer and KV head, a column four bytes of it)";
+    EXPECT_TRUE(same_bits("store_kv", expected.integers, actual.integers, c.shape.head_dim))
+        << "(a row is a token of a page's layer and KV head, first of its keys, then of its values)";
+    EXPECT_TRUE(same_bits("scales of store_kv", expected.scales, actual.scales, kPageTokens));
     EXPECT_EQ(expected.faults, actual.faults) << "store_kv";
 
     const std::int64_t width = c.heads * c.shape.head_dim;
@@ -144,12 +164,21 @@ const std::vector<Span> kSpansAroundBlocks = {{0, 1},   {126, 1}, {127, 1},  {12
                                               {127, 2}, {128, 3}, {250, 12}, {63, 66}};
 
 TEST_P(Attention, PositionsAroundBlocks) {
-  expect_same({{1, 2, 16, 2}, 4, 0, 2, kSpansAroundBlocks}, kOrdinary, kOrdinary);
+  for (std::int64_t head_dim : {16, 64, 128})
+    expect_same({{1, 2, head_dim, 2}, 4, 0, 2, kSpansAroundBlocks}, kOrdinary, kOrdinary);
+}
+
+// Rows of long segments in tiles of 64: groups of heads that divide them, that do not, and one that is larger than a warp's rows.
+TEST_P(Attention, LongSegments) {
+  for (std::int64_t heads : {1, 3, 4, 24})
+    expect_same({{1, 1, 64, 2, true}, heads, 100, 2, {{0, 70}, {250, 1}, {90, 45}, {3, 17}}}, kOrdinary,
+                kOrdinary);
 }
 
 TEST_P(Attention, Windows) {
   for (std::int64_t window : {1, 2, 5, 127, 128, 129, 200, 1000}) {
     expect_same({{1, 1, 8, 2}, 2, window, 2, kSpansAroundBlocks}, kOrdinary, kOrdinary);
+    expect_same({{1, 1, 64, 1, true}, 2, window, 1, kSpansAroundBlocks}, kOrdinary, kOrdinary);
   }
 }
 
@@ -184,12 +213,15 @@ TEST_P(Attention, AdversarialMagnitudes) {
   expect_same({{1, 1, 16, 2}, 2, 0, 2, {{140, 30}, {0, 40}}}, finite_values(), finite_values());
   expect_same({{1, 2, 16, 2}, 2, 50, 1, {{140, 30}, {0, 40}}}, finite_values(), finite_values());
   expect_same({{1, 2, 16, 1, true}, 2, 0, 1, {{140, 30}, {0, 40}}}, finite_values(), finite_values());
+  expect_same({{1, 2, 64, 2}, 4, 0, 2, {{140, 30}, {150, 1}, {0, 40}}}, finite_values(), finite_values());
+  expect_same({{1, 1, 128, 1, true}, 4, 0, 1, {{140, 30}, {150, 1}}}, finite_values(), finite_values());
 }
 
 TEST_P(Attention, FaultsStayInTheirRows) {
   std::vector<Values> values = all_values();
-  for (bool rotated : {false, true})
-    expect_same({{1, 2, 8, 2, rotated}, 4, 0, 2, {{0, 34}, {150, 1}, {3, 7}}}, values, values);
+  for (std::int64_t head_dim : {8, 64})
+    for (bool rotated : {false, true})
+      expect_same({{1, 2, head_dim, 2, rotated}, 4, 0, 2, {{0, 34}, {150, 1}, {3, 7}}}, values, values);
 }
 
 // Pages that earlier sequences left full: places after the last token must not be seen.

@@ -71,6 +71,20 @@ TEST_P(Linear, EveryShape) {
   }
 }
 
+// Rows around the tiles of devices, panels that are full and that are not.
+TEST_P(Linear, ManyRows) {
+  for (WeightKind kind :
+       {WeightKind::i8, WeightKind::i16, WeightKind::i8r, WeightKind::i16r, WeightKind::c4z}) {
+    for (int limbs : {1, 2}) {
+      for (std::int64_t rows : {8, 9, 16, 32, 64, 65, 128, 129, 257, 300}) {
+        std::vector<Job> jobs;
+        for (std::int64_t n : {64, 131}) jobs.push_back(make_job(kind, n, 200, n == 64));
+        expect_same(rows, 200, limbs, jobs);
+      }
+    }
+  }
+}
+
 TEST_P(Linear, JobsOfDifferentKindsShareTheThreads) {
   for (int limbs : {1, 2}) {
     std::vector<Job> jobs;

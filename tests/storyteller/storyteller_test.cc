@@ -120,6 +120,8 @@ TEST(Storyteller, APathIsNotTakenForItsName) {
 
 TEST(Storyteller, SaysTheSameOnEveryBackend) {
   for (const std::string& backend : backends_here()) {
+    // Scalar code, ten minutes of it: a sanitizer has seen all of that in the suite conform.
+    if (kSanitizer && (backend == "generic" || backend == "reference")) continue;
     SCOPED_TRACE(backend);
     auto loaded = load(backend);
     ASSERT_EQ(loaded->backend->name(), backend);

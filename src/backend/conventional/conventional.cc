@@ -45,7 +45,9 @@ class ConventionalBackend final : public HostBackend {
 
   std::string_view name() const override { return kConventional; }
 
-  std::int64_t row_bytes(std::int64_t k) const override { return k * std::int64_t{sizeof(float)}; }
+  std::int64_t fix_bytes(std::int64_t rows, std::int64_t k) const override {
+    return rows * k * std::int64_t{sizeof(float)};
+  }
 
   void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) override {
     each_row(rows, table.k, [&](std::int64_t row, int) {

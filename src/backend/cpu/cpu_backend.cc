@@ -27,7 +27,9 @@ class CpuBackend final : public HostBackend {
 
   std::string_view name() const override { return kernels_.name; }
 
-  std::int64_t row_bytes(std::int64_t k) const override { return layout(k, 2).stride_bytes; }
+  std::int64_t fix_bytes(std::int64_t rows, std::int64_t k) const override {
+    return rows * layout(k, 2).stride_bytes;
+  }
 
   void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) override {
     each_row(rows, table.k, [&](std::int64_t row, int) {

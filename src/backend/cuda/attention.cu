@@ -2,8 +2,10 @@
 //
 // A block of 128 threads has one (token, KV head) to store, or one (token, query head) to attend: in a block of keys each thread
 // has one position, and then each thread has dimensions of the values.
+#include "backend/cuda/attention.h"
 #include "backend/cuda/block.cuh"
 #include "backend/cuda/kernels.h"
+#include "backend/cuda/kv_layout.h"
 #include "backend/cuda/launch.cuh"
 #include "spec/attention.h"
 
@@ -13,7 +15,7 @@ namespace {
 constexpr int kThreads = 128;
 static_assert(kThreads == kPageTokens);
 
-extern __shared__ float shared_floats[];
+extern __shared__ __align__(16) float shared_floats[];
 
 // The segment of a row.
 __device__ SegmentView segment_of(const StepView& step, std::int64_t row) {
@@ -39,12 +41,7 @@ __device__ void set_fault(Faults faults, std::int64_t row) {
   atomicCAS(&faults.site_of_row[row], 0u, faults.site);
 }
 
-// Row `row` of a run of panels whose planes have `columns` columns: byte of (row, column) in the high limbs.
-__device__ std::int64_t panel_byte(std::int64_t row, std::int64_t column, std::int64_t columns, int limbs) {
-  return row / kPanelRows * limbs * plane_bytes(columns) + panel_offset(row % kPanelRows, column);
-}
-
-// x (d) of one head -> its integers by put(i, q), its scale. x may be in shared memory of its own: it is loaded to `values`.
+// x (d) of one head -> its integers by put(i, q), its scale.   values: (d) in shared memory
 template <class Put>
 __device__ spec::FixScale quantise_head(const float* x, std::int64_t d, int limbs, std::int64_t rotation,
                                         float* values, Put put) {
@@ -56,42 +53,65 @@ __device__ spec::FixScale quantise_head(const float* x, std::int64_t d, int limb
   return s;
 }
 
+// A block has the key or the value of one (token, KV head).
 __global__ void store(const float* k, const float* v, StepView step, std::int64_t layer, KvPages cache,
-                      Faults faults) {
+                      KvLayout layout, int rotation, Faults faults) {
+  begin_kernel();
   const KvShape& shape = cache.shape;
-  const std::int64_t row = blockIdx.x / shape.kv_heads, head = blockIdx.x % shape.kv_heads,
-                     d = shape.head_dim;
+  const bool is_key = blockIdx.x % 2 == 0;
+  const std::int64_t row = blockIdx.x / 2 / shape.kv_heads, head = blockIdx.x / 2 % shape.kv_heads;
+  const int d = static_cast<int>(shape.head_dim), limbs = shape.limbs;
   const SegmentView segment = segment_of(step, row);
-  const std::int64_t position = segment.first_position + row - segment.first_row,
-                     slot = position % kPageTokens;
+  const std::int64_t position = segment.first_position + row - segment.first_row;
+  const int slot = static_cast<int>(position % kPageTokens);
   const KvHead to = head_of(cache, step.page_of(segment, position / kPageTokens), layer, head);
-  const std::int64_t from = (row * shape.kv_heads + head) * d;
-  const auto put = [&](std::int8_t* panels, std::int64_t at, std::int64_t plane, int q) {
-    panels[at] = static_cast<std::int8_t>(shape.limbs == 2 ? spec::high_limb(q) : q);
-    if (shape.limbs == 2) panels[at + plane] = static_cast<std::int8_t>(spec::low_limb(q));
-  };
-  const spec::FixScale key =
-      quantise_head(k + from, d, shape.limbs, shape.rotation(), shared_floats, [&](std::int64_t i, int q) {
-        put(to.keys, panel_byte(slot, i, shape.key_columns(), shape.limbs), plane_bytes(shape.key_columns()),
-            q);
-      });
-  const spec::FixScale value =
-      quantise_head(v + from, d, shape.limbs, shape.rotation(), shared_floats, [&](std::int64_t i, int q) {
-        put(to.values, panel_byte(i, slot, kPageTokens, shape.limbs), plane_bytes(kPageTokens), q);
-      });
+  Quads<1> x;  // of at most 4,096 dimensions
+  x.load((is_key ? k : v) + (row * shape.kv_heads + head) * d, d);
+  x.rotate(rotation, reinterpret_cast<float4*>(shared_floats));
+  const spec::FixScale s = spec::fix_scale(__uint_as_float(x.largest_bits()), limbs);
+  x.each([&](const float(&quad)[4], int i) {
+    if (i >= d) return;
+    const LimbWords words = limbs_of_quad(quad, s, limbs);
+    if (is_key) {  // its columns are neighbours, past head_dim zeros
+      auto* at = reinterpret_cast<std::uint32_t*>(to.keys + layout.key_at(slot, i));
+      at[0] = words.high;
+      if (limbs == 2) at[layout.key_plane() / 4] = words.low;
+      return;
+    }
+    const auto column = static_cast<int>(layout.column_of(slot));
+    for (int c = 0; c < 4 && i + c < d; ++c) {
+      std::int8_t* at = to.values + layout.value_at(i + c, column);
+      at[0] = static_cast<std::int8_t>(words.high >> 8 * c);
+      if (limbs == 2) at[layout.value_plane()] = static_cast<std::int8_t>(words.low >> 8 * c);
+    }
+  });
   if (threadIdx.x > 0) return;
-  to.key_scale[slot] = key.scale;
-  to.value_scale[slot] = value.scale;
-  if (!key.finite || !value.finite) set_fault(faults, row);
+  (is_key ? to.key_scale : to.value_scale)[slot] = s.scale;
+  if (!s.finite) set_fault(faults, row);
 }
 
-// An exact dot product of `n` integers, n a multiple of 4: a of two planes `a_low` bytes apart, b likewise with quads `b_step`
-// bytes apart.
-__device__ std::int64_t dot(const std::int8_t* a, int limbs_a, std::int64_t a_low, const std::int8_t* b,
+__global__ void unpack(KvPages cache, std::int64_t page, std::int64_t layer, std::int64_t kv_head,
+                       std::int16_t* keys, std::int16_t* values) {
+  begin_kernel();
+  const std::int64_t at = element(), d = cache.shape.head_dim, token = at / d, i = at % d;
+  if (token >= kPageTokens) return;
+  const KvHead head = head_of(cache, page, layer, kv_head);
+  const KvLayout layout(cache.shape);
+  const auto integer = [&](const std::int8_t* of, std::int64_t plane) {
+    return static_cast<std::int16_t>(cache.shape.limbs == 2 ? 128 * of[0] + of[plane] : of[0]);
+  };
+  keys[at] = integer(head.keys + layout.key_at(token, i), layout.key_plane());
+  values[at] = integer(head.values + layout.value_at(i, layout.column_of(token)), layout.value_plane());
+}
+
+// An exact dot product of `n` integers, n a multiple of 4.   a: limbs `a_low` bytes apart; quad_of_b(i): address of columns i to
+// i + 3 of b, whose limbs are b_low bytes apart
+template <class QuadOfB>
+__device__ std::int64_t dot(const std::int8_t* a, int limbs_a, std::int64_t a_low, QuadOfB quad_of_b,
                             int limbs_b, std::int64_t b_low, std::int64_t n) {
   int high = 0, middle = 0;
   for (std::int64_t i = 0; i < n; i += kQuad) {
-    const std::int8_t* of_b = b + i * kPanelRows;
+    const std::int8_t* of_b = quad_of_b(i);
     const int a_high = *reinterpret_cast<const int*>(a + i), b_high = *reinterpret_cast<const int*>(of_b);
     high = __dp4a(a_high, b_high, high);
     if (limbs_b == 2) middle = __dp4a(a_high, *reinterpret_cast<const int*>(of_b + b_low), middle);
@@ -132,8 +152,10 @@ __device__ float largest(float x) {
 
 __global__ void attend(AttentionArgs args, float scale, const float* q, StepView step, KvPages cache,
                        float* y, Faults faults) {
+  begin_kernel();
   const KvShape& shape = cache.shape;
   const Shared shared(shape);
+  const KvLayout layout(shape);
   const std::int64_t row = blockIdx.x / args.heads, head = blockIdx.x % args.heads, d = shape.head_dim;
   const SegmentView segment = segment_of(step, row);
   const std::int64_t position = segment.first_position + row - segment.first_row;
@@ -162,9 +184,11 @@ __global__ void attend(AttentionArgs args, float scale, const float* q, StepView
     __syncthreads();
     float a = -INFINITY;  // R2
     if (visible)
-      a = spec::scale_dot(dot(shared.q, args.limbs, columns, kv.keys + panel_byte(t, 0, columns, shape.limbs),
-                              shape.limbs, plane_bytes(columns), columns),
-                          row_scale, kv.key_scale[t]);
+      a = spec::scale_dot(
+          dot(
+              shared.q, args.limbs, columns, [&](std::int64_t i) { return kv.keys + layout.key_at(t, i); },
+              shape.limbs, layout.key_plane(), columns),
+          row_scale, kv.key_scale[t]);
     const float m_block = largest(a);                         // R3
     const float p = visible ? spec::exp(a - m_block) : 0.0f;  // R4
     shared.values[t] = p;
@@ -173,7 +197,8 @@ __global__ void attend(AttentionArgs args, float scale, const float* q, StepView
     __syncthreads();
     shared.values[t] = visible ? p * kv.value_scale[t] : 0.0f;  // R6
     const spec::FixScale s_w = scale_of(shared.values, kPageTokens, args.limbs);
-    put(shared.w, kPageTokens, t, visible ? integer_of(shared.values[t], s_w, args.limbs) : 0);
+    put(shared.w, kPageTokens, layout.column_of(t),
+        visible ? integer_of(shared.values[t], s_w, args.limbs) : 0);
     __syncthreads();
 
     const float m_next = m < m_block ? m_block : m;
@@ -181,9 +206,10 @@ __global__ void attend(AttentionArgs args, float scale, const float* q, StepView
     m = m_next;
     l = spec::fma(l, keep, l_block * take);
     for (std::int64_t j = threadIdx.x; j < d; j += kThreads) {
-      const std::int64_t sum =
-          dot(shared.w, args.limbs, kPageTokens, kv.values + panel_byte(j, 0, kPageTokens, shape.limbs),
-              shape.limbs, plane_bytes(kPageTokens), kPageTokens);
+      const std::int64_t sum = dot(
+          shared.w, args.limbs, kPageTokens,
+          [&](std::int64_t i) { return kv.values + layout.value_at(j, i); }, shape.limbs,
+          layout.value_plane(), kPageTokens);
       const float o = static_cast<float>(sum) * s_w.scale;  // R7
       shared.o[j] = spec::fma(shared.o[j], keep, o * take);
     }
@@ -196,14 +222,23 @@ __global__ void attend(AttentionArgs args, float scale, const float* q, StepView
 
 }  // namespace
 
-void store_kv(cudaStream_t stream, const float* k, const float* v, const StepView& step, std::int64_t layer,
+void store_kv(const Stream& stream, const float* k, const float* v, const StepView& step, std::int64_t layer,
               const KvPages& cache, Faults faults) {
-  launch(stream, store, step.rows * cache.shape.kv_heads, kThreads,
-         static_cast<std::size_t>(cache.shape.head_dim) * sizeof(float), k, v, step, layer, cache, faults);
+  const KvShape& shape = cache.shape;
+  const int threads = threads_of(shape.head_dim);
+  const std::size_t exchange = shape.rotation() > 128 ? threads * sizeof(float4) : 0;
+  launch(stream, store, step.rows * shape.kv_heads * 2, threads, exchange, k, v, step, layer, cache,
+         KvLayout(shape), static_cast<int>(shape.rotation()), faults);
 }
 
-void attention(cudaStream_t stream, const AttentionArgs& args, const float* q, const StepView& step,
-               const KvPages& cache, float* y, Faults faults) {
+void unpack_kv(const Stream& stream, const KvPages& cache, std::int64_t page, std::int64_t layer,
+               std::int64_t kv_head, std::int16_t* keys, std::int16_t* values) {
+  launch_elements(stream, unpack, kPageTokens * cache.shape.head_dim, cache, page, layer, kv_head, keys,
+                  values);
+}
+
+void attention_portable(const Stream& stream, const AttentionArgs& args, const float* q, const StepView& step,
+                        const KvPages& cache, float* y, Faults faults) {
   const float scale = spec::attention_scale(cache.shape.head_dim, cache.shape.rotation());
   launch(stream, attend, step.rows * args.heads, kThreads, Shared::bytes(cache.shape), args, scale, q, step,
          cache, y, faults);

@@ -3,12 +3,9 @@
 
 #include <cstdint>
 
-#include "spec/fix.h"
-#include "spec/lanes64.h"
+#include "backend/cuda/quads.cuh"
 
 namespace verbatim::cuda {
-
-inline constexpr int kRowThreads = 256;  // of a block that has a row
 
 // ---- Reductions: all threads call, all get the result ----
 
@@ -63,13 +60,6 @@ __device__ inline spec::FixScale scale_of(const float* x, std::int64_t k, int li
   for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x)
     bits = max(bits, __float_as_uint(x[i]) & 0x7fffffffu);
   return spec::fix_scale(__uint_as_float(largest_bits(bits)), limbs);
-}
-
-// R4
-__device__ inline int integer_of(float x, const spec::FixScale& s, int limbs) {
-  if (s.scale == 0) return 0;
-  const int largest = spec::fix_max(limbs);
-  return min(max(static_cast<int>(spec::round_half_even(x * s.reciprocal)), -largest), largest);
 }
 
 }  // namespace verbatim::cuda

@@ -5,13 +5,13 @@
 
 #include <new>
 
-#include "base/check.h"
-
 namespace verbatim::cuda {
+
+[[noreturn]] void failed(cudaError_t status, const char* what);
 
 // A lost device or a kernel that failed is no answer to any request: it ends the process with a sentence.
 inline void check(cudaError_t status, const char* what) {
-  CHECK(status == cudaSuccess, "CUDA: {}: {}", what, cudaGetErrorString(status));
+  if (status != cudaSuccess) failed(status, what);
 }
 // The same for memory, where there may be none.
 inline void check_memory(cudaError_t status, const char* what) {

@@ -64,6 +64,7 @@ struct Row {
 
 __global__ void draw_tokens(const float* logits, std::int64_t vocab, const PlainDraw* draws,
                             std::int32_t* tokens) {
+  begin_kernel();
   const PlainDraw draw = draws[blockIdx.x];
   Row row{logits + draw.row * vocab, vocab, 0, draw.temperature};
   bool finite = true;
@@ -121,8 +122,8 @@ __global__ void draw_tokens(const float* logits, std::int64_t vocab, const Plain
 
 }  // namespace
 
-void draw(cudaStream_t stream, const float* z, std::int64_t vocab, const PlainDraw* draws, std::int64_t count,
-          std::int32_t* tokens) {
+void draw(const Stream& stream, const float* z, std::int64_t vocab, const PlainDraw* draws,
+          std::int64_t count, std::int32_t* tokens) {
   launch(stream, draw_tokens, count, kThreads, 0, z, vocab, draws, tokens);
 }
 

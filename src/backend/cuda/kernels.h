@@ -1,45 +1,41 @@
 // The kernels, as functions that enqueue them. Pointers are into the device's memory; shapes as in ops/ops.h.
 #pragma once
 
-#include <cuda_runtime_api.h>
-
+#include "backend/cuda/stream.h"
 #include "ops/ops.h"
 
 namespace verbatim::cuda {
 
-// Fix rows of this backend: row r has its high limbs at q + r * row_stride(k), its low limbs k_padded behind them; zeros past k.
-constexpr std::int64_t row_stride(std::int64_t k) { return 2 * padded_columns(k); }
-
 // rows.cu
-void embed(cudaStream_t stream, const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows,
+void embed(const Stream& stream, const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows,
            float* y);
-void quantise(cudaStream_t stream, const float* x, const FixRows& out, Faults faults);
-void unpack_rows(cudaStream_t stream, const FixRows& x, std::int16_t* q);
-void rms_norm_quantise(cudaStream_t stream, const float* x, const float* gain, float epsilon,
+void quantise(const Stream& stream, const float* x, const FixRows& out, Faults faults);
+void unpack_rows(const Stream& stream, const FixRows& x, std::int16_t* q);
+void rms_norm_quantise(const Stream& stream, const float* x, const float* gain, float epsilon,
                        const FixRows& out, Faults faults);
-void rms_norm(cudaStream_t stream, float* x, const float* gain, float epsilon, std::int64_t rows,
+void rms_norm(const Stream& stream, float* x, const float* gain, float epsilon, std::int64_t rows,
               std::int64_t k);
-void swiglu_quantise(cudaStream_t stream, const float* gate, const float* up, const FixRows& out,
+void swiglu_quantise(const Stream& stream, const float* gate, const float* up, const FixRows& out,
                      Faults faults);
-void add(cudaStream_t stream, float* x, const float* y, std::int64_t count);
-void gather(cudaStream_t stream, const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
-            float* y);
-void check_finite(cudaStream_t stream, const float* x, std::int64_t rows, std::int64_t k, Faults faults);
-void rope_table(cudaStream_t stream, const double* frequencies, std::int64_t pairs, double mscale,
+void add(const Stream& stream, float* x, const float* y, std::int64_t count);
+void gather(const Stream& stream, const float* x, const std::int32_t* index, std::int64_t rows,
+            std::int64_t k, float* y);
+void check_finite(const Stream& stream, const float* x, std::int64_t rows, std::int64_t k, Faults faults);
+void rope_table(const Stream& stream, const double* frequencies, std::int64_t pairs, double mscale,
                 const std::int32_t* positions, std::int64_t rows, float* cosine, float* sine);
-void rope(cudaStream_t stream, const RopeArgs& args, std::int64_t rows, float* x);
+void rope(const Stream& stream, const RopeArgs& args, std::int64_t rows, float* x);
 
-// linear.cu
-void linear(cudaStream_t stream, const FixRows& x, const LinearJob& job);
+// place.cu   from: on the device, as on the host (ops/panels.h); to: as in layout.h
+void lay_out(const Stream& stream, const PackedMatrix& from, std::byte* to);
 
 // attention.cu
-void store_kv(cudaStream_t stream, const float* k, const float* v, const StepView& step, std::int64_t layer,
+void store_kv(const Stream& stream, const float* k, const float* v, const StepView& step, std::int64_t layer,
               const KvPages& cache, Faults faults);
-void attention(cudaStream_t stream, const AttentionArgs& args, const float* q, const StepView& step,
-               const KvPages& cache, float* y, Faults faults);
+void unpack_kv(const Stream& stream, const KvPages& cache, std::int64_t page, std::int64_t layer,
+               std::int64_t kv_head, std::int16_t* keys, std::int16_t* values);
 
 // draw.cu   draws: in the device's memory
-void draw(cudaStream_t stream, const float* z, std::int64_t vocab, const PlainDraw* draws, std::int64_t count,
-          std::int32_t* tokens);
+void draw(const Stream& stream, const float* z, std::int64_t vocab, const PlainDraw* draws,
+          std::int64_t count, std::int32_t* tokens);
 
 }  // namespace verbatim::cuda

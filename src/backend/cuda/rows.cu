@@ -1,7 +1,8 @@
-// Operations whose body sees one row: a block of threads has it in shared memory.
-#include "backend/cuda/block.cuh"
+// Operations whose body sees one row: a block of threads has it in registers.
 #include "backend/cuda/kernels.h"
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/layout.h"
+#include "backend/cuda/quads.cuh"
 #include "backend/cuda/weight.cuh"
 #include "spec/rms_norm.h"
 #include "spec/rope.h"
@@ -10,15 +11,13 @@
 namespace verbatim::cuda {
 namespace {
 
-extern __shared__ float row_values[];  // (k) of the block's row
-
-// ---- Where a row's values come from: all threads call; then row_values is whole ----
+// ---- Where a row's values come from ----
 
 struct AsTheyAre {
   const float* x;
-  __device__ void load(std::int64_t row, std::int64_t k) const {
-    for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x) row_values[i] = x[row * k + i];
-    __syncthreads();
+  template <int kQuads>
+  __device__ void load(std::int64_t row, int k, Quads<kQuads>& values) const {
+    values.load(x + row * k, k);
   }
 };
 
@@ -26,100 +25,158 @@ struct AsTheyAre {
 struct Normed {
   const float *x, *gain;
   float epsilon;
-  __device__ void load(std::int64_t row, std::int64_t k) const {
-    AsTheyAre{x}.load(row, k);
-    const float squares =
-        lanes64(row_values, k, [](float lane, float value) { return spec::fma(value, value, lane); });
-    const float r = spec::rms_reciprocal(squares, k, epsilon);
-    for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x) row_values[i] = (row_values[i] * r) * gain[i];
-    __syncthreads();
+  template <int kQuads>
+  __device__ void load(std::int64_t row, int k, Quads<kQuads>& values) const {
+    extern __shared__ float row_values[];
+    values.load(x + row * k, k);
+    const float r = spec::rms_reciprocal(values.sum_of_squares(row_values, k), k, epsilon);
+    values.each([&](float(&v)[4], int i) {
+      float g[4];
+      Quads<1>::load_quad(gain, i, k, g);
+#pragma unroll
+      for (int c = 0; c < 4; ++c) v[c] = (v[c] * r) * g[c];
+    });
   }
 };
 
 // spec/swiglu.h
 struct Gated {
   const float *gate, *up;
-  __device__ void load(std::int64_t row, std::int64_t k) const {
-    for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x)
-      row_values[i] = spec::swiglu(gate[row * k + i], up[row * k + i]);
-    __syncthreads();
+  template <int kQuads>
+  __device__ void load(std::int64_t row, int k, Quads<kQuads>& values) const {
+    values.load(gate + row * k, k);
+    values.each([&](float(&v)[4], int i) {
+      float u[4];
+      Quads<1>::load_quad(up + row * k, i, k, u);
+#pragma unroll
+      for (int c = 0; c < 4; ++c) v[c] = spec::swiglu(v[c], u[c]);
+    });
   }
 };
 
-// ---- Quantising ----
-
-template <class Source>
-__global__ void quantise_rows(Source source, FixRows out, std::int64_t rotation, Faults faults) {
-  const std::int64_t row = blockIdx.x, k = out.k, padded = padded_columns(k);
-  source.load(row, k);
-  if (out.form.rotated) hadamard(row_values, k, rotation);
-  const spec::FixScale s = scale_of(row_values, k, out.form.limbs);
-  auto* high = reinterpret_cast<std::int8_t*>(out.q) + row * row_stride(k);
-  auto* low = high + padded;
-  for (std::int64_t i = threadIdx.x; i < padded; i += blockDim.x) {
-    const int q = i < k ? integer_of(row_values[i], s, out.form.limbs) : 0;
-    high[i] = static_cast<std::int8_t>(out.form.limbs == 2 ? spec::high_limb(q) : q);
-    if (out.form.limbs == 2) low[i] = static_cast<std::int8_t>(spec::low_limb(q));
+// spec/embed.h
+struct Embedded {
+  PackedMatrix table;
+  CodeForm form;
+  int rotation;
+  const std::int32_t* tokens;
+  template <int kQuads>
+  __device__ void load(std::int64_t row, int k, Quads<kQuads>& values) const {
+    const std::int64_t token = tokens[row];
+    values.each([&](float(&v)[4], int i) {
+#pragma unroll
+      for (int c = 0; c < 4; ++c)
+        v[c] = i + c < k ? static_cast<float>(weight_at(table, form, token, i + c)) : 0.0f;
+    });
+    values.rotate(rotation);
+    values.each([&](float(&v)[4], int) {
+#pragma unroll
+      for (float& x : v) x = x * table.scale[token];
+    });
   }
+};
+
+// ---- What becomes of them ----
+
+__device__ void set_fault(Faults faults, std::int64_t row) {
+  atomicCAS(&faults.site_of_row[faults.rows ? faults.rows[row] : row], 0u, faults.site);
+}
+
+template <class Source, int kQuads>
+__global__ __launch_bounds__(kMostThreads) void quantise_rows(Source source, FixRows out, RowLayout layout,
+                                                              int rotation, Faults faults) {
+  begin_kernel();
+  const std::int64_t row = blockIdx.x;
+  const int k = static_cast<int>(out.k), limbs = out.form.limbs;
+  Quads<kQuads> values;
+  source.load(row, k, values);
+  values.rotate(rotation);
+  const spec::FixScale s = spec::fix_scale(__uint_as_float(values.largest_bits()), limbs);
+  const int high = layout.row(static_cast<int>(row), 0), low = high + layout.tile,
+            end = blocks_of(k) * kBlock;
+  values.each([&](const float(&v)[4], int i) {
+    if (i >= end) return;
+    const LimbWords words = limbs_of_quad(v, s, limbs);
+    *reinterpret_cast<std::uint32_t*>(out.q + layout.at_row(high, i)) = words.high;
+    if (limbs == 2) *reinterpret_cast<std::uint32_t*>(out.q + layout.at_row(low, i)) = words.low;
+  });
   if (threadIdx.x > 0) return;
   out.scale[row] = s.scale;
-  if (!s.finite) atomicCAS(&faults.site_of_row[faults.rows ? faults.rows[row] : row], 0u, faults.site);
+  if (!s.finite) set_fault(faults, row);
 }
 
 template <class Source>
-void start(cudaStream_t stream, const Source& source, const FixRows& out, Faults faults) {
-  launch(stream, quantise_rows<Source>, out.rows, kRowThreads,
-         static_cast<std::size_t>(out.k) * sizeof(float), source, out, out.rotation(), faults);
+void quantise_from(const Stream& stream, const Source& source, const FixRows& out, Faults faults,
+                   std::int64_t shared = 0) {
+  with_quads(blocks_of(out.k) * kBlock, [&](auto quads) {
+    launch(stream, quantise_rows<Source, quads()>, out.rows, threads_of(blocks_of(out.k) * kBlock),
+           static_cast<std::size_t>(shared) * sizeof(float), source, out, RowLayout(out),
+           static_cast<int>(out.rotation()), faults);
+  });
+}
+
+template <class Source, int kQuads>
+__global__ __launch_bounds__(kMostThreads) void float_rows(Source source, int k, float* y) {
+  begin_kernel();
+  Quads<kQuads> values;
+  source.load(blockIdx.x, k, values);
+  values.store(y + std::int64_t{blockIdx.x} * k, k);
+}
+
+template <class Source>
+void floats_from(const Stream& stream, const Source& source, std::int64_t rows, std::int64_t k, float* y,
+                 std::int64_t shared = 0) {
+  with_quads(k, [&](auto quads) {
+    launch(stream, float_rows<Source, quads()>, rows, threads_of(k),
+           static_cast<std::size_t>(shared) * sizeof(float), source, static_cast<int>(k), y);
+  });
 }
 
 __global__ void unpack(FixRows x, std::int16_t* q) {
+  begin_kernel();
   const std::int64_t at = element();
   if (at >= x.rows * x.k) return;
-  const auto* high = reinterpret_cast<const std::int8_t*>(x.q) + at / x.k * row_stride(x.k) + at % x.k;
-  q[at] = static_cast<std::int16_t>(x.form.limbs == 2 ? 128 * *high + high[padded_columns(x.k)] : *high);
+  const RowLayout layout(x);
+  const auto limb = [&](int number) {
+    return static_cast<std::int8_t>(x.q[layout.at(at / x.k, number, at % x.k)]);
+  };
+  q[at] = static_cast<std::int16_t>(x.form.limbs == 2 ? 128 * limb(0) + limb(1) : limb(0));
 }
 
-// ---- Floats to floats ----
-
-__global__ void norm_rows(float* x, const float* gain, float epsilon, std::int64_t k) {
-  Normed{x, gain, epsilon}.load(blockIdx.x, k);
-  for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x) x[blockIdx.x * k + i] = row_values[i];
-}
-
-__global__ void embed_rows(PackedMatrix table, CodeForm form, std::int64_t rotation,
-                           const std::int32_t* tokens, float* y) {
-  const std::int64_t token = tokens[blockIdx.x];
-  for (std::int64_t i = threadIdx.x; i < table.k; i += blockDim.x)
-    row_values[i] = static_cast<float>(weight_at(table, form, token, i));
-  hadamard(row_values, table.k, rotation);
-  for (std::int64_t i = threadIdx.x; i < table.k; i += blockDim.x)
-    y[blockIdx.x * table.k + i] = row_values[i] * table.scale[token];
-}
+// ---- Element by element ----
 
 __global__ void add_elements(float* x, const float* y, std::int64_t count) {
+  begin_kernel();
   const std::int64_t i = element();
   if (i < count) x[i] = x[i] + y[i];
 }
 
 __global__ void gather_elements(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
                                 float* y) {
+  begin_kernel();
   const std::int64_t at = element();
   if (at < rows * k) y[at] = x[index[at / k] * k + at % k];
 }
 
-__global__ void check_rows(const float* x, std::int64_t k, Faults faults) {
-  const std::int64_t row = blockIdx.x;
+constexpr int kChecked = 4096;  // elements of a block
+
+__global__ void check_parts(const float* x, std::int64_t k, Faults faults) {
+  begin_kernel();
+  const std::int64_t parts = (k + kChecked - 1) / kChecked, row = blockIdx.x / parts;
+  const std::int64_t begin = blockIdx.x % parts * kChecked;
+  const int count = static_cast<int>(min(std::int64_t{kChecked}, k - begin));
+  const float* part = x + row * k + begin;
   bool finite = true;
-  for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x)
-    finite = finite && (__float_as_uint(x[row * k + i]) & 0x7f800000u) != 0x7f800000u;
-  if (!__syncthreads_and(finite) && threadIdx.x == 0)
-    atomicCAS(&faults.site_of_row[faults.rows ? faults.rows[row] : row], 0u, faults.site);
+  for (int i = threadIdx.x; i < count; i += blockDim.x)
+    finite = finite && (__float_as_uint(part[i]) & 0x7f800000u) != 0x7f800000u;
+  if (!__syncthreads_and(finite) && threadIdx.x == 0) set_fault(faults, row);
 }
 
 // ---- Rotations ----
 
 __global__ void table_elements(const double* frequencies, std::int64_t pairs, double mscale,
                                const std::int32_t* positions, std::int64_t rows, float* cosine, float* sine) {
+  begin_kernel();
   const std::int64_t at = element();
   if (at >= rows * pairs) return;
   const double frequency = frequencies[at % pairs];
@@ -127,6 +184,7 @@ __global__ void table_elements(const double* frequencies, std::int64_t pairs, do
 }
 
 __global__ void rotate_pairs(RopeArgs args, std::int64_t rows, float* x) {
+  begin_kernel();
   const std::int64_t at = element(), half = args.head_dim / 2;
   if (at >= rows * args.heads * half) return;
   const std::int64_t i = at % half, head = at / half, row = head / args.heads;
@@ -137,56 +195,55 @@ __global__ void rotate_pairs(RopeArgs args, std::int64_t rows, float* x) {
 
 }  // namespace
 
-void embed(cudaStream_t stream, const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows,
+void embed(const Stream& stream, const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows,
            float* y) {
-  launch(stream, embed_rows, rows, kRowThreads, static_cast<std::size_t>(table.k) * sizeof(float), table,
-         code_form(table.kind), table.rotation(), tokens, y);
+  floats_from(stream, Embedded{table, code_form(table.kind), static_cast<int>(table.rotation()), tokens},
+              rows, table.k, y);
 }
 
-void quantise(cudaStream_t stream, const float* x, const FixRows& out, Faults faults) {
-  start(stream, AsTheyAre{x}, out, faults);
+void quantise(const Stream& stream, const float* x, const FixRows& out, Faults faults) {
+  quantise_from(stream, AsTheyAre{x}, out, faults);
 }
 
-void rms_norm_quantise(cudaStream_t stream, const float* x, const float* gain, float epsilon,
+void rms_norm_quantise(const Stream& stream, const float* x, const float* gain, float epsilon,
                        const FixRows& out, Faults faults) {
-  start(stream, Normed{x, gain, epsilon}, out, faults);
+  quantise_from(stream, Normed{x, gain, epsilon}, out, faults, out.k);
 }
 
-void swiglu_quantise(cudaStream_t stream, const float* gate, const float* up, const FixRows& out,
+void swiglu_quantise(const Stream& stream, const float* gate, const float* up, const FixRows& out,
                      Faults faults) {
-  start(stream, Gated{gate, up}, out, faults);
+  quantise_from(stream, Gated{gate, up}, out, faults);
 }
 
-void unpack_rows(cudaStream_t stream, const FixRows& x, std::int16_t* q) {
+void unpack_rows(const Stream& stream, const FixRows& x, std::int16_t* q) {
   launch_elements(stream, unpack, x.rows * x.k, x, q);
 }
 
-void rms_norm(cudaStream_t stream, float* x, const float* gain, float epsilon, std::int64_t rows,
+void rms_norm(const Stream& stream, float* x, const float* gain, float epsilon, std::int64_t rows,
               std::int64_t k) {
-  launch(stream, norm_rows, rows, kRowThreads, static_cast<std::size_t>(k) * sizeof(float), x, gain, epsilon,
-         k);
+  floats_from(stream, Normed{x, gain, epsilon}, rows, k, x, k);
 }
 
-void add(cudaStream_t stream, float* x, const float* y, std::int64_t count) {
+void add(const Stream& stream, float* x, const float* y, std::int64_t count) {
   launch_elements(stream, add_elements, count, x, y, count);
 }
 
-void gather(cudaStream_t stream, const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
-            float* y) {
+void gather(const Stream& stream, const float* x, const std::int32_t* index, std::int64_t rows,
+            std::int64_t k, float* y) {
   launch_elements(stream, gather_elements, rows * k, x, index, rows, k, y);
 }
 
-void check_finite(cudaStream_t stream, const float* x, std::int64_t rows, std::int64_t k, Faults faults) {
-  launch(stream, check_rows, rows, kRowThreads, 0, x, k, faults);
+void check_finite(const Stream& stream, const float* x, std::int64_t rows, std::int64_t k, Faults faults) {
+  launch(stream, check_parts, rows * ((k + kChecked - 1) / kChecked), 256, 0, x, k, faults);
 }
 
-void rope_table(cudaStream_t stream, const double* frequencies, std::int64_t pairs, double mscale,
+void rope_table(const Stream& stream, const double* frequencies, std::int64_t pairs, double mscale,
                 const std::int32_t* positions, std::int64_t rows, float* cosine, float* sine) {
   launch_elements(stream, table_elements, rows * pairs, frequencies, pairs, mscale, positions, rows, cosine,
                   sine);
 }
 
-void rope(cudaStream_t stream, const RopeArgs& args, std::int64_t rows, float* x) {
+void rope(const Stream& stream, const RopeArgs& args, std::int64_t rows, float* x) {
   launch_elements(stream, rotate_pairs, rows * args.heads * (args.head_dim / 2), args, rows, x);
 }
 

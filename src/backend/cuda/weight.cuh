@@ -1,20 +1,24 @@
-// One integer of a packed matrix (ops/panels.h), read on the device.
+// One integer of a matrix on the device.
 #pragma once
 
-#include "ops/panels.h"
+#include "backend/cuda/layout.h"
 
 namespace verbatim::cuda {
 
-struct Limbs {
-  int high, low;
-};
+// Levels first to first + 7, a byte each.
+consteval std::uint64_t eight_levels(spec::Levels levels, int first) {
+  std::uint64_t bytes = 0;
+  for (int i = 7; i >= 0; --i)
+    bytes = bytes << 8 | static_cast<std::uint8_t>(spec::levels_of(levels)[first + i]);
+  return bytes;
+}
 
 __device__ inline int level_of(const CodeForm& form, int code) {
   if (form.levels == spec::Levels::uniform) return code - 8;
-  // spec/weights.h, as bytes of 16 levels each.
-  constexpr std::uint64_t kIq4[2] = {0xf6eaddcfbfad9881ull, 0x7159453526190d01ull};
-  constexpr std::uint64_t kE2m1[2] = {0x0c08060403020100ull, 0xf4f8fafcfdfeff00ull};
-  const std::uint64_t word = form.levels == spec::Levels::iq4 ? (code < 8 ? kIq4[0] : kIq4[1])
+  using spec::Levels;
+  constexpr std::uint64_t kIq4[2] = {eight_levels(Levels::iq4, 0), eight_levels(Levels::iq4, 8)};
+  constexpr std::uint64_t kE2m1[2] = {eight_levels(Levels::e2m1, 0), eight_levels(Levels::e2m1, 8)};
+  const std::uint64_t word = form.levels == Levels::iq4 ? (code < 8 ? kIq4[0] : kIq4[1])
                                                              : (code < 8 ? kE2m1[0] : kE2m1[1]);
   return static_cast<std::int8_t>(word >> (code % 8 * 8));
 }
@@ -38,16 +42,14 @@ __device__ inline int code_weight_at(const CodeForm& form, const std::byte* pane
 
 // w: placed on the device.   form: of w.kind
 __device__ inline int weight_at(const PackedMatrix& w, const CodeForm& form, std::int64_t n, std::int64_t k) {
-  const std::int64_t row = n % kPanelRows;
-  const bool two = limbs_of(w.kind) == 2;
-  const std::int64_t plane = plane_bytes(w.k_padded());
   if (form.bits > 0) {
     const std::int64_t bytes = w.k_padded() / kColumnPad * block_bytes(form);
-    return code_weight_at(form, w.data + n / kPanelRows * bytes, row, k);
+    return code_weight_at(form, w.data + n / kPanelRows * bytes, n % kPanelRows, k);
   }
-  const auto* panel = reinterpret_cast<const std::int8_t*>(w.data + n / kPanelRows * plane * (two ? 2 : 1));
-  const int q = panel[panel_offset(row, k)];
-  return two ? 128 * q + panel[plane + panel_offset(row, k)] : q;
+  const auto* limbs = reinterpret_cast<const std::int8_t*>(w.data);
+  const std::int64_t blocks = blocks_of(w.k);
+  const int high = limbs[limb_at(w.kind, blocks, n, k, 0)];
+  return limbs_of(w.kind) == 2 ? 128 * high + limbs[limb_at(w.kind, blocks, n, k, 1)] : high;
 }
 
 }  // namespace verbatim::cuda

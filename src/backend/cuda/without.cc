@@ -6,8 +6,8 @@ namespace verbatim::cuda {
 
 std::vector<Device> devices() { return {}; }
 
-std::unique_ptr<Backend> make_cuda_backend(int device, std::unique_ptr<Backend>) {
-  CHECK(false, "device {} of a build without CUDA", device);
+std::unique_ptr<Backend> make_cuda_backend(const Device& device, Kernels, std::unique_ptr<Backend>) {
+  CHECK(false, "device {} of a build without CUDA", device.number);
 }
 
 }  // namespace verbatim::cuda

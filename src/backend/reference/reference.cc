@@ -66,7 +66,9 @@ class ReferenceBackend final : public HostBackend {
 
   std::string_view name() const override { return "reference"; }
 
-  std::int64_t row_bytes(std::int64_t k) const override { return k * std::int64_t{sizeof(std::int16_t)}; }
+  std::int64_t fix_bytes(std::int64_t rows, std::int64_t k) const override {
+    return rows * k * std::int64_t{sizeof(std::int16_t)};
+  }
 
   void embed(const PackedMatrix& table, const std::int32_t* tokens, std::int64_t rows, float* y) override {
     each(rows, [&](std::int64_t row) {
