@@ -46,10 +46,15 @@ class ForwardingBackend : public Backend {
                  float* y, Faults f) override {
     inner_->attention(args, q, step, cache, y, f);
   }
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults f) override {
-    inner_->swiglu_quantise(gate, up, out, f);
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults f) override {
+    inner_->gate_quantise(gating, gate, up, out, f);
   }
-  void add(float* x, const float* y, std::int64_t count) override { inner_->add(x, y, count); }
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    inner_->add(x, y, factor, count);
+  }
+  void scale(float* x, float factor, std::int64_t count) override { inner_->scale(x, factor, count); }
+  void softcap(float* x, float cap, std::int64_t count) override { inner_->softcap(x, cap, count); }
   void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
               float* y) override {
     inner_->gather(x, index, rows, k, y);

@@ -131,11 +131,18 @@ class RemoteBackend final : public ForwardingBackend {
                  float* y, Faults f) override {
     later([=, this] { ForwardingBackend::attention(args, q, step, cache, y, f); });
   }
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults f) override {
-    later([=, this] { ForwardingBackend::swiglu_quantise(gate, up, out, f); });
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults f) override {
+    later([=, this] { ForwardingBackend::gate_quantise(gating, gate, up, out, f); });
   }
-  void add(float* x, const float* y, std::int64_t count) override {
-    later([=, this] { ForwardingBackend::add(x, y, count); });
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    later([=, this] { ForwardingBackend::add(x, y, factor, count); });
+  }
+  void scale(float* x, float factor, std::int64_t count) override {
+    later([=, this] { ForwardingBackend::scale(x, factor, count); });
+  }
+  void softcap(float* x, float cap, std::int64_t count) override {
+    later([=, this] { ForwardingBackend::softcap(x, cap, count); });
   }
   void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
               float* y) override {

@@ -29,6 +29,7 @@
 #include "ops/panels.h"
 #include "ops/placed_matrix.h"
 #include "ops/step_batch.h"
+#include "spec/gating.h"
 
 namespace verbatim {
 
@@ -36,14 +37,18 @@ namespace verbatim {
 struct Faults {
   std::uint32_t* site_of_row = nullptr;  // 0 while all is well, else the site of the first fault
   std::uint32_t site = 0;                // the operation about to run, numbered by the model, > 0
-  const std::int32_t* rows =
-      nullptr;  // (rows of the operation): their places in site_of_row; nullptr: as they are
+  const std::int32_t* rows = nullptr;    // of each token: its place in site_of_row; nullptr: as they are
+  std::int64_t per_row = 1;              // rows of the operation for each token, side by side
 
+  // Where the site of a row of the operation lies.
+  constexpr std::uint32_t* place_of(std::int64_t row) const {
+    const std::int64_t token = row / per_row;
+    return site_of_row + (rows ? rows[token] : token);
+  }
   // Threads that share a row may all report it.
   void set(std::int64_t row) const {
     std::uint32_t none = 0;
-    std::atomic_ref(site_of_row[rows ? rows[row] : row])
-        .compare_exchange_strong(none, site, std::memory_order_relaxed);
+    std::atomic_ref(*place_of(row)).compare_exchange_strong(none, site, std::memory_order_relaxed);
   }
 };
 
@@ -56,9 +61,10 @@ struct LinearJob {
 
 struct RopeArgs {
   std::int64_t heads = 0, head_dim = 0;
-  bool interleaved = false;       // pairs (2i, 2i+1); else (i, i + head_dim/2)
-  const float* cosine = nullptr;  // (rows, head_dim/2): of each row's position
-  const float* sine = nullptr;    // (rows, head_dim/2)
+  std::int64_t rotated = 0;       // even: the first so many elements of a head turn, the others stay
+  bool interleaved = false;       // pairs (2i, 2i+1); else (i, i + rotated/2)
+  const float* cosine = nullptr;  // (rows, rotated/2): of each row's position
+  const float* sine = nullptr;    // (rows, rotated/2)
 };
 
 struct AttentionArgs {
@@ -66,6 +72,9 @@ struct AttentionArgs {
   std::int64_t window = 0;  // 0: none
   int limbs = 2;            // of the queries and of the probabilities
   std::int64_t layer = 0;
+  spec::ScoreForm scores = {};  // a scale of the model's own, a cap
+  const float* sinks =
+      nullptr;  // (heads), finite: a score of each that has no key and no value; nullptr: none
 };
 
 // A draw that its parameters alone decide: spec/sampling.h without bias, penalties and constraint.
@@ -119,7 +128,7 @@ class Backend {
   virtual void rope_table(const double* frequencies, std::int64_t pairs, double mscale,
                           const std::int32_t* positions, std::int64_t rows, float* cosine, float* sine) = 0;
 
-  // spec/rope.h         x: (rows, heads * head_dim) in place
+  // spec/rope.h         x: (rows, heads * head_dim) in place   REQUIRES: rotated <= head_dim
   virtual void rope(const RopeArgs& args, std::int64_t rows, float* x) = 0;
 
   // spec/fix.h for each (row, KV head); k, v: (rows, kv_heads * head_dim)
@@ -132,11 +141,18 @@ class Backend {
   virtual void attention(const AttentionArgs& args, const float* q, const StepView& step,
                          const KvPages& cache, float* y, Faults faults) = 0;
 
-  // spec/swiglu.h, then spec/fix.h         gate, up: (out.rows, out.k) -> out
-  virtual void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) = 0;
+  // spec/gating.h, then spec/fix.h         gate, up: (out.rows, out.k) -> out
+  virtual void gate_quantise(const spec::Gating& gating, const float* gate, const float* up,
+                             const FixRows& out, Faults faults) = 0;
 
-  // x[i] = x[i] + y[i], one rounding       x, y: (count)
-  virtual void add(float* x, const float* y, std::int64_t count) = 0;
+  // spec/scale.h        x[i] = x[i] + y[i] * factor; by 1 the product is exact   x: (count) in place, y: (count)
+  virtual void add(float* x, const float* y, float factor, std::int64_t count) = 0;
+
+  // spec/scale.h        x: (count) in place
+  virtual void scale(float* x, float factor, std::int64_t count) = 0;
+
+  // spec/softcap.h      x: (count) in place   REQUIRES: cap > 0, finite
+  virtual void softcap(float* x, float cap, std::int64_t count) = 0;
 
   // y[i] = x[index[i]]  x: (any, k), index: (rows) -> y: (rows, k)
   virtual void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,

@@ -36,7 +36,7 @@ inline constexpr float kC9 = -0x1.90b9a8p-6f;
 }  // namespace normal_tail_constants
 
 // a >= 0
-inline float normal_tail(float a) {
+constexpr float normal_tail(float a) {
   using namespace normal_tail_constants;
   float t = 1.0f / fma(a, 0.5f, 1.0f);  // R1
   float p = kC9;                        // R2

@@ -168,9 +168,10 @@ TEST_F(Conventional, AValueThatIsNotFiniteIsReportedForItsRow) {
               backend->rms_norm_quantise(values.data(), gains.data(), 1e-5f, rows, faults);
             }),
             expected);
-  EXPECT_EQ(
-      sites_of([&](Faults faults) { backend->swiglu_quantise(values.data(), values.data(), rows, faults); }),
-      expected);
+  EXPECT_EQ(sites_of([&](Faults faults) {
+              backend->gate_quantise({}, values.data(), values.data(), rows, faults);
+            }),
+            expected);
 }
 
 }  // namespace

@@ -95,16 +95,29 @@ class ConventionalBackend final : public HostBackend {
     conventional::attend({args, q, step, cache, y}, blas_, ops_, pool_);
   }
 
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults faults) override {
     each_new_row(out, faults, [&](std::int64_t row, float* y) {
-      ops_.swiglu(gate + row * out.k, up + row * out.k, out.k, y);
+      cpu::gate_row(ops_, gating, gate + row * out.k, up + row * out.k, out.k, y);
       return round_to_bf16(y, out.k, y);
     });
   }
 
-  void add(float* x, const float* y, std::int64_t count) override {
-    pool_.for_range(count, kGrainElements, [&](std::int64_t begin, std::int64_t end, int) {
-      ops_.add(x + begin, y + begin, end - begin);
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      ops_.add_scaled(x + begin, y + begin, factor, end - begin);
+      round_to_bf16(x + begin, end - begin, x + begin);
+    });
+  }
+  void scale(float* x, float factor, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      ops_.scale(x + begin, factor, end - begin);
+      round_to_bf16(x + begin, end - begin, x + begin);
+    });
+  }
+  void softcap(float* x, float cap, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      ops_.softcap(x + begin, cap, end - begin);
       round_to_bf16(x + begin, end - begin, x + begin);
     });
   }
@@ -116,7 +129,7 @@ class ConventionalBackend final : public HostBackend {
 
  protected:
   void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const override {
-    ops_.rope(x, args.head_dim, args.interleaved, cosine, sine);
+    ops_.rope(x, args.rotated, args.interleaved, cosine, sine);
     round_to_bf16(x, args.head_dim, x);
   }
   bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,

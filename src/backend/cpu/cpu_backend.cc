@@ -98,17 +98,28 @@ class CpuBackend final : public HostBackend {
     attend(kernels_, {args, q, step, cache, y, faults}, pool_, attention_scratch_);
   }
 
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults faults) override {
     each_row(out.rows, out.k, [&](std::int64_t row, int part) {
       float* y = row_scratch(part, out.k);
-      kernels_.ops.swiglu(gate + row * out.k, up + row * out.k, out.k, y);
+      gate_row(kernels_.ops, gating, gate + row * out.k, up + row * out.k, out.k, y);
       rotate_and_quantise(y, out, row, faults);
     });
   }
 
-  void add(float* x, const float* y, std::int64_t count) override {
-    pool_.for_range(count, kGrainElements, [&](std::int64_t begin, std::int64_t end, int) {
-      kernels_.ops.add(x + begin, y + begin, end - begin);
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.ops.add_scaled(x + begin, y + begin, factor, end - begin);
+    });
+  }
+  void scale(float* x, float factor, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.ops.scale(x + begin, factor, end - begin);
+    });
+  }
+  void softcap(float* x, float cap, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.ops.softcap(x + begin, cap, end - begin);
     });
   }
 
@@ -135,7 +146,7 @@ class CpuBackend final : public HostBackend {
 
  protected:
   void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const override {
-    kernels_.ops.rope(x, args.head_dim, args.interleaved, cosine, sine);
+    kernels_.ops.rope(x, args.rotated, args.interleaved, cosine, sine);
   }
   bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
                    const KvHead& to) const override {

@@ -60,10 +60,15 @@ class CudaBackend final : public Backend {
           cache.shape.kv_heads);
     cuda::attention(stream(), args, q, step, cache, y, faults);
   }
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
-    cuda::swiglu_quantise(stream(), gate, up, out, faults);
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults faults) override {
+    cuda::gate_quantise(stream(), gating, gate, up, out, faults);
   }
-  void add(float* x, const float* y, std::int64_t count) override { cuda::add(stream(), x, y, count); }
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    cuda::add(stream(), x, y, factor, count);
+  }
+  void scale(float* x, float factor, std::int64_t count) override { cuda::scale(stream(), x, factor, count); }
+  void softcap(float* x, float cap, std::int64_t count) override { cuda::softcap(stream(), x, cap, count); }
   void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
               float* y) override {
     cuda::gather(stream(), x, index, rows, k, y);

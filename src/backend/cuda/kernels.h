@@ -19,9 +19,11 @@ void rms_norm_quantise(cudaStream_t stream, const float* x, const float* gain, f
                        const FixRows& out, Faults faults);
 void rms_norm(cudaStream_t stream, float* x, const float* gain, float epsilon, std::int64_t rows,
               std::int64_t k);
-void swiglu_quantise(cudaStream_t stream, const float* gate, const float* up, const FixRows& out,
-                     Faults faults);
-void add(cudaStream_t stream, float* x, const float* y, std::int64_t count);
+void gate_quantise(cudaStream_t stream, const spec::Gating& gating, const float* gate, const float* up,
+                   const FixRows& out, Faults faults);
+void add(cudaStream_t stream, float* x, const float* y, float factor, std::int64_t count);
+void scale(cudaStream_t stream, float* x, float factor, std::int64_t count);
+void softcap(cudaStream_t stream, float* x, float cap, std::int64_t count);
 void gather(cudaStream_t stream, const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
             float* y);
 void check_finite(cudaStream_t stream, const float* x, std::int64_t rows, std::int64_t k, Faults faults);

@@ -5,7 +5,8 @@
 #include "backend/cuda/weight.cuh"
 #include "spec/rms_norm.h"
 #include "spec/rope.h"
-#include "spec/swiglu.h"
+#include "spec/scale.h"
+#include "spec/softcap.h"
 
 namespace verbatim::cuda {
 namespace {
@@ -36,12 +37,13 @@ struct Normed {
   }
 };
 
-// spec/swiglu.h
+// spec/gating.h
 struct Gated {
+  spec::Gating gating;
   const float *gate, *up;
   __device__ void load(std::int64_t row, std::int64_t k) const {
     for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x)
-      row_values[i] = spec::swiglu(gate[row * k + i], up[row * k + i]);
+      row_values[i] = spec::gated(gating, gate[row * k + i], up[row * k + i]);
     __syncthreads();
   }
 };
@@ -63,7 +65,7 @@ __global__ void quantise_rows(Source source, FixRows out, std::int64_t rotation,
   }
   if (threadIdx.x > 0) return;
   out.scale[row] = s.scale;
-  if (!s.finite) atomicCAS(&faults.site_of_row[faults.rows ? faults.rows[row] : row], 0u, faults.site);
+  if (!s.finite) atomicCAS(faults.place_of(row), 0u, faults.site);
 }
 
 template <class Source>
@@ -96,9 +98,19 @@ __global__ void embed_rows(PackedMatrix table, CodeForm form, std::int64_t rotat
     y[blockIdx.x * table.k + i] = row_values[i] * table.scale[token];
 }
 
-__global__ void add_elements(float* x, const float* y, std::int64_t count) {
+__global__ void add_elements(float* x, const float* y, float factor, std::int64_t count) {
   const std::int64_t i = element();
-  if (i < count) x[i] = x[i] + y[i];
+  if (i < count) x[i] = spec::add_scaled(x[i], y[i], factor);
+}
+
+__global__ void scale_elements(float* x, float factor, std::int64_t count) {
+  const std::int64_t i = element();
+  if (i < count) x[i] = spec::scaled(x[i], factor);
+}
+
+__global__ void cap_elements(float* x, float cap, std::int64_t count) {
+  const std::int64_t i = element();
+  if (i < count) x[i] = spec::softcap(x[i], cap);
 }
 
 __global__ void gather_elements(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
@@ -112,8 +124,7 @@ __global__ void check_rows(const float* x, std::int64_t k, Faults faults) {
   bool finite = true;
   for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x)
     finite = finite && (__float_as_uint(x[row * k + i]) & 0x7f800000u) != 0x7f800000u;
-  if (!__syncthreads_and(finite) && threadIdx.x == 0)
-    atomicCAS(&faults.site_of_row[faults.rows ? faults.rows[row] : row], 0u, faults.site);
+  if (!__syncthreads_and(finite) && threadIdx.x == 0) atomicCAS(faults.place_of(row), 0u, faults.site);
 }
 
 // ---- Rotations ----
@@ -127,7 +138,7 @@ __global__ void table_elements(const double* frequencies, std::int64_t pairs, do
 }
 
 __global__ void rotate_pairs(RopeArgs args, std::int64_t rows, float* x) {
-  const std::int64_t at = element(), half = args.head_dim / 2;
+  const std::int64_t at = element(), half = args.rotated / 2;
   if (at >= rows * args.heads * half) return;
   const std::int64_t i = at % half, head = at / half, row = head / args.heads;
   float* of_head = x + head * args.head_dim;
@@ -152,9 +163,9 @@ void rms_norm_quantise(cudaStream_t stream, const float* x, const float* gain, f
   start(stream, Normed{x, gain, epsilon}, out, faults);
 }
 
-void swiglu_quantise(cudaStream_t stream, const float* gate, const float* up, const FixRows& out,
-                     Faults faults) {
-  start(stream, Gated{gate, up}, out, faults);
+void gate_quantise(cudaStream_t stream, const spec::Gating& gating, const float* gate, const float* up,
+                   const FixRows& out, Faults faults) {
+  start(stream, Gated{gating, gate, up}, out, faults);
 }
 
 void unpack_rows(cudaStream_t stream, const FixRows& x, std::int16_t* q) {
@@ -167,8 +178,16 @@ void rms_norm(cudaStream_t stream, float* x, const float* gain, float epsilon, s
          k);
 }
 
-void add(cudaStream_t stream, float* x, const float* y, std::int64_t count) {
-  launch_elements(stream, add_elements, count, x, y, count);
+void add(cudaStream_t stream, float* x, const float* y, float factor, std::int64_t count) {
+  launch_elements(stream, add_elements, count, x, y, factor, count);
+}
+
+void scale(cudaStream_t stream, float* x, float factor, std::int64_t count) {
+  launch_elements(stream, scale_elements, count, x, factor, count);
+}
+
+void softcap(cudaStream_t stream, float* x, float cap, std::int64_t count) {
+  launch_elements(stream, cap_elements, count, x, cap, count);
 }
 
 void gather(cudaStream_t stream, const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
@@ -187,7 +206,7 @@ void rope_table(cudaStream_t stream, const double* frequencies, std::int64_t pai
 }
 
 void rope(cudaStream_t stream, const RopeArgs& args, std::int64_t rows, float* x) {
-  launch_elements(stream, rotate_pairs, rows * args.heads * (args.head_dim / 2), args, rows, x);
+  launch_elements(stream, rotate_pairs, rows * args.heads * (args.rotated / 2), args, rows, x);
 }
 
 }  // namespace verbatim::cuda

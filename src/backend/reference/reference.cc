@@ -1,6 +1,7 @@
 #include "backend/reference/reference.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "backend/host_backend.h"
@@ -8,13 +9,15 @@
 #include "spec/attention.h"
 #include "spec/embed.h"
 #include "spec/fix.h"
+#include "spec/gating.h"
 #include "spec/hadamard.h"
 #include "spec/linear.h"
 #include "spec/log_softmax.h"
 #include "spec/rms_norm.h"
 #include "spec/rope.h"
 #include "spec/sampling.h"
-#include "spec/swiglu.h"
+#include "spec/scale.h"
+#include "spec/softcap.h"
 
 namespace verbatim {
 namespace {
@@ -116,18 +119,25 @@ class ReferenceBackend final : public HostBackend {
     }
   }
 
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults faults) override {
     each(out.rows, [&](std::int64_t row) {
       std::vector<float> y(static_cast<std::size_t>(out.k));
       for (std::int64_t i = 0; i < out.k; ++i) {
-        y[static_cast<std::size_t>(i)] = spec::swiglu(gate[row * out.k + i], up[row * out.k + i]);
+        y[static_cast<std::size_t>(i)] = spec::gated(gating, gate[row * out.k + i], up[row * out.k + i]);
       }
       quantise_row(y.data(), out, row, faults);
     });
   }
 
-  void add(float* x, const float* y, std::int64_t count) override {
-    for (std::int64_t i = 0; i < count; ++i) x[i] = x[i] + y[i];
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    for (std::int64_t i = 0; i < count; ++i) x[i] = spec::add_scaled(x[i], y[i], factor);
+  }
+  void scale(float* x, float factor, std::int64_t count) override {
+    for (std::int64_t i = 0; i < count; ++i) x[i] = spec::scaled(x[i], factor);
+  }
+  void softcap(float* x, float cap, std::int64_t count) override {
+    for (std::int64_t i = 0; i < count; ++i) x[i] = spec::softcap(x[i], cap);
   }
 
   spec::LogNormaliser log_normalise(std::span<const float> z) override {
@@ -136,11 +146,7 @@ class ReferenceBackend final : public HostBackend {
 
  protected:
   void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const override {
-    const std::int64_t half = args.head_dim / 2;
-    for (std::int64_t i = 0; i < half; ++i) {
-      std::int64_t first = args.interleaved ? 2 * i : i, second = args.interleaved ? 2 * i + 1 : i + half;
-      spec::rotate(x[first], x[second], cosine[i], sine[i]);
-    }
+    spec::rope(x, args.rotated, args.interleaved, cosine, sine);
   }
 
   bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
@@ -229,7 +235,7 @@ class ReferenceBackend final : public HostBackend {
         if (!s_q.finite) faults.set(row);
         spec::attention(q_fix.data(), s_q.scale, keys.view(cache.shape.limbs), values.view(cache.shape.limbs),
                         d, args.limbs, cache.shape.rotation(), segment.first_position + r, args.window,
-                        y + at);
+                        y + at, args.scores, args.sinks ? std::optional(args.sinks[head]) : std::nullopt);
       }
     }
   }
