@@ -33,6 +33,17 @@ class ForwardingBackend : public Backend {
     inner_->rms_norm(x, gain, epsilon, rows, k);
   }
   void linear(const FixRows& x, std::span<const LinearJob> jobs) override { inner_->linear(x, jobs); }
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    inner_->route(router, z, rows, experts, weights);
+  }
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    inner_->linear_experts(x, experts, chosen, jobs);
+  }
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    inner_->moe_sum(of, rows, d, y);
+  }
   void rope_table(const double* frequencies, std::int64_t pairs, double mscale, const std::int32_t* positions,
                   std::int64_t rows, float* cosine, float* sine) override {
     inner_->rope_table(frequencies, pairs, mscale, positions, rows, cosine, sine);

@@ -114,6 +114,19 @@ class RemoteBackend final : public ForwardingBackend {
   void linear(const FixRows& x, std::span<const LinearJob> jobs) override {
     later([=, this, all = std::vector(jobs.begin(), jobs.end())] { ForwardingBackend::linear(x, all); });
   }
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    later([=, this] { ForwardingBackend::route(router, z, rows, experts, weights); });
+  }
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    later([=, this, all = std::vector(jobs.begin(), jobs.end())] {
+      ForwardingBackend::linear_experts(x, experts, chosen, all);
+    });
+  }
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    later([=, this] { ForwardingBackend::moe_sum(of, rows, d, y); });
+  }
   void rope_table(const double* frequencies, std::int64_t pairs, double mscale, const std::int32_t* positions,
                   std::int64_t rows, float* cosine, float* sine) override {
     later([=, this] {

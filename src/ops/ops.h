@@ -30,6 +30,7 @@
 #include "ops/placed_matrix.h"
 #include "ops/step_batch.h"
 #include "spec/gating.h"
+#include "spec/moe.h"
 
 namespace verbatim {
 
@@ -57,6 +58,29 @@ struct LinearJob {
   const PackedMatrix* w = nullptr;  // placed; the struct outlives the operation
   const float* bias = nullptr;      // (n) or nullptr
   float* y = nullptr;               // (rows, n)
+};
+
+// The matrices of all experts of a `linear_experts`, stacked: expert e has the rows [e * n, (e + 1) * n) of w.
+struct ExpertsJob {
+  const PackedMatrix* w = nullptr;  // (experts * n, k), placed; the struct outlives the operation
+  std::int64_t experts = 0;
+  const float* bias = nullptr;  // (experts, n) or nullptr
+  float* y = nullptr;           // (rows * chosen, n)
+
+  std::int64_t n() const { return w->n / experts; }
+};
+
+// What a `moe_sum` adds up: what each row's experts gave, in their order.
+struct ExpertSum {
+  std::int64_t chosen = 0;             // experts of a row
+  const float* weights = nullptr;      // (rows, chosen)
+  const float* expert_rows = nullptr;  // (rows * chosen, d)
+  const float* shared = nullptr;       // (rows, d) of the shared expert, or nullptr
+  const float* shared_gate = nullptr;  // (rows), logits: its weight is sigmoid of them; nullptr: 1
+
+  constexpr float shared_weight(std::int64_t row) const {
+    return shared_gate ? spec::sigmoid(shared_gate[row]) : 1;
+  }
 };
 
 struct RopeArgs {
@@ -124,6 +148,20 @@ class Backend {
   // spec/linear.h       every job: w (n, x.k), y (x.rows, n)   REQUIRES: x is rotated where w is
   virtual void linear(const FixRows& x, std::span<const LinearJob> jobs) = 0;
 
+  // spec/moe.h          z: (rows, experts) -> experts, weights: (rows, chosen), by increasing expert
+  // bias and expert_scale are in the backend's memory.   REQUIRES: spec::check_router
+  virtual void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+                     float* weights) = 0;
+
+  // spec/linear.h, of the experts that see a row: row r * chosen + j of y is of row r and expert experts[r * chosen + j]
+  //   experts: (x.rows, chosen); every job: w (experts * n, x.k), y (x.rows * chosen, n)
+  // REQUIRES: every expert is one of the job's, all jobs have as many; n is a multiple of kPanelRows; x is rotated where w is
+  virtual void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                              std::span<const ExpertsJob> jobs) = 0;
+
+  // spec/moe.h R7, R8   -> y: (rows, d)
+  virtual void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) = 0;
+
   // spec/rope.h, the tables of some positions: frequencies (pairs), positions (rows) -> cosine, sine (rows, pairs)
   virtual void rope_table(const double* frequencies, std::int64_t pairs, double mscale,
                           const std::int32_t* positions, std::int64_t rows, float* cosine, float* sine) = 0;
@@ -165,5 +203,18 @@ class Backend {
   virtual void draw(const float* z, std::int64_t vocab, std::span<const PlainDraw> draws,
                     std::int32_t* tokens) = 0;
 };
+
+// What `linear_experts` requires of its jobs and the host can see.
+inline void check_experts(const FixRows& x, std::int64_t chosen, std::span<const ExpertsJob> jobs) {
+  CHECK(chosen > 0 && !jobs.empty(), "{} experts of a row, {} jobs", chosen, jobs.size());
+  for (const ExpertsJob& job : jobs) {
+    CHECK(
+        job.experts > 0 && job.experts == jobs.front().experts && job.w->n % (job.experts * kPanelRows) == 0,
+        "{} rows are no matrices of {} experts", job.w->n, job.experts);
+    CHECK(job.w->k == x.k, "experts of {} columns meet rows of {}", job.w->k, x.k);
+    CHECK(is_rotated(job.w->kind) == x.form.rotated, "experts of {} meet rows that are {}rotated",
+          name_of(job.w->kind), x.form.rotated ? "" : "not ");
+  }
+}
 
 }  // namespace verbatim

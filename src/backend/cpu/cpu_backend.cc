@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "backend/cpu/attention.h"
+#include "backend/cpu/experts.h"
 #include "backend/cpu/kv_store.h"
+#include "backend/cpu/moe.h"
 #include "backend/cpu/row_layout.h"
 #include "backend/cpu/unpack_row.h"
 #include "backend/host_backend.h"
@@ -17,13 +19,16 @@
 namespace verbatim::cpu {
 namespace {
 
+constexpr std::int64_t kWorkOfExpert = 8;  // to score and compare it, beside an addition
+
 class CpuBackend final : public HostBackend {
  public:
   CpuBackend(const CpuKernels& kernels, int threads)
       : HostBackend(threads),
         kernels_(kernels),
         row_scratch_(static_cast<std::size_t>(threads)),
-        attention_scratch_(static_cast<std::size_t>(threads)) {}
+        attention_scratch_(static_cast<std::size_t>(threads)),
+        routers_(static_cast<std::size_t>(threads)) {}
 
   std::string_view name() const override { return kernels_.name; }
 
@@ -91,6 +96,27 @@ class CpuBackend final : public HostBackend {
         first += job.w->panels();
       }
     });
+  }
+
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    spec::check_router(router);
+    for (RowRouter& of_thread : routers_) of_thread.reserve(router);
+    each_row(rows, router.experts * kWorkOfExpert, [&](std::int64_t row, int part) {
+      routers_[static_cast<std::size_t>(part)].route_row(kernels_.ops, router, z + row * router.experts,
+                                                         experts + row * router.chosen,
+                                                         weights + row * router.chosen);
+    });
+  }
+
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    cpu::linear_experts(kernels_, {x, experts, chosen, jobs}, pool_, experts_scratch_);
+  }
+
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    each_row(rows, d * of.chosen,
+             [&](std::int64_t row, int) { sum_experts(kernels_.ops, of, row, d, y + row * d); });
   }
 
   void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
@@ -196,6 +222,8 @@ class CpuBackend final : public HostBackend {
   CpuKernels kernels_;
   std::vector<AlignedBuffer<float>> row_scratch_;    // (threads)
   std::vector<AttentionScratch> attention_scratch_;  // (threads)
+  std::vector<RowRouter> routers_;                   // (threads)
+  ExpertsScratch experts_scratch_;
 };
 
 }  // namespace

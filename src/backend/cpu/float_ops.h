@@ -55,6 +55,8 @@ struct FloatOps {
   // spec/gelu.h, both forms: gate, up (k) -> y (k)
   void (*geglu_tanh)(const float* gate, const float* up, std::int64_t k, float* y);
   void (*geglu_erf)(const float* gate, const float* up, std::int64_t k, float* y);
+  // spec/sigmoid.h: x (count) -> y (count)
+  void (*sigmoid)(const float* x, std::int64_t count, float* y);
   // spec/softcap.h: x (count) in place
   void (*softcap)(float* x, float cap, std::int64_t count);
   // spec/rope.h: x (head_dim) of one head in place; cosine, sine (head_dim / 2) of its position.

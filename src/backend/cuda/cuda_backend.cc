@@ -43,6 +43,23 @@ class CudaBackend final : public Backend {
       cuda::linear(stream(), x, job);
     }
   }
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    spec::check_router(router);
+    cuda::route(stream(), router, z, rows, experts, weights);
+  }
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    check_experts(x, chosen, jobs);
+    const auto elements = static_cast<std::size_t>(x.rows * x.k);
+    if (integers_.size() < elements) integers_ = Array<std::int16_t>(memory_, elements);
+    cuda::unpack_rows(stream(), x, integers_.data());
+    for (const ExpertsJob& job : jobs)
+      cuda::linear_experts(stream(), x, integers_.data(), experts, chosen, job);
+  }
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    cuda::moe_sum(stream(), of, rows, d, y);
+  }
   void rope_table(const double* frequencies, std::int64_t pairs, double mscale, const std::int32_t* positions,
                   std::int64_t rows, float* cosine, float* sine) override {
     cuda::rope_table(stream(), frequencies, pairs, mscale, positions, rows, cosine, sine);
@@ -89,6 +106,7 @@ class CudaBackend final : public Backend {
   const std::unique_ptr<Backend> host_;  // for rows that came home
   DeviceMemory memory_;
   Array<PlainDraw> draws_;
+  Array<std::int16_t> integers_;  // of rows that meet experts
 };
 
 }  // namespace

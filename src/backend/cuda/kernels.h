@@ -34,6 +34,13 @@ void rope(cudaStream_t stream, const RopeArgs& args, std::int64_t rows, float* x
 // linear.cu
 void linear(cudaStream_t stream, const FixRows& x, const LinearJob& job);
 
+// moe.cu   q: (x.rows, x.k), the integers of x as unpack_rows gives them
+void route(cudaStream_t stream, const spec::Router& router, const float* z, std::int64_t rows,
+           std::int32_t* experts, float* weights);
+void linear_experts(cudaStream_t stream, const FixRows& x, const std::int16_t* q, const std::int32_t* experts,
+                    std::int64_t chosen, const ExpertsJob& job);
+void moe_sum(cudaStream_t stream, const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y);
+
 // attention.cu
 void store_kv(cudaStream_t stream, const float* k, const float* v, const StepView& step, std::int64_t layer,
               const KvPages& cache, Faults faults);

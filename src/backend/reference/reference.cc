@@ -13,6 +13,7 @@
 #include "spec/hadamard.h"
 #include "spec/linear.h"
 #include "spec/log_softmax.h"
+#include "spec/moe.h"
 #include "spec/rms_norm.h"
 #include "spec/rope.h"
 #include "spec/sampling.h"
@@ -109,6 +110,37 @@ class ReferenceBackend final : public HostBackend {
     }
   }
 
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    each(rows, [&](std::int64_t row) {
+      std::int64_t at = row * router.chosen;
+      for (spec::ChosenExpert chosen : spec::route(router, z + row * router.experts)) {
+        experts[at] = chosen.expert;
+        weights[at++] = chosen.weight;
+      }
+    });
+  }
+
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    check_experts(x, chosen, jobs);
+    for (const ExpertsJob& job : jobs) {
+      each(x.rows * chosen, [&](std::int64_t place) {
+        for (std::int64_t i = 0; i < job.n(); ++i) {
+          const std::int64_t n = experts[place] * job.n() + i;
+          job.y[place * job.n() + i] = output(x, place / chosen, *job.w, n, weight_row(*job.w, n), job.bias);
+        }
+      });
+    }
+  }
+
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    each(rows, [&](std::int64_t row) {
+      spec::moe_sum(of.weights + row * of.chosen, of.chosen, of.expert_rows + row * of.chosen * d,
+                    of.shared ? of.shared + row * d : nullptr, of.shared_weight(row), d, y + row * d);
+    });
+  }
+
   void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
                  float* y, Faults faults) override {
     CHECK(args.heads % cache.shape.kv_heads == 0, "{} query heads over {} KV heads", args.heads,
@@ -192,14 +224,19 @@ class ReferenceBackend final : public HostBackend {
     return q;
   }
 
+  // q_w: row n of w;  bias: (w.n) or nullptr
+  static float output(const FixRows& x, std::int64_t row, const PackedMatrix& w, std::int64_t n,
+                      const std::vector<std::int16_t>& q_w, const float* bias) {
+    const std::int64_t sum =
+        spec::integer_dot(fix_row(x, row), q_w.data(), x.k, three_products(x.form.limbs, w.kind));
+    const float y = spec::scale_dot(sum, x.scale[row], w.scale[n]);
+    return bias ? y + bias[n] : y;
+  }
+
   static void linear_output(const FixRows& x, const LinearJob& job, std::int64_t n) {
     std::vector<std::int16_t> q_w = weight_row(*job.w, n);
-    for (std::int64_t row = 0; row < x.rows; ++row) {
-      float y = spec::scale_dot(
-          spec::integer_dot(fix_row(x, row), q_w.data(), x.k, three_products(x.form.limbs, job.w->kind)),
-          x.scale[row], job.w->scale[n]);
-      job.y[row * job.w->n + n] = job.bias ? y + job.bias[n] : y;
-    }
+    for (std::int64_t row = 0; row < x.rows; ++row)
+      job.y[row * job.w->n + n] = output(x, row, *job.w, n, q_w, job.bias);
   }
 
   static void gather_tokens(const StepView& step, const SegmentView& segment, std::int64_t layer,
