@@ -97,8 +97,8 @@ struct AttentionArgs {
   int limbs = 2;            // of the queries and of the probabilities
   std::int64_t layer = 0;
   spec::ScoreForm scores = {};  // a scale of the model's own, a cap
-  const float* sinks =
-      nullptr;  // (heads), finite: a score of each that has no key and no value; nullptr: none
+  // (heads), finite: of each a score that has no key and no value; nullptr: there are none
+  const float* sinks = nullptr;
 };
 
 // A draw that its parameters alone decide: spec/sampling.h without bias, penalties and constraint.

@@ -132,7 +132,9 @@ inline void check_router(const Router& router) {
   CHECK(router.groups > 0 && router.experts % router.groups == 0 && router.groups_used <= router.groups &&
             router.chosen > 0 && router.chosen <= router.experts / router.groups * router.groups_used,
         "moe: a router chooses among the experts that it has");
-  CHECK(router.group_best <= router.experts / router.groups, "moe: a group has its best experts");
+  CHECK((router.group_best == 1 || router.group_best == 2) &&
+            router.group_best <= router.experts / router.groups,
+        "moe: a group has its best experts, one or two");
 }
 
 // R3 to R6.  z: (experts);  experts: (chosen), increasing;  weights: (chosen), s_j of each -> w_j

@@ -35,12 +35,6 @@ std::vector<Tile> tiles_of(const AttentionCall& call) {
   return tiles;
 }
 
-template <class T>
-T* reserve(AlignedBuffer<T>& buffer, std::int64_t n) {
-  if (buffer.size() < static_cast<std::size_t>(n)) buffer = AlignedBuffer<T>(static_cast<std::size_t>(n));
-  return buffer.data();
-}
-
 // The computation of one tile.
 class TileAttention {
  public:
@@ -54,15 +48,15 @@ class TileAttention {
         rows_(tile.tokens * group_),
         q_layout_(RowLayout::of(kernels.gemm.form, shape_.head_dim, call.args.limbs)),
         w_layout_(RowLayout::of(kernels.gemm.form, kPageTokens, call.args.limbs)),
-        q_(reserve(scratch.q, rows_ * q_layout_.stride_bytes)),
-        w_(reserve(scratch.w, rows_ * w_layout_.stride_bytes)),
-        q_scale_(reserve(scratch.q_scale, rows_)),
-        w_scale_(reserve(scratch.w_scale, rows_)),
-        scores_(reserve(scratch.scores, rows_ * kPageTokens)),
-        chain_{reserve(scratch.chain_m, rows_), reserve(scratch.chain_l, rows_),
-               reserve(scratch.chain_o, rows_ * shape_.head_dim)},
-        block_{reserve(scratch.block_m, rows_), reserve(scratch.block_l, rows_),
-               reserve(scratch.block_o, rows_ * shape_.head_dim)} {}
+        q_(at_least(scratch.q, rows_ * q_layout_.stride_bytes)),
+        w_(at_least(scratch.w, rows_ * w_layout_.stride_bytes)),
+        q_scale_(at_least(scratch.q_scale, rows_)),
+        w_scale_(at_least(scratch.w_scale, rows_)),
+        scores_(at_least(scratch.scores, rows_ * kPageTokens)),
+        chain_{at_least(scratch.chain_m, rows_), at_least(scratch.chain_l, rows_),
+               at_least(scratch.chain_o, rows_ * shape_.head_dim)},
+        block_{at_least(scratch.block_m, rows_), at_least(scratch.block_l, rows_),
+               at_least(scratch.block_o, rows_ * shape_.head_dim)} {}
 
   void run() {
     quantise_queries();

@@ -187,9 +187,7 @@ class CpuBackend final : public HostBackend {
 
   // A row of this thread's own, for values on their way to being quantised.
   float* row_scratch(int part, std::int64_t k) {
-    AlignedBuffer<float>& row = row_scratch_[static_cast<std::size_t>(part)];
-    if (row.size() < static_cast<std::size_t>(k)) row = AlignedBuffer<float>(static_cast<std::size_t>(k));
-    return row.data();
+    return at_least(row_scratch_[static_cast<std::size_t>(part)], k);
   }
 
   // x: (out.k), overwritten

@@ -19,12 +19,6 @@ struct ExpertTask {
   std::int64_t first, panels;  // of the expert
 };
 
-template <class T>
-T* at_least(AlignedBuffer<T>& buffer, std::int64_t n) {
-  if (buffer.size() < static_cast<std::size_t>(n)) buffer = AlignedBuffer<T>(static_cast<std::size_t>(n));
-  return buffer.data();
-}
-
 class GroupedExperts {
  public:
   GroupedExperts(const CpuKernels& kernels, const ExpertsCall& call, ThreadPool& pool,

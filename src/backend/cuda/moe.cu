@@ -123,14 +123,13 @@ __global__ void route_row(spec::Router router, const float* z, std::int32_t* exp
   spec::weigh(router, z, experts, weights);
 }
 
-// form: of the kind, which a device cannot look up
+// form: of the kind, which a device cannot look up;  three: as three_products says
 __global__ void expert_outputs(FixRows x, const std::int16_t* q, const std::int32_t* experts,
-                               std::int64_t chosen, PackedMatrix w, CodeForm form, const float* bias,
-                               float* y, std::int64_t n) {
+                               std::int64_t chosen, PackedMatrix w, CodeForm form, bool three,
+                               const float* bias, float* y, std::int64_t n) {
   const std::int64_t output = element() / kWarp, place = output / n;
   if (place >= x.rows * chosen) return;
   const std::int64_t row = place / chosen, of_stack = experts[place] * n + output % n;
-  const bool three = three_products(x.form.limbs, w.kind);
   long long sum = 0;
   for (std::int64_t i = threadIdx.x % kWarp; i < x.k; i += kWarp)
     sum += spec::integer_product(q[row * x.k + i], weight_at(w, form, of_stack, i), three);
@@ -158,7 +157,8 @@ void route(cudaStream_t stream, const spec::Router& router, const float* z, std:
 void linear_experts(cudaStream_t stream, const FixRows& x, const std::int16_t* q, const std::int32_t* experts,
                     std::int64_t chosen, const ExpertsJob& job) {
   launch_elements(stream, expert_outputs, x.rows * chosen * job.n() * kWarp, x, q, experts, chosen, *job.w,
-                  code_form(job.w->kind), job.bias, job.y, job.n());
+                  code_form(job.w->kind), three_products(x.form.limbs, job.w->kind), job.bias, job.y,
+                  job.n());
 }
 
 void moe_sum(cudaStream_t stream, const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) {
