@@ -6,8 +6,8 @@ namespace verbatim {
 
 // A counting sort.
 ExpertGroups group_by_expert(std::span<const std::int32_t> seen, std::int64_t experts) {
-  std::vector<std::int64_t> next(
-      static_cast<std::size_t>(experts));  // first how many see it, then where its next place goes
+  // Of each expert: first how many see it, then where its next place goes.
+  std::vector<std::int64_t> next(static_cast<std::size_t>(experts));
   for (const std::int32_t expert : seen) {
     CHECK(expert >= 0 && expert < experts, "expert {} of {}", expert, experts);
     ++next[static_cast<std::size_t>(expert)];
