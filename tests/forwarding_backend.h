@@ -35,6 +35,17 @@ class ForwardingBackend : public Backend {
     inner_->rms_norm(x, gain, epsilon, rows, k);
   }
   void linear(const FixRows& x, std::span<const LinearJob> jobs) override { inner_->linear(x, jobs); }
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    inner_->route(router, z, rows, experts, weights);
+  }
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    inner_->linear_experts(x, experts, chosen, jobs);
+  }
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    inner_->moe_sum(of, rows, d, y);
+  }
   void rope_table(const double* frequencies, std::int64_t pairs, double mscale, const std::int32_t* positions,
                   std::int64_t rows, float* cosine, float* sine) override {
     inner_->rope_table(frequencies, pairs, mscale, positions, rows, cosine, sine);
@@ -52,10 +63,15 @@ class ForwardingBackend : public Backend {
                  float* y, Faults f) override {
     inner_->attention(args, q, step, cache, y, f);
   }
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults f) override {
-    inner_->swiglu_quantise(gate, up, out, f);
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults f) override {
+    inner_->gate_quantise(gating, gate, up, out, f);
   }
-  void add(float* x, const float* y, std::int64_t count) override { inner_->add(x, y, count); }
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    inner_->add(x, y, factor, count);
+  }
+  void scale(float* x, float factor, std::int64_t count) override { inner_->scale(x, factor, count); }
+  void softcap(float* x, float cap, std::int64_t count) override { inner_->softcap(x, cap, count); }
   void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
               float* y) override {
     inner_->gather(x, index, rows, k, y);

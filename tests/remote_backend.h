@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -114,6 +115,19 @@ class RemoteBackend final : public ForwardingBackend {
   void linear(const FixRows& x, std::span<const LinearJob> jobs) override {
     later([=, this, all = std::vector(jobs.begin(), jobs.end())] { ForwardingBackend::linear(x, all); });
   }
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    later([=, this] { ForwardingBackend::route(router, z, rows, experts, weights); });
+  }
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    later([=, this, all = std::vector(jobs.begin(), jobs.end())] {
+      ForwardingBackend::linear_experts(x, experts, chosen, all);
+    });
+  }
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    later([=, this] { ForwardingBackend::moe_sum(of, rows, d, y); });
+  }
   void rope_table(const double* frequencies, std::int64_t pairs, double mscale, const std::int32_t* positions,
                   std::int64_t rows, float* cosine, float* sine) override {
     later([=, this] {
@@ -135,11 +149,18 @@ class RemoteBackend final : public ForwardingBackend {
                  float* y, Faults f) override {
     later([=, this] { ForwardingBackend::attention(args, q, step, cache, y, f); });
   }
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults f) override {
-    later([=, this] { ForwardingBackend::swiglu_quantise(gate, up, out, f); });
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults f) override {
+    later([=, this] { ForwardingBackend::gate_quantise(gating, gate, up, out, f); });
   }
-  void add(float* x, const float* y, std::int64_t count) override {
-    later([=, this] { ForwardingBackend::add(x, y, count); });
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    later([=, this] { ForwardingBackend::add(x, y, factor, count); });
+  }
+  void scale(float* x, float factor, std::int64_t count) override {
+    later([=, this] { ForwardingBackend::scale(x, factor, count); });
+  }
+  void softcap(float* x, float cap, std::int64_t count) override {
+    later([=, this] { ForwardingBackend::softcap(x, cap, count); });
   }
   void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
               float* y) override {
@@ -161,13 +182,15 @@ class RemoteBackend final : public ForwardingBackend {
   ClosedMemory memory_;
 };
 
-// A backend by its name in the list; "remote": the best of this machine, made remote. So is "auto" where VERBATIM_TEST_BACKEND
+// A backend by its name in the list; "remote": the best of this machine's processors, made remote. So is "auto" where VERBATIM_TEST_BACKEND
 // says so: whole suites are run once more on it.
 inline Result<std::unique_ptr<Backend>> make_test_backend(std::string_view name, int threads) {
   const char* chosen = std::getenv("VERBATIM_TEST_BACKEND");
   if (name == "auto" && chosen != nullptr) name = chosen;
   if (name != "remote") return make_backend(name, threads);
-  auto inner = make_backend("auto", threads);
+  const auto of_host = [](const std::string& backend) { return !backend.starts_with("cuda"); };
+  const std::vector<std::string> here = backends_here();
+  auto inner = make_backend(*std::ranges::find_if(here, of_host), threads);
   if (!inner) return inner.error();
   return std::unique_ptr<Backend>(new RemoteBackend(*std::move(inner)));
 }

@@ -1,6 +1,7 @@
 #include "backend/host_backend.h"
 
 #include "backend/host_memory.h"
+#include "base/check.h"
 #include "base/row_scan.h"
 #include "spec/rope.h"
 
@@ -28,7 +29,9 @@ void HostBackend::rope_table(const double* frequencies, std::int64_t pairs, doub
 }
 
 void HostBackend::rope(const RopeArgs& args, std::int64_t rows, float* x) {
-  const std::int64_t width = args.heads * args.head_dim, half = args.head_dim / 2;
+  CHECK(args.rotated <= args.head_dim && args.rotated % 2 == 0, "{} elements of heads of {} cannot turn",
+        args.rotated, args.head_dim);
+  const std::int64_t width = args.heads * args.head_dim, half = args.rotated / 2;
   each_row(rows, width, [&](std::int64_t row, int) {
     for (std::int64_t head = 0; head < args.heads; ++head)
       rotate_head(args, args.cosine + row * half, args.sine + row * half,

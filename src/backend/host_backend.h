@@ -38,7 +38,7 @@ class HostBackend : public Backend, public LogitsMath {
   void exp_of_logits(std::span<const float> v, float best, float temperature, float* e) final;
 
  protected:
-  // x: (args.head_dim) in place; cosine, sine: (args.head_dim / 2)
+  // x: (args.head_dim) in place; cosine, sine: (args.rotated / 2)
   virtual void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const = 0;
   // k, v: (head_dim) of one token and KV head; slot: its place in the page. Whether all were finite.
   virtual bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
@@ -51,6 +51,13 @@ class HostBackend : public Backend, public LogitsMath {
   static constexpr std::int64_t kGrainProducts = 128 << 10;  // of an integer dot product
   static std::int64_t grain_of(std::int64_t least_work, std::int64_t work_of_one) {
     return std::max<std::int64_t>(1, least_work / std::max<std::int64_t>(1, work_of_one));
+  }
+
+  // body(begin, end) for runs that together are [0, count), elements of a float32 operation.
+  template <class Body>
+  void each_run(std::int64_t count, Body body) {
+    pool_.for_range(count, kGrainElements,
+                    [&](std::int64_t begin, std::int64_t end, int) { body(begin, end); });
   }
 
   // body(row, part) for every row in [0, rows), each of `width` elements.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <new>
 #include <type_traits>
@@ -52,5 +53,12 @@ class AlignedBuffer {
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+// The elements of a buffer with room for n: made anew, zeroed, where it has less.
+template <class T>
+T* at_least(AlignedBuffer<T>& buffer, std::int64_t n) {
+  if (buffer.size() < static_cast<std::size_t>(n)) buffer = AlignedBuffer<T>(static_cast<std::size_t>(n));
+  return buffer.data();
+}
 
 }  // namespace verbatim

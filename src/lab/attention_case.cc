@@ -1,6 +1,7 @@
 #include "lab/attention_case.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lab/product.h"
 
@@ -26,10 +27,12 @@ void add_segment(StepBatch& batch, std::int64_t rows, std::int64_t last) {
 
 }  // namespace
 
-AttentionCase::AttentionCase(std::uint64_t seed)
+AttentionCase::AttentionCase(std::uint64_t seed, const spec::ScoreForm& scores, std::vector<float> sinks)
     : q_(normal_floats(seed, kTokens * kHeads * kHeadDim)),
       k_(normal_floats(seed + 1, kTokens * kKvHeads * kHeadDim)),
-      v_(normal_floats(seed + 2, kTokens * kKvHeads * kHeadDim)) {}
+      v_(normal_floats(seed + 2, kTokens * kKvHeads * kHeadDim)),
+      scores_(scores),
+      sinks_(std::move(sinks)) {}
 
 void AttentionCase::store(Backend& backend) {
   Memory& memory = backend.memory();
@@ -66,10 +69,10 @@ void AttentionCase::compute(Backend& backend, const StepBatch& batch, std::int64
   }
   Memory& memory = backend.memory();
   StepBuffer step(memory);
-  const Array<float> queries(memory, q), all(memory, q.size());
+  const Array<float> queries(memory, q), all(memory, q.size()), sinks(memory, sinks_);
   const Array<std::uint32_t> sites(memory, batch.positions.size());
-  backend.attention({kHeads, 0, 2, 0}, queries.data(), step.fill(batch), cache_->pages(), all.data(),
-                    {sites.data(), 1});
+  backend.attention({kHeads, 0, 2, 0, scores_, sinks.data()}, queries.data(), step.fill(batch),
+                    cache_->pages(), all.data(), {sites.data(), 1});
   y.resize(width);
   all.read(y, static_cast<std::size_t>(wanted * width));
 }

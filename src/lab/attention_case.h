@@ -12,7 +12,9 @@ class AttentionCase {
  public:
   static constexpr std::int64_t kTokens = 900;  // long enough for engines to split the context
 
-  explicit AttentionCase(std::uint64_t seed);
+  // sinks: one for each of the 8 query heads, or none
+  explicit AttentionCase(std::uint64_t seed, const spec::ScoreForm& scores = {},
+                         std::vector<float> sinks = {});
 
   // Fills a cache as the backend does. The calls below must be of the same backend.
   void store(Backend& backend);
@@ -26,6 +28,8 @@ class AttentionCase {
   void compute(Backend& backend, const StepBatch& batch, std::int64_t wanted, std::vector<float>& y);
 
   std::vector<float> q_, k_, v_;  // (kTokens, heads * head_dim), (kTokens, kv_heads * head_dim) twice
+  spec::ScoreForm scores_;
+  std::vector<float> sinks_;  // (heads) or empty
   std::unique_ptr<KvCache> cache_;
 };
 

@@ -37,7 +37,8 @@ void Pass::normalise_heads(const float* q_gain, const float* k_gain) {
 }
 
 void Pass::rotate() {
-  RopeArgs args{config_.heads, config_.head_dim, config_.rope_layout == RopeLayout::interleaved,
+  RopeArgs args{config_.heads,       config_.head_dim,
+                config_.head_dim,    config_.rope_layout == RopeLayout::interleaved,
                 work_.cosine.data(), work_.sine.data()};
   backend_.rope(args, step_.rows, work_.q.data());
   args.heads = config_.kv_heads;
@@ -46,7 +47,10 @@ void Pass::rotate() {
 
 void Pass::attend() {
   backend_.store_kv(work_.k.data(), work_.v.data(), step_, layer_, pages_, faults(Place::keys_values));
-  const AttentionArgs args{config_.heads, config_.sliding_window, limbs_of(options_.activations), layer_};
+  const AttentionArgs args{.heads = config_.heads,
+                           .window = config_.sliding_window,
+                           .limbs = limbs_of(options_.activations),
+                           .layer = layer_};
   backend_.attention(args, work_.q.data(), step_, pages_, work_.attention.data(), faults(Place::attention));
 }
 
@@ -55,17 +59,17 @@ void Pass::add_projection(const Projection& w) {
   backend_.quantise(work_.attention.data(), attended, faults(Place::attention_output));
   const LinearJob job{w.w, w.bias, work_.y.data()};
   backend_.linear(attended, {&job, 1});
-  backend_.add(work_.x.data(), work_.y.data(), step_.rows * config_.dim);
+  backend_.add(work_.x.data(), work_.y.data(), 1, step_.rows * config_.dim);
 }
 
 void Pass::add_feed_forward(const Projection& gate, const Projection& up, const Projection& down) {
   LinearJob jobs[] = {{gate.w, gate.bias, work_.gate.data()}, {up.w, up.bias, work_.up.data()}};
   linear_of_normed(jobs);
   const FixRows hidden = rows_for(*down.w, work_.hidden);
-  backend_.swiglu_quantise(work_.gate.data(), work_.up.data(), hidden, faults(Place::feed_forward));
+  backend_.gate_quantise({}, work_.gate.data(), work_.up.data(), hidden, faults(Place::feed_forward));
   const LinearJob job{down.w, down.bias, work_.y.data()};
   backend_.linear(hidden, {&job, 1});
-  backend_.add(work_.x.data(), work_.y.data(), step_.rows * config_.dim);
+  backend_.add(work_.x.data(), work_.y.data(), 1, step_.rows * config_.dim);
 }
 
 }  // namespace verbatim

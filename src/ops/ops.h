@@ -29,6 +29,8 @@
 #include "ops/panels.h"
 #include "ops/placed_matrix.h"
 #include "ops/step_batch.h"
+#include "spec/gating.h"
+#include "spec/moe.h"
 
 namespace verbatim {
 
@@ -36,14 +38,18 @@ namespace verbatim {
 struct Faults {
   std::uint32_t* site_of_row = nullptr;  // 0 while all is well, else the site of the first fault
   std::uint32_t site = 0;                // the operation about to run, numbered by the model, > 0
-  const std::int32_t* rows =
-      nullptr;  // (rows of the operation): their places in site_of_row; nullptr: as they are
+  const std::int32_t* rows = nullptr;    // of each token: its place in site_of_row; nullptr: as they are
+  std::int64_t per_row = 1;              // rows of the operation for each token, side by side
 
+  // Where the site of a row of the operation lies.
+  constexpr std::uint32_t* place_of(std::int64_t row) const {
+    const std::int64_t token = row / per_row;
+    return site_of_row + (rows ? rows[token] : token);
+  }
   // Threads that share a row may all report it.
   void set(std::int64_t row) const {
     std::uint32_t none = 0;
-    std::atomic_ref(site_of_row[rows ? rows[row] : row])
-        .compare_exchange_strong(none, site, std::memory_order_relaxed);
+    std::atomic_ref(*place_of(row)).compare_exchange_strong(none, site, std::memory_order_relaxed);
   }
 };
 
@@ -54,11 +60,35 @@ struct LinearJob {
   float* y = nullptr;               // (rows, n)
 };
 
+// The matrices of all experts of a `linear_experts`, stacked: expert e has the rows [e * n, (e + 1) * n) of w.
+struct ExpertsJob {
+  const PackedMatrix* w = nullptr;  // (experts * n, k), placed; the struct outlives the operation
+  std::int64_t experts = 0;
+  const float* bias = nullptr;  // (experts, n) or nullptr
+  float* y = nullptr;           // (rows * chosen, n)
+
+  std::int64_t n() const { return w->n / experts; }
+};
+
+// What a `moe_sum` adds up: what each row's experts gave, in their order.
+struct ExpertSum {
+  std::int64_t chosen = 0;             // experts of a row
+  const float* weights = nullptr;      // (rows, chosen)
+  const float* expert_rows = nullptr;  // (rows * chosen, d)
+  const float* shared = nullptr;       // (rows, d) of the shared expert, or nullptr
+  const float* shared_gate = nullptr;  // (rows), logits: its weight is sigmoid of them; nullptr: 1
+
+  constexpr float shared_weight(std::int64_t row) const {
+    return shared_gate ? spec::sigmoid(shared_gate[row]) : 1;
+  }
+};
+
 struct RopeArgs {
   std::int64_t heads = 0, head_dim = 0;
-  bool interleaved = false;       // pairs (2i, 2i+1); else (i, i + head_dim/2)
-  const float* cosine = nullptr;  // (rows, head_dim/2): of each row's position
-  const float* sine = nullptr;    // (rows, head_dim/2)
+  std::int64_t rotated = 0;       // even: the first so many elements of a head turn, the others stay
+  bool interleaved = false;       // pairs (2i, 2i+1); else (i, i + rotated/2)
+  const float* cosine = nullptr;  // (rows, rotated/2): of each row's position
+  const float* sine = nullptr;    // (rows, rotated/2)
 };
 
 struct AttentionArgs {
@@ -66,6 +96,9 @@ struct AttentionArgs {
   std::int64_t window = 0;  // 0: none
   int limbs = 2;            // of the queries and of the probabilities
   std::int64_t layer = 0;
+  spec::ScoreForm scores = {};  // a scale of the model's own, a cap
+  // (heads), finite: of each a score that has no key and no value; nullptr: there are none
+  const float* sinks = nullptr;
 };
 
 // A draw that its parameters alone decide: spec/sampling.h without bias, penalties and constraint.
@@ -115,11 +148,25 @@ class Backend {
   // spec/linear.h       every job: w (n, x.k), y (x.rows, n)   REQUIRES: x is rotated where w is
   virtual void linear(const FixRows& x, std::span<const LinearJob> jobs) = 0;
 
+  // spec/moe.h          z: (rows, experts) -> experts, weights: (rows, chosen), by increasing expert
+  // bias and expert_scale are in the backend's memory.   REQUIRES: spec::check_router
+  virtual void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+                     float* weights) = 0;
+
+  // spec/linear.h, of the experts that see a row: row r * chosen + j of y is of row r and expert experts[r * chosen + j]
+  //   experts: (x.rows, chosen); every job: w (experts * n, x.k), y (x.rows * chosen, n)
+  // REQUIRES: every expert is one of the job's, all jobs have as many; n is a multiple of kPanelRows; x is rotated where w is
+  virtual void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                              std::span<const ExpertsJob> jobs) = 0;
+
+  // spec/moe.h R7, R8   -> y: (rows, d)
+  virtual void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) = 0;
+
   // spec/rope.h, the tables of some positions: frequencies (pairs), positions (rows) -> cosine, sine (rows, pairs)
   virtual void rope_table(const double* frequencies, std::int64_t pairs, double mscale,
                           const std::int32_t* positions, std::int64_t rows, float* cosine, float* sine) = 0;
 
-  // spec/rope.h         x: (rows, heads * head_dim) in place
+  // spec/rope.h         x: (rows, heads * head_dim) in place   REQUIRES: rotated <= head_dim
   virtual void rope(const RopeArgs& args, std::int64_t rows, float* x) = 0;
 
   // spec/fix.h for each (row, KV head); k, v: (rows, kv_heads * head_dim)
@@ -136,11 +183,18 @@ class Backend {
   virtual void attention(const AttentionArgs& args, const float* q, const StepView& step,
                          const KvPages& cache, float* y, Faults faults) = 0;
 
-  // spec/swiglu.h, then spec/fix.h         gate, up: (out.rows, out.k) -> out
-  virtual void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) = 0;
+  // spec/gating.h, then spec/fix.h         gate, up: (out.rows, out.k) -> out
+  virtual void gate_quantise(const spec::Gating& gating, const float* gate, const float* up,
+                             const FixRows& out, Faults faults) = 0;
 
-  // x[i] = x[i] + y[i], one rounding       x, y: (count)
-  virtual void add(float* x, const float* y, std::int64_t count) = 0;
+  // spec/scale.h        x[i] = x[i] + y[i] * factor; by 1 the product is exact   x: (count) in place, y: (count)
+  virtual void add(float* x, const float* y, float factor, std::int64_t count) = 0;
+
+  // spec/scale.h        x: (count) in place
+  virtual void scale(float* x, float factor, std::int64_t count) = 0;
+
+  // spec/softcap.h      x: (count) in place   REQUIRES: cap > 0, finite
+  virtual void softcap(float* x, float cap, std::int64_t count) = 0;
 
   // y[i] = x[index[i]]  x: (any, k), index: (rows) -> y: (rows, k)
   virtual void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
@@ -153,5 +207,18 @@ class Backend {
   virtual void draw(const float* z, std::int64_t vocab, std::span<const PlainDraw> draws,
                     std::int32_t* tokens) = 0;
 };
+
+// What `linear_experts` requires of its jobs and the host can see.
+inline void check_experts(const FixRows& x, std::int64_t chosen, std::span<const ExpertsJob> jobs) {
+  CHECK(chosen > 0 && !jobs.empty(), "{} experts of a row, {} jobs", chosen, jobs.size());
+  for (const ExpertsJob& job : jobs) {
+    CHECK(
+        job.experts > 0 && job.experts == jobs.front().experts && job.w->n % (job.experts * kPanelRows) == 0,
+        "{} rows are no matrices of {} experts", job.w->n, job.experts);
+    CHECK(job.w->k == x.k, "experts of {} columns meet rows of {}", job.w->k, x.k);
+    CHECK(is_rotated(job.w->kind) == x.form.rotated, "experts of {} meet rows that are {}rotated",
+          name_of(job.w->kind), x.form.rotated ? "" : "not ");
+  }
+}
 
 }  // namespace verbatim

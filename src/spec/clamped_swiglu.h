@@ -22,7 +22,7 @@ struct ClampedSwiglu {
   float alpha = 1.702f, limit = 7;
 };
 
-inline float clamped_swiglu(float gate, float up, const ClampedSwiglu& form) {
+constexpr float clamped_swiglu(float gate, float up, const ClampedSwiglu& form) {
   float g = gate > form.limit ? form.limit : gate;
   float u = up > form.limit ? form.limit : up;
   u = u < -form.limit ? -form.limit : u;

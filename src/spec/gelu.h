@@ -35,18 +35,18 @@ inline constexpr float kC1 = -0x1.988454p0f;
 inline constexpr float kC3 = -0x1.2444f2p-4f;
 }  // namespace gelu_constants
 
-inline float gelu_tanh(float x) {
+constexpr float gelu_tanh(float x) {
   using namespace gelu_constants;
   float k = fma(x * x, kC3, kC1);
   return x / (1.0f + exp(x * k));
 }
 
-inline float gelu_erf(float x) {
+constexpr float gelu_erf(float x) {
   float a = std::fabs(x);
   return fma(-a, normal_tail(a), x > 0 ? x : 0.0f);
 }
 
-inline float geglu_tanh(float gate, float up) { return gelu_tanh(gate) * up; }
-inline float geglu_erf(float gate, float up) { return gelu_erf(gate) * up; }
+constexpr float geglu_tanh(float gate, float up) { return gelu_tanh(gate) * up; }
+constexpr float geglu_erf(float gate, float up) { return gelu_erf(gate) * up; }
 
 }  // namespace verbatim::spec

@@ -119,21 +119,48 @@ inline std::vector<std::int32_t> kept_experts(const Router& router, const std::v
 }
 
 // A chain of additions: x_0, then + x_1, ...
-inline float chain_sum(const std::vector<ChosenExpert>& chosen) {
-  float sum = chosen[0].weight;
-  for (std::size_t i = 1; i < chosen.size(); ++i) sum = sum + chosen[i].weight;
+constexpr float chain_sum(const float* x, std::int64_t n) {
+  float sum = x[0];
+  for (std::int64_t i = 1; i < n; ++i) sum = sum + x[i];
   return sum;
 }
 
 }  // namespace moe_detail
 
-// z: (experts).  REQUIRES: 1 <= chosen <= the experts of the groups that are used; groups divide experts
-inline std::vector<ChosenExpert> route(const Router& router, const float* z) {
-  using namespace moe_detail;
+// REQUIRES of every router: 1 <= chosen <= the experts of the groups that are used; groups divide experts
+inline void check_router(const Router& router) {
   CHECK(router.groups > 0 && router.experts % router.groups == 0 && router.groups_used <= router.groups &&
             router.chosen > 0 && router.chosen <= router.experts / router.groups * router.groups_used,
         "moe: a router chooses among the experts that it has");
-  CHECK(router.group_best <= router.experts / router.groups, "moe: a group has its best experts");
+  CHECK((router.group_best == 1 || router.group_best == 2) &&
+            router.group_best <= router.experts / router.groups,
+        "moe: a group has its best experts, one or two");
+}
+
+// R3 to R6.  z: (experts);  experts: (chosen), increasing;  weights: (chosen), s_j of each -> w_j
+constexpr void weigh(const Router& router, const float* z, const std::int32_t* experts, float* weights) {
+  const std::int64_t k = router.chosen;
+  if (router.gate == RouterGate::of_chosen) {  // R3
+    float m = -INFINITY;
+    for (std::int64_t i = 0; i < k; ++i) m = std::max(m, z[experts[i]]);
+    for (std::int64_t i = 0; i < k; ++i) weights[i] = exp(z[experts[i]] - m);
+    const float sum = moe_detail::chain_sum(weights, k);
+    for (std::int64_t i = 0; i < k; ++i) weights[i] = weights[i] / sum;
+  }
+  if (router.renormalised) {  // R4
+    const float sum = moe_detail::chain_sum(weights, k) + router.sum_epsilon;
+    for (std::int64_t i = 0; i < k; ++i) weights[i] = weights[i] / sum;
+  }
+  for (std::int64_t i = 0; i < k; ++i) {
+    weights[i] = weights[i] * router.scale;                                                         // R5
+    if (router.expert_scale != nullptr) weights[i] = weights[i] * router.expert_scale[experts[i]];  // R6
+  }
+}
+
+// z: (experts).  REQUIRES: check_router
+inline std::vector<ChosenExpert> route(const Router& router, const float* z) {
+  using namespace moe_detail;
+  check_router(router);
 
   const std::vector<float> s = scores(router, z);
   std::vector<float> c(z, z + router.experts);
@@ -149,37 +176,31 @@ inline std::vector<ChosenExpert> route(const Router& router, const float* z) {
     for (std::int32_t j : numbered(router.chosen)) chosen.push_back({j, NAN});
     return chosen;
   }
-  for (std::int32_t j : largest(kept_experts(router, c), router.chosen,  // F2
-                                [&](std::int32_t expert) { return c[static_cast<std::size_t>(expert)]; }))
-    chosen.push_back({j, s[static_cast<std::size_t>(j)]});
-
-  if (router.gate == RouterGate::of_chosen) {  // R3
-    float m = -INFINITY;
-    for (const ChosenExpert& of : chosen) m = std::max(m, z[of.expert]);
-    for (ChosenExpert& of : chosen) of.weight = exp(z[of.expert] - m);
-    const float sum = chain_sum(chosen);
-    for (ChosenExpert& of : chosen) of.weight = of.weight / sum;
-  }
-  if (router.renormalised) {  // R4
-    const float sum = chain_sum(chosen) + router.sum_epsilon;
-    for (ChosenExpert& of : chosen) of.weight = of.weight / sum;
-  }
-  for (ChosenExpert& of : chosen) {
-    of.weight = of.weight * router.scale;                                                        // R5
-    if (router.expert_scale != nullptr) of.weight = of.weight * router.expert_scale[of.expert];  // R6
-  }
+  const std::vector<std::int32_t> best =
+      largest(kept_experts(router, c), router.chosen,  // F2
+              [&](std::int32_t expert) { return c[static_cast<std::size_t>(expert)]; });
+  std::vector<float> weights;
+  for (std::int32_t j : best) weights.push_back(s[static_cast<std::size_t>(j)]);
+  weigh(router, z, best.data(), weights.data());
+  for (std::size_t i = 0; i < best.size(); ++i) chosen.push_back({best[i], weights[i]});
   return chosen;
 }
 
-// expert_rows: (k, d), what the chosen experts gave, in their order;  shared: (d) or null;  y: (d)
-inline void moe_sum(const std::vector<ChosenExpert>& chosen, const float* expert_rows, const float* shared,
+// One element of the sum.  weights: (chosen);  of_expert: the element of the first expert's row, the others `d` apart, in their
+// order;  shared: the shared expert's, or null
+constexpr float moe_element(const float* weights, std::int64_t chosen, const float* of_expert, std::int64_t d,
+                            const float* shared, float shared_weight) {
+  float sum = weights[0] * of_expert[0];
+  for (std::int64_t e = 1; e < chosen; ++e) sum = fma(weights[e], of_expert[e * d], sum);  // R7
+  return shared != nullptr ? fma(shared_weight, *shared, sum) : sum;                       // R8
+}
+
+// weights: (chosen);  expert_rows: (chosen, d);  shared: (d) or null;  y: (d)
+inline void moe_sum(const float* weights, std::int64_t chosen, const float* expert_rows, const float* shared,
                     float shared_weight, std::int64_t d, float* y) {
-  for (std::int64_t i = 0; i < d; ++i) {
-    float sum = chosen[0].weight * expert_rows[i];
-    for (std::size_t e = 1; e < chosen.size(); ++e)
-      sum = fma(chosen[e].weight, expert_rows[static_cast<std::int64_t>(e) * d + i], sum);  // R7
-    y[i] = shared != nullptr ? fma(shared_weight, shared[i], sum) : sum;                    // R8
-  }
+  for (std::int64_t i = 0; i < d; ++i)
+    y[i] = moe_element(weights, chosen, expert_rows + i, d, shared != nullptr ? shared + i : nullptr,
+                       shared_weight);
 }
 
 }  // namespace verbatim::spec

@@ -16,8 +16,6 @@
 // Constants by tools/coefficients/normal_tail.sollya.
 #pragma once
 
-#include <initializer_list>
-
 #include "spec/exp.h"
 
 namespace verbatim::spec {
@@ -36,11 +34,19 @@ inline constexpr float kC9 = -0x1.90b9a8p-6f;
 }  // namespace normal_tail_constants
 
 // a >= 0
-inline float normal_tail(float a) {
+constexpr float normal_tail(float a) {
   using namespace normal_tail_constants;
   float t = 1.0f / fma(a, 0.5f, 1.0f);  // R1
   float p = kC9;                        // R2
-  for (float c : {kC8, kC7, kC6, kC5, kC4, kC3, kC2, kC1, kC0}) p = fma(p, t, c);
+  p = fma(p, t, kC8);
+  p = fma(p, t, kC7);
+  p = fma(p, t, kC6);
+  p = fma(p, t, kC5);
+  p = fma(p, t, kC4);
+  p = fma(p, t, kC3);
+  p = fma(p, t, kC2);
+  p = fma(p, t, kC1);
+  p = fma(p, t, kC0);
   return (p * t) * exp(-0.5f * (a * a));  // R3 to R5
 }
 

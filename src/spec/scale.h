@@ -12,7 +12,7 @@
 
 namespace verbatim::spec {
 
-inline float scaled(float x, float s) { return x * s; }
-inline float add_scaled(float x, float branch, float s) { return x + scaled(branch, s); }
+constexpr float scaled(float x, float s) { return x * s; }
+constexpr float add_scaled(float x, float branch, float s) { return x + scaled(branch, s); }
 
 }  // namespace verbatim::spec

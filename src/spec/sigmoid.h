@@ -15,6 +15,6 @@
 
 namespace verbatim::spec {
 
-inline float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
+constexpr float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
 
 }  // namespace verbatim::spec

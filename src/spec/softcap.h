@@ -14,6 +14,6 @@
 namespace verbatim::spec {
 
 // cap > 0, finite
-inline float softcap(float z, float cap) { return cap * tanh(z / cap) - (z - z); }
+constexpr float softcap(float z, float cap) { return cap * tanh(z / cap) - (z - z); }
 
 }  // namespace verbatim::spec

@@ -27,7 +27,7 @@ namespace verbatim::spec {
 
 inline constexpr float kTanhEnd = -32.0f;
 
-inline float tanh(float x) {
+constexpr float tanh(float x) {
   using namespace exp_constants;
   float z = -2 * std::fabs(x);
   z = z < kTanhEnd ? kTanhEnd : z;     // R1; a NaN passes through

@@ -1,4 +1,4 @@
-// store_kv and attention: shapes of heads, positions around the block of 128, windows, mixed batches.
+// store_kv and attention: shapes of heads, positions around the block of 128, windows, mixed batches; sinks, caps and scales.
 #include <algorithm>
 #include <numeric>
 
@@ -18,13 +18,16 @@ struct Case {
   std::int64_t window = 0;
   int limbs = 2;
   std::vector<Span> spans;
+  spec::ScoreForm scores = {};
+  bool sinks = false;
 };
 
 testing::Message describe(const Case& c) {
   testing::Message text;
   text << c.heads << " heads over " << c.shape.kv_heads << ", head_dim " << c.shape.head_dim << ", kv limbs "
        << c.shape.limbs << (c.shape.rotated ? ", rotated" : "") << ", limbs " << c.limbs << ", window "
-       << c.window << ", segments";
+       << c.window << ", scale " << c.scores.scale.value_or(0) << ", cap " << c.scores.cap
+       << (c.sinks ? ", sinks" : "") << ", segments";
   for (Span s : c.spans) text << " [" << s.first_position << ", " << s.first_position + s.rows << ")";
   return text;
 }
@@ -122,9 +125,11 @@ class Attention : public Conform {
     std::vector<float> y;
     std::vector<std::uint32_t> faults;
   };
-  static Attended attend(Side& side, const AttentionArgs& args, const Filled& filled, const StepBatch& batch,
-                         const std::vector<float>& q) {
-    const Array<float> queries = side.put(q), y(side.memory(), q.size());
+  // sinks: (heads), or empty
+  static Attended attend(Side& side, AttentionArgs args, const Filled& filled, const StepBatch& batch,
+                         const std::vector<float>& q, const std::vector<float>& sinks = {}) {
+    const Array<float> queries = side.put(q), y(side.memory(), q.size()), of_heads = side.put(sinks);
+    args.sinks = of_heads.data();
     const FaultLog faults(side, batch.rows());
     StepBuffer step(side.memory());
     side->attention(args, queries.data(), step.fill(batch), filled.cache.pages(), y.data(), faults.at(4));
@@ -147,9 +152,11 @@ class Attention : public Conform {
 
     const std::int64_t width = c.heads * c.shape.head_dim;
     const std::vector<float> q = make_matrix(random(), q_values, 0, batch.rows(), width);
-    const AttentionArgs args{c.heads, c.window, c.limbs, c.shape.layers - 1};
-    const Attended wanted = attend(reference(), args, expected, batch, q),
-                   got = attend(backend(), args, actual, batch, q);
+    std::vector<float> sinks;
+    for (std::int64_t head = 0; c.sinks && head < c.heads; ++head) sinks.push_back(uniform(random(), -4, 4));
+    const AttentionArgs args{c.heads, c.window, c.limbs, c.shape.layers - 1, c.scores};
+    const Attended wanted = attend(reference(), args, expected, batch, q, sinks),
+                   got = attend(backend(), args, actual, batch, q, sinks);
     EXPECT_TRUE(same_bits("attention", wanted.y, got.y, width));
     EXPECT_EQ(wanted.faults, got.faults) << "attention";
   }
@@ -224,6 +231,29 @@ TEST_P(Attention, FaultsStayInTheirRows) {
       expect_same({{1, 2, head_dim, 2, rotated}, 4, 0, 2, {{0, 34}, {150, 1}, {3, 7}}}, values, values);
 }
 
+TEST_P(Attention, Sinks) {
+  for (std::int64_t window : {0, 1, 100, 128})
+    for (int limbs : {1, 2})
+      expect_same({{1, 2, 16, limbs, limbs == 1}, 6, window, limbs, kSpansAroundBlocks, {}, true}, kOrdinary,
+                  kOrdinary);
+}
+
+TEST_P(Attention, CapsAndScalesOfScores) {
+  for (const spec::ScoreForm& scores :
+       {spec::ScoreForm{{}, 50}, {{}, 0.5f}, {0.0625f, 0}, {1, 30}, {1e-4f, 1e-6f}})
+    for (bool sinks : {false, true})
+      expect_same({{1, 2, 20, 2}, 4, sinks ? 130 : 0, 2, kSpansAroundBlocks, scores, sinks}, kOrdinary,
+                  kOrdinary);
+}
+
+// Scores that overflow are faults where they are capped; sinks meet scores far from their own.
+TEST_P(Attention, AdversarialScoresWithCapsAndSinks) {
+  for (const spec::ScoreForm& scores : {spec::ScoreForm{{}, 50}, {1e30f, 0}, {2, 1e30f}})
+    for (int limbs : {1, 2})
+      expect_same({{1, 1, 16, limbs, limbs == 1}, 2, 0, limbs, {{140, 30}, {0, 40}}, scores, true},
+                  all_values(), all_values());
+}
+
 // Pages that earlier sequences left full: places after the last token must not be seen.
 TEST_P(Attention, WhatEarlierTokensLeftInAPageIsNotSeen) {
   KvShape shape{1, 1, 8, 2};
@@ -235,8 +265,9 @@ TEST_P(Attention, WhatEarlierTokensLeftInAPageIsNotSeen) {
   std::rotate(k.begin(), k.begin() + 24, k.end());
   store(backend(), used, one, k, v);
   const Filled fresh = fill(reference(), shape, 1, one, k, v);
-  EXPECT_TRUE(same_bits("attention", attend(reference(), {1, 0, 2, 0}, fresh, one, q).y,
-                        attend(backend(), {1, 0, 2, 0}, used, one, q).y, 8));
+  const AttentionArgs args{.heads = 1};
+  EXPECT_TRUE(same_bits("attention", attend(reference(), args, fresh, one, q).y,
+                        attend(backend(), args, used, one, q).y, 8));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Operations on rows: quantise, rms_norm, swiglu, rope, add, gather, embed, draw; and the arithmetic of rows that came home.
+// Operations on rows: quantise, rms_norm, rope, gather, embed, draw; and the arithmetic of rows that came home.
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -86,6 +86,21 @@ TEST_P(RowOps, FaultsOfSomeRowsLieWhereTheRowsStand) {
   EXPECT_EQ(Side::get(faults.sites), (std::vector<std::uint32_t>{0, 0, 0, 0, 9, 9, 0}));
 }
 
+// Several rows of an operation belong to each token.
+TEST_P(RowOps, FaultsOfRowsOfATokenAreTheTokens) {
+  Side& side = backend();
+  const Array<float> x =
+      side.put(std::vector<float>{1, 2, 3, 4, NAN, 5, 6, 7, INFINITY});  // (9, 1): 3 tokens
+  const Array<std::int32_t> tokens = side.put(std::vector<std::int32_t>{4, 0, 2});
+  const FixStorage storage = side->make_rows(9, 1);
+  const FixRows out = storage.rows(9, 1, {});
+  const FaultLog faults(side, 5);
+  side->quantise(x.data(), out, {faults.sites.data(), 9, nullptr, 3});
+  EXPECT_EQ(Side::get(faults.sites), (std::vector<std::uint32_t>{0, 9, 9, 0, 0}));
+  side->gate_quantise({}, x.data(), x.data(), out, {faults.sites.data(), 8, tokens.data(), 3});
+  EXPECT_EQ(Side::get(faults.sites), (std::vector<std::uint32_t>{8, 9, 9, 0, 0}));
+}
+
 TEST_P(RowOps, Gather) {
   for (std::int64_t k : {1, 17, 576}) {
     const std::vector<float> x = make_matrix(random(), all_values(), 0, 40, k);
@@ -148,62 +163,31 @@ TEST_P(RowOps, RmsNormQuantise) {
   });
 }
 
-// Gates over the whole range of exp, its ends and the places where its result is subnormal or overflows.
-void fill_gates(Random& random, std::span<float> row) {
-  constexpr float kEdges[] = {88.72283f,  88.72284f, 89.0f,  -87.33655f, -88.0f,    -103.97f,
-                              103.97208f, 104.0f,    -1e30f, 1e30f,      0x1p-149f, -0.0f};
-  for (float& x : row) {
-    x = random() % 4 == 0 ? kEdges[random() % std::size(kEdges)] : uniform(random, -110, 110);
-  }
-}
-
-TEST_P(RowOps, SwigluQuantise) {
-  std::vector<Values> values = all_values();
-  values.push_back({"gates", fill_gates});
-  each_shape([&](std::int64_t rows, std::int64_t k) {
-    std::vector<float> gate = make_matrix(random(), values, static_cast<std::size_t>(k), rows, k);
-    std::vector<float> up = make_matrix(random(), finite_values(), 0, rows, k);
-    for (std::int64_t r = 0; r < rows; r += 2) {
-      fill_gates(random(),
-                 std::span(gate).subspan(static_cast<std::size_t>(r * k), static_cast<std::size_t>(k)));
-    }
-    for (FixForm form : kForms) {
-      SCOPED_TRACE(testing::Message() << rows << " x " << k << ", " << name_of(form));
-      expect_same_fix("swiglu_quantise", rows, k, form, [&](Side& side, const FixRows& out, Faults faults) {
-        const Array<float> gates = side.put(gate), ups = side.put(up);
-        side->swiglu_quantise(gates.data(), ups.data(), out, faults);
-      });
-    }
-  });
-}
-
-// Quantisation hides the last bits of swiglu: one value a row is the row's scale times Q, so it shows them.
-TEST_P(RowOps, SwigluOfEveryGate) {
-  constexpr std::int64_t kRows = 4096;
-  std::vector<float> gate(kRows), up = make_matrix(random(), finite_values(), 0, 1, kRows);
-  fill_gates(random(), gate);
-  expect_same_fix("swiglu_quantise", kRows, 1, {}, [&](Side& side, const FixRows& out, Faults faults) {
-    const Array<float> gates = side.put(gate), ups = side.put(up);
-    side->swiglu_quantise(gates.data(), ups.data(), out, faults);
-  });
-}
-
+// Heads that turn whole and in part.
 TEST_P(RowOps, Rope) {
-  for (std::int64_t head_dim : {2, 4, 6, 8, 20, 32, 64, 66, 80, 128}) {
+  struct Head {
+    std::int64_t dim, rotated;
+  };
+  for (Head head : {Head{2, 2}, Head{4, 4}, Head{6, 6}, Head{8, 8}, Head{20, 20}, Head{32, 32}, Head{64, 64},
+                    Head{66, 66}, Head{80, 80}, Head{128, 128}, Head{5, 2}, Head{20, 6}, Head{64, 16},
+                    Head{80, 32}, Head{96, 66}, Head{128, 64}, Head{8, 0}}) {
     for (std::int64_t heads : {1, 3, 40}) {
       for (bool interleaved : {false, true}) {
-        const std::int64_t rows = 17, half = head_dim / 2;
-        const std::vector<float> cosine = make_matrix(random(), finite_values(), 0, rows, half);
-        const std::vector<float> sine = make_matrix(random(), finite_values(), 0, rows, half);
-        const std::vector<float> x = make_matrix(random(), all_values(), 0, rows, heads * head_dim);
-        EXPECT_TRUE(
-            same_results("rope", heads * head_dim,
-                         [&](Side& side) {
-                           const Array<float> c = side.put(cosine), s = side.put(sine), y = side.put(x);
-                           side->rope({heads, head_dim, interleaved, c.data(), s.data()}, rows, y.data());
-                           return Side::get(y);
-                         }))
-            << heads << " heads of " << head_dim << (interleaved ? ", interleaved" : ", halves");
+        const std::int64_t rows = 17, pairs = head.rotated / 2;
+        const std::vector<float> cosine =
+            make_matrix(random(), finite_values(), 0, pairs > 0 ? rows : 0, pairs);
+        const std::vector<float> sine =
+            make_matrix(random(), finite_values(), 0, pairs > 0 ? rows : 0, pairs);
+        const std::vector<float> x = make_matrix(random(), all_values(), 0, rows, heads * head.dim);
+        EXPECT_TRUE(same_results(
+            "rope", heads * head.dim,
+            [&](Side& side) {
+              const Array<float> c = side.put(cosine), s = side.put(sine), y = side.put(x);
+              side->rope({heads, head.dim, head.rotated, interleaved, c.data(), s.data()}, rows, y.data());
+              return Side::get(y);
+            }))
+            << heads << " heads, " << head.rotated << " of " << head.dim
+            << (interleaved ? ", interleaved" : ", halves");
       }
     }
   }
@@ -228,18 +212,6 @@ TEST_P(RowOps, RopeTable) {
   }
 }
 
-TEST_P(RowOps, Add) {
-  for (std::int64_t count : {1, 15, 16, 17, 1000, 70001}) {
-    const std::vector<float> x = make_matrix(random(), all_values(), 0, 1, count);
-    const std::vector<float> y = make_matrix(random(), finite_values(), 3, 1, count);
-    EXPECT_TRUE(same_results("add", count, [&](Side& side) {
-      const Array<float> sum = side.put(x), added = side.put(y);
-      side->add(sum.data(), added.data(), count);
-      return Side::get(sum);
-    })) << count;
-  }
-}
-
 // Gradual underflow on every thread: no FTZ, no DAZ.
 // Many times: a thread that comes late leaves its part to another.
 TEST_P(RowOps, SubnormalsSurviveOnEveryThread) {
@@ -258,7 +230,7 @@ TEST_P(RowOps, SubnormalsSurviveOnEveryThread) {
   const Array<float> added = side.put(y);
   for (int i = 0; i < kTimes && !HasFailure(); ++i) {
     sum.write(x);
-    side->add(sum.data(), added.data(), kCount);
+    side->add(sum.data(), added.data(), 1, kCount);
     EXPECT_TRUE(same_bits("add", expected, Side::get(sum), kCount));
   }
 

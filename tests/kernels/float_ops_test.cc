@@ -129,6 +129,16 @@ TEST_P(FloatOpsTest, Softcap) {
   }
 }
 
+TEST_P(FloatOpsTest, Sigmoid) {
+  each_length([&](std::int64_t n) {
+    const std::vector<float> x = row(n);
+    std::vector<float> y(x.size());
+    ops().sigmoid(x.data(), n, y.data());
+    expect_bits(
+        y, [&](std::size_t i) { return spec::sigmoid(x[i]); }, "sigmoid");
+  });
+}
+
 TEST_P(FloatOpsTest, Scale) {
   for (const float s : {0.22f, 12.0f, 1.0f, 1e-30f}) {
     each_length([&](std::int64_t n) {
@@ -146,15 +156,14 @@ TEST_P(FloatOpsTest, Scale) {
 
 // The sum of spec/moe.h by rows: the first expert scales, the others are added.
 TEST_P(FloatOpsTest, MoeSum) {
-  const std::vector<spec::ChosenExpert> chosen = {{0, 0.3f}, {3, 0.1f}, {5, 0.6f}};
+  const float weights[] = {0.3f, 0.1f, 0.6f};
   each_length([&](std::int64_t n) {
     const std::vector<float> rows = row(3 * n), shared = row(n);
     std::vector<float> y(rows.begin(), rows.begin() + n), expected(y.size());
-    ops().scale(y.data(), chosen[0].weight, n);
-    for (const std::int64_t e : {1, 2})
-      ops().add_weighted(y.data(), rows.data() + e * n, chosen[static_cast<std::size_t>(e)].weight, n);
+    ops().scale(y.data(), weights[0], n);
+    for (const std::int64_t e : {1, 2}) ops().add_weighted(y.data(), rows.data() + e * n, weights[e], n);
     ops().add_weighted(y.data(), shared.data(), 0.37f, n);
-    spec::moe_sum(chosen, rows.data(), shared.data(), 0.37f, n, expected.data());
+    spec::moe_sum(weights, 3, rows.data(), shared.data(), 0.37f, n, expected.data());
     expect_bits(
         y, [&](std::size_t i) { return expected[i]; }, "the sum of experts");
   });

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "backend/conventional/attention.h"
+#include "base/aligned_buffer.h"
 #include "invariance/tiny_model.h"
 #include "lab/attention_case.h"
 #include "lab/generation.h"
@@ -108,15 +109,15 @@ TEST_F(Conventional, SplitsTheContextAsSaid) {
 }
 
 // Split or not, in a chunk or not, the numbers are those of the contract within bf16's precision.
-TEST_F(Conventional, AttentionIsCloseHoweverItIsSplit) {
+void expect_close_attention(const spec::ScoreForm& scores, const std::vector<float>& sinks) {
   auto ours = *make_backend("auto", 1);
-  AttentionCase expected_case(5);
+  AttentionCase expected_case(5, scores, sinks);
   expected_case.store(*ours);
   std::vector<float> expected, actual;
   expected_case.among(*ours, 1, expected);
   for (int threads : {1, 2, 3, 5}) {
     auto theirs = *make_backend("conventional", threads);
-    AttentionCase attention(5);
+    AttentionCase attention(5, scores, sinks);
     attention.store(*theirs);
     for (std::int64_t rows : {1, 2, 7, 64, 130}) {
       for (bool chunk : {false, true}) {
@@ -128,6 +129,53 @@ TEST_F(Conventional, AttentionIsCloseHoweverItIsSplit) {
       }
     }
   }
+}
+
+TEST_F(Conventional, AttentionIsCloseHoweverItIsSplit) { expect_close_attention({}, {}); }
+
+TEST_F(Conventional, AttentionWithSinksCapsAndAScaleIsClose) {
+  expect_close_attention({0.1f, 0.5f}, {3, 4, 5, 6, 7, 8, 9, -20});
+}
+
+// Each row's experts, however many rows share one, and their sum.
+TEST_F(Conventional, ExpertsAreClose) {
+  constexpr std::int64_t kExperts = 4, kRows = 9, kChosen = 2, n = 32, k = 64;
+  AlignedBuffer<std::byte> data(static_cast<std::size_t>(packed_bytes(WeightKind::i8, kExperts * n, k)));
+  AlignedBuffer<float> scale(kExperts * n);
+  for (std::int64_t row = 0; row < kExperts * n; ++row) {
+    std::vector<std::int16_t> q;
+    for (std::int64_t i = 0; i < k; ++i)
+      q.push_back(static_cast<std::int16_t>((row * 31 + i * 17) % 255 - 127));
+    pack_row(WeightKind::i8, row, k, q.data(), data.data());
+    scale[static_cast<std::size_t>(row)] = 1e-3f;
+  }
+  const PackedMatrix stack{WeightKind::i8, kExperts * n, k, data.data(), scale.data()};
+  std::vector<float> x, z, bias;
+  for (std::int64_t i = 0; i < kRows * k; ++i) x.push_back(static_cast<float>(i * 7 % 16 - 8) / 8);
+  for (std::int64_t i = 0; i < kRows * kExperts; ++i) z.push_back(static_cast<float>(i * 5 % 11) / 4);
+  for (std::int64_t i = 0; i < kExperts * n; ++i) bias.push_back(static_cast<float>(i % 5));
+  const auto sums = [&](std::string_view name) {
+    auto backend = *make_backend(name, 2);
+    Memory& memory = backend->memory();
+    const PlacedMatrix w = backend->place(stack, nullptr);
+    const Array<float> rows(memory, x), logits(memory, z), biases(memory, bias),
+        weights(memory, kRows * kChosen), given(memory, kRows * kChosen * n), y(memory, kRows * n);
+    const Array<std::int32_t> experts(memory, kRows * kChosen);
+    const Array<std::uint32_t> sites(memory, kRows);
+    const FixStorage storage = backend->make_rows(kRows, k);
+    const FixRows q = storage.rows(kRows, k, {});
+    backend->quantise(rows.data(), q, {sites.data(), 1});
+    backend->route({.experts = kExperts, .chosen = kChosen}, logits.data(), kRows, experts.data(),
+                   weights.data());
+    const ExpertsJob job{&w.matrix, kExperts, biases.data(), given.data()};
+    backend->linear_experts(q, experts.data(), kChosen, {&job, 1});
+    backend->moe_sum({kChosen, weights.data(), given.data(), given.data()}, kRows, n, y.data());
+    std::vector<float> all(y.size());
+    y.read(all);
+    return all;
+  };
+  const std::vector<float> expected = sums("auto"), actual = sums("conventional");
+  for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(actual[i], expected[i], 0.05) << i;
 }
 
 TEST_F(Conventional, SaysThatItIsNotReproducibleAndRefusesOtherWidths) {
@@ -168,9 +216,10 @@ TEST_F(Conventional, AValueThatIsNotFiniteIsReportedForItsRow) {
               backend->rms_norm_quantise(values.data(), gains.data(), 1e-5f, rows, faults);
             }),
             expected);
-  EXPECT_EQ(
-      sites_of([&](Faults faults) { backend->swiglu_quantise(values.data(), values.data(), rows, faults); }),
-      expected);
+  EXPECT_EQ(sites_of([&](Faults faults) {
+              backend->gate_quantise({}, values.data(), values.data(), rows, faults);
+            }),
+            expected);
 }
 
 }  // namespace

@@ -222,12 +222,12 @@ TEST(Moe, FaultsReachEveryWeight) {
 TEST(Moe, TheSumIsAChainOfFmaInIncreasingExpert) {
   std::mt19937 random(3);
   constexpr std::int64_t kDim = 70;
-  const std::vector<ChosenExpert> chosen = {{1, 0.3f}, {4, 0.1f}, {7, 0.6f}};
+  const float weights[] = {0.3f, 0.1f, 0.6f};
   const std::vector<float> rows = draw_row(random, 3 * kDim, -1, 1), shared = draw_row(random, kDim, -1, 1);
   std::vector<float> y(kDim), with_shared(kDim), gated(kDim);
-  moe_sum(chosen, rows.data(), nullptr, 1, kDim, y.data());
-  moe_sum(chosen, rows.data(), shared.data(), 1, kDim, with_shared.data());
-  moe_sum(chosen, rows.data(), shared.data(), 0.37f, kDim, gated.data());
+  moe_sum(weights, 3, rows.data(), nullptr, 1, kDim, y.data());
+  moe_sum(weights, 3, rows.data(), shared.data(), 1, kDim, with_shared.data());
+  moe_sum(weights, 3, rows.data(), shared.data(), 0.37f, kDim, gated.data());
   for (std::size_t i = 0; i < kDim; ++i) {
     const float sum = fma(0.6f, rows[2 * kDim + i], fma(0.1f, rows[kDim + i], 0.3f * rows[i]));
     ASSERT_EQ(bits(y[i]), bits(sum));

@@ -65,8 +65,10 @@ class Attention {
     std::int64_t d = shape_.head_dim;
     for (std::int64_t row = 0; row < task.rows * group_; ++row) {
       auto r = static_cast<std::size_t>(row);
-      float m = -INFINITY, l = 0;
+      const float sink = call_.args.sinks ? call_.args.sinks[head(task, row)] : -INFINITY;
+      float m = sink;
       for (const Partial& part : parts) m = std::max(m, part.m[r]);
+      float l = std::exp(sink - m);
       std::vector<float> o(static_cast<std::size_t>(d));
       for (const Partial& part : parts) {
         float weight = std::exp(part.m[r] - m);
@@ -79,15 +81,17 @@ class Attention {
   }
 
  private:
+  std::int64_t head(const Task& task, std::int64_t row) const { return task.kv_head * group_ + row % group_; }
+
   // Of row (r, h) in q and y.
   std::int64_t offset(const Task& task, std::int64_t row) const {
     std::int64_t token = task.segment->first_row + task.first + row / group_;
-    return (token * call_.args.heads + task.kv_head * group_ + row % group_) * shape_.head_dim;
+    return (token * call_.args.heads + head(task, row)) * shape_.head_dim;
   }
 
   std::vector<float> queries(const Task& task) const {
     std::vector<float> q(static_cast<std::size_t>(task.rows * group_ * shape_.head_dim));
-    float scale = spec::attention_scale(shape_.head_dim, 1);
+    float scale = spec::attention_scale(shape_.head_dim, 1, call_.args.scores.scale);
     for (std::int64_t row = 0; row < task.rows * group_; ++row) {
       const float* from = call_.q + offset(task, row);
       float* to = q.data() + row * shape_.head_dim;
@@ -121,6 +125,7 @@ class Attention {
     std::fill(scores, scores + from, 0.0f);
     std::fill(scores + to, scores + n, 0.0f);
     if (from == to) return;
+    if (call_.args.scores.cap > 0) ops_.softcap(scores + from, call_.args.scores.cap, to - from);
     float m = std::max(partial.m[r], ops_.max(scores + from, to - from));
     float keep = std::exp(partial.m[r] - m);
     ops_.exp_of_logits(scores + from, m, 1, to - from, scores + from);

@@ -7,7 +7,9 @@
 
 #include "backend/conventional/attention.h"
 #include "backend/conventional/bf16.h"
+#include "backend/cpu/moe.h"
 #include "backend/cpu/unpack_row.h"
+#include "backend/expert_groups.h"
 #include "backend/host_backend.h"
 #include "base/aligned_buffer.h"
 #include "base/check.h"
@@ -41,7 +43,7 @@ float sum_of_squares(const float* x, std::int64_t k, std::int64_t threads) {
 class ConventionalBackend final : public HostBackend {
  public:
   ConventionalBackend(const Blas& blas, const cpu::FloatOps& ops, int threads)
-      : HostBackend(threads), blas_(blas), ops_(ops) {}
+      : HostBackend(threads), blas_(blas), ops_(ops), routers_(static_cast<std::size_t>(threads)) {}
 
   std::string_view name() const override { return kConventional; }
 
@@ -89,6 +91,45 @@ class ConventionalBackend final : public HostBackend {
     }
   }
 
+  // The choice is the contract's: it is arithmetic of a few floats, which no engine does otherwise in a way worth showing.
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    spec::check_router(router);
+    for (cpu::RowRouter& of_thread : routers_) of_thread.reserve(router);
+    each_row(rows, router.experts, [&](std::int64_t row, int part) {
+      routers_[static_cast<std::size_t>(part)].route_row(ops_, router, z + row * router.experts,
+                                                         experts + row * router.chosen,
+                                                         weights + row * router.chosen);
+    });
+  }
+
+  // How many rows share an expert, and so which kernel of the vendor's computes them, follows the load.
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    check_experts(x, chosen, jobs);
+    const ExpertGroups grouped =
+        group_by_expert({experts, static_cast<std::size_t>(x.rows * chosen)}, jobs.front().experts);
+    for (const ExpertsJob& job : jobs) {
+      const float* w = weights(*job.w);
+      pool_.for_range(std::ssize(grouped.groups), 1, [&](std::int64_t begin, std::int64_t end, int) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const ExpertGroup& group = grouped.groups[static_cast<std::size_t>(i)];
+          expert_outputs(
+              x, chosen, job, w, group.expert,
+              std::span(grouped.places)
+                  .subspan(static_cast<std::size_t>(group.first), static_cast<std::size_t>(group.count)));
+        }
+      });
+    }
+  }
+
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    each_row(rows, d * of.chosen, [&](std::int64_t row, int) {
+      cpu::sum_experts(ops_, of, row, d, y + row * d);
+      round_to_bf16(y + row * d, d, y + row * d);
+    });
+  }
+
   // A NaN of q reaches y, and is noticed where the next operation takes it in.
   void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
                  float* y, Faults) override {
@@ -97,16 +138,29 @@ class ConventionalBackend final : public HostBackend {
     conventional::attend({args, q, step, cache, y}, blas_, ops_, pool_);
   }
 
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults faults) override {
     each_new_row(out, faults, [&](std::int64_t row, float* y) {
-      ops_.swiglu(gate + row * out.k, up + row * out.k, out.k, y);
+      cpu::gate_row(ops_, gating, gate + row * out.k, up + row * out.k, out.k, y);
       return round_to_bf16(y, out.k, y);
     });
   }
 
-  void add(float* x, const float* y, std::int64_t count) override {
-    pool_.for_range(count, kGrainElements, [&](std::int64_t begin, std::int64_t end, int) {
-      ops_.add(x + begin, y + begin, end - begin);
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      ops_.add_scaled(x + begin, y + begin, factor, end - begin);
+      round_to_bf16(x + begin, end - begin, x + begin);
+    });
+  }
+  void scale(float* x, float factor, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      ops_.scale(x + begin, factor, end - begin);
+      round_to_bf16(x + begin, end - begin, x + begin);
+    });
+  }
+  void softcap(float* x, float cap, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      ops_.softcap(x + begin, cap, end - begin);
       round_to_bf16(x + begin, end - begin, x + begin);
     });
   }
@@ -118,7 +172,7 @@ class ConventionalBackend final : public HostBackend {
 
  protected:
   void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const override {
-    ops_.rope(x, args.head_dim, args.interleaved, cosine, sine);
+    ops_.rope(x, args.rotated, args.interleaved, cosine, sine);
     round_to_bf16(x, args.head_dim, x);
   }
   bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
@@ -156,6 +210,23 @@ class ConventionalBackend final : public HostBackend {
     }
   }
 
+  // w: the stack as (experts * n, k); places: the group's, in (x.rows, chosen)
+  void expert_outputs(const FixRows& x, std::int64_t chosen, const ExpertsJob& job, const float* w,
+                      std::int64_t expert, std::span<const std::int32_t> places) const {
+    const std::int64_t n = job.n(), rows = std::ssize(places);
+    std::vector<float> some(static_cast<std::size_t>(rows * x.k)), y(static_cast<std::size_t>(rows * n));
+    for (std::int64_t i = 0; i < rows; ++i)
+      std::copy_n(reinterpret_cast<const float*>(x.q) + places[static_cast<std::size_t>(i)] / chosen * x.k,
+                  x.k, some.data() + i * x.k);
+    blas_.multiply(some.data(), rows, w + expert * n * x.k, n, x.k, y.data(), n);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      float* to = job.y + places[static_cast<std::size_t>(i)] * n;
+      std::copy_n(y.data() + i * n, n, to);
+      if (job.bias) ops_.add(to, job.bias + expert * n, n);
+      round_to_bf16(to, n, to);
+    }
+  }
+
   // y: (table.k), row n as float32
   static void unpack(const PackedMatrix& table, std::int64_t n, float* y) {
     std::vector<std::int16_t> q(static_cast<std::size_t>(table.k));
@@ -175,6 +246,7 @@ class ConventionalBackend final : public HostBackend {
 
   Blas blas_;
   const cpu::FloatOps& ops_;
+  std::vector<cpu::RowRouter> routers_;                       // (threads)
   std::map<const std::byte*, AlignedBuffer<float>> weights_;  // by where the packed matrix lies
 };
 

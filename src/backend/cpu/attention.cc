@@ -35,12 +35,6 @@ std::vector<Tile> tiles_of(const AttentionCall& call) {
   return tiles;
 }
 
-template <class T>
-T* reserve(AlignedBuffer<T>& buffer, std::int64_t n) {
-  if (buffer.size() < static_cast<std::size_t>(n)) buffer = AlignedBuffer<T>(static_cast<std::size_t>(n));
-  return buffer.data();
-}
-
 // The computation of one tile.
 class TileAttention {
  public:
@@ -54,15 +48,15 @@ class TileAttention {
         rows_(tile.tokens * group_),
         q_layout_(RowLayout::of(kernels.gemm.form, shape_.head_dim, call.args.limbs)),
         w_layout_(RowLayout::of(kernels.gemm.form, kPageTokens, call.args.limbs)),
-        q_(reserve(scratch.q, rows_ * q_layout_.stride_bytes)),
-        w_(reserve(scratch.w, rows_ * w_layout_.stride_bytes)),
-        q_scale_(reserve(scratch.q_scale, rows_)),
-        w_scale_(reserve(scratch.w_scale, rows_)),
-        scores_(reserve(scratch.scores, rows_ * kPageTokens)),
-        chain_{reserve(scratch.chain_m, rows_), reserve(scratch.chain_l, rows_),
-               reserve(scratch.chain_o, rows_ * shape_.head_dim)},
-        block_{reserve(scratch.block_m, rows_), reserve(scratch.block_l, rows_),
-               reserve(scratch.block_o, rows_ * shape_.head_dim)} {}
+        q_(at_least(scratch.q, rows_ * q_layout_.stride_bytes)),
+        w_(at_least(scratch.w, rows_ * w_layout_.stride_bytes)),
+        q_scale_(at_least(scratch.q_scale, rows_)),
+        w_scale_(at_least(scratch.w_scale, rows_)),
+        scores_(at_least(scratch.scores, rows_ * kPageTokens)),
+        chain_{at_least(scratch.chain_m, rows_), at_least(scratch.chain_l, rows_),
+               at_least(scratch.chain_o, rows_ * shape_.head_dim)},
+        block_{at_least(scratch.block_m, rows_), at_least(scratch.block_l, rows_),
+               at_least(scratch.block_o, rows_ * shape_.head_dim)} {}
 
   void run() {
     quantise_queries();
@@ -81,10 +75,11 @@ class TileAttention {
   std::int64_t batch_row(std::int64_t token) const {
     return tile_.segment->first_row + tile_.first_token + token;
   }
-  // Where row (token, head of the group) lies in q and y.
+  // The query head of row (token, head of the group).
+  std::int64_t head(std::int64_t row) const { return tile_.kv_head * group_ + row % group_; }
+  // Where the row lies in q and y.
   std::int64_t place(std::int64_t row) const {
-    std::int64_t head = tile_.kv_head * group_ + row % group_;
-    return (batch_row(row / group_) * call_.args.heads + head) * shape_.head_dim;
+    return (batch_row(row / group_) * call_.args.heads + head(row)) * shape_.head_dim;
   }
   ChainRows from_row(const ChainRows& of, std::int64_t row) const {
     return {of.m + row, of.l + row, of.o + row * shape_.head_dim};
@@ -92,7 +87,7 @@ class TileAttention {
 
   // q_scale = s_q * c, the row scale of the scores (R2).
   void quantise_queries() {
-    float c = spec::attention_scale(shape_.head_dim, shape_.rotation());
+    const float c = spec::attention_scale(shape_.head_dim, shape_.rotation(), call_.args.scores.scale);
     for (std::int64_t row = 0; row < rows_; ++row) {
       const float* q = call_.q + place(row);
       if (shape_.rotated) {
@@ -108,11 +103,12 @@ class TileAttention {
   }
 
   // (-infinity, +0, -0) is the neutral element of merge: then a = +0 and b = 1, l' = fma(+0, +0, l_B), and
-  // o' = fma(-0, +0, o_B) = -0 + o_B, which is o_B for every o_B, zeros of both signs included.
+  // o' = fma(-0, +0, o_B) = -0 + o_B, which is o_B for every o_B, zeros of both signs included. A sink is (sink, 1, +0).
   void start_chain() {
-    std::fill_n(chain_.m, rows_, -INFINITY);
-    std::fill_n(chain_.l, rows_, 0.0f);
-    std::fill_n(chain_.o, rows_ * shape_.head_dim, -0.0f);
+    const float* sinks = call_.args.sinks;
+    for (std::int64_t row = 0; row < rows_; ++row) chain_.m[row] = sinks ? sinks[head(row)] : -INFINITY;
+    std::fill_n(chain_.l, rows_, sinks ? 1.0f : 0.0f);
+    std::fill_n(chain_.o, rows_ * shape_.head_dim, sinks ? 0.0f : -0.0f);
   }
 
   void attend_block(std::int64_t block) {
@@ -124,6 +120,7 @@ class TileAttention {
     std::int64_t row = first * group_, rows = (last - first) * group_;
     std::int64_t page = call_.step.page_of(*tile_.segment, block);
     auto kv = call_.cache.head(page, call_.args.layer, tile_.kv_head);
+    const float cap = call_.args.scores.cap;
     WeightKind kind = shape_.limbs == 2 ? WeightKind::i16 : WeightKind::i8;
 
     std::int64_t seen = std::min(end, position(last - 1) + 1) - start;
@@ -139,9 +136,11 @@ class TileAttention {
     for (std::int64_t r = row; r < row + rows; ++r) {
       std::int64_t p = position(r / group_);
       std::int64_t visible = std::max(start, spec::first_visible(p, window)) - start;
-      BlockShare share =
-          kernels_.ops.attend_block(scores_ + r * kPageTokens, kv.value_scale, visible,
-                                    std::min(end, p + 1) - start, call_.args.limbs, w_layout_.row(w_, r));
+      std::int64_t after = std::min(end, p + 1) - start;
+      float* scores = scores_ + r * kPageTokens;
+      if (cap > 0) kernels_.ops.softcap(scores + visible, cap, after - visible);
+      BlockShare share = kernels_.ops.attend_block(scores, kv.value_scale, visible, after, call_.args.limbs,
+                                                   w_layout_.row(w_, r));
       block_.m[r] = share.m;
       block_.l[r] = share.l;
       w_scale_[r] = share.w_scale;

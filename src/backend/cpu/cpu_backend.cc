@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "backend/cpu/attention.h"
+#include "backend/cpu/experts.h"
 #include "backend/cpu/kv_store.h"
+#include "backend/cpu/moe.h"
 #include "backend/cpu/row_layout.h"
 #include "backend/cpu/unpack_row.h"
 #include "backend/host_backend.h"
@@ -17,13 +19,16 @@
 namespace verbatim::cpu {
 namespace {
 
+constexpr std::int64_t kWorkOfExpert = 8;  // to score and compare it, beside an addition
+
 class CpuBackend final : public HostBackend {
  public:
   CpuBackend(const CpuKernels& kernels, int threads)
       : HostBackend(threads),
         kernels_(kernels),
         row_scratch_(static_cast<std::size_t>(threads)),
-        attention_scratch_(static_cast<std::size_t>(threads)) {}
+        attention_scratch_(static_cast<std::size_t>(threads)),
+        routers_(static_cast<std::size_t>(threads)) {}
 
   std::string_view name() const override { return kernels_.name; }
 
@@ -95,22 +100,54 @@ class CpuBackend final : public HostBackend {
     });
   }
 
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    spec::check_router(router);
+    for (RowRouter& of_thread : routers_) of_thread.reserve(router);
+    each_row(rows, router.experts * kWorkOfExpert, [&](std::int64_t row, int part) {
+      routers_[static_cast<std::size_t>(part)].route_row(kernels_.ops, router, z + row * router.experts,
+                                                         experts + row * router.chosen,
+                                                         weights + row * router.chosen);
+    });
+  }
+
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    cpu::linear_experts(kernels_, {x, experts, chosen, jobs}, pool_, experts_scratch_);
+  }
+
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    each_row(rows, d * of.chosen,
+             [&](std::int64_t row, int) { sum_experts(kernels_.ops, of, row, d, y + row * d); });
+  }
+
   void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
                  float* y, Faults faults) override {
     attend(kernels_, {args, q, step, cache, y, faults}, pool_, attention_scratch_);
   }
 
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults faults) override {
     each_row(out.rows, out.k, [&](std::int64_t row, int part) {
       float* y = row_scratch(part, out.k);
-      kernels_.ops.swiglu(gate + row * out.k, up + row * out.k, out.k, y);
+      gate_row(kernels_.ops, gating, gate + row * out.k, up + row * out.k, out.k, y);
       rotate_and_quantise(y, out, row, faults);
     });
   }
 
-  void add(float* x, const float* y, std::int64_t count) override {
-    pool_.for_range(count, kGrainElements, [&](std::int64_t begin, std::int64_t end, int) {
-      kernels_.ops.add(x + begin, y + begin, end - begin);
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.ops.add_scaled(x + begin, y + begin, factor, end - begin);
+    });
+  }
+  void scale(float* x, float factor, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.ops.scale(x + begin, factor, end - begin);
+    });
+  }
+  void softcap(float* x, float cap, std::int64_t count) override {
+    each_run(count, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.ops.softcap(x + begin, cap, end - begin);
     });
   }
 
@@ -137,7 +174,7 @@ class CpuBackend final : public HostBackend {
 
  protected:
   void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const override {
-    kernels_.ops.rope(x, args.head_dim, args.interleaved, cosine, sine);
+    kernels_.ops.rope(x, args.rotated, args.interleaved, cosine, sine);
   }
   bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
                    const KvHead& to) const override {
@@ -152,9 +189,7 @@ class CpuBackend final : public HostBackend {
 
   // A row of this thread's own, for values on their way to being quantised.
   float* row_scratch(int part, std::int64_t k) {
-    AlignedBuffer<float>& row = row_scratch_[static_cast<std::size_t>(part)];
-    if (row.size() < static_cast<std::size_t>(k)) row = AlignedBuffer<float>(static_cast<std::size_t>(k));
-    return row.data();
+    return at_least(row_scratch_[static_cast<std::size_t>(part)], k);
   }
 
   // x: (out.k), overwritten
@@ -187,6 +222,8 @@ class CpuBackend final : public HostBackend {
   CpuKernels kernels_;
   std::vector<AlignedBuffer<float>> row_scratch_;    // (threads)
   std::vector<AttentionScratch> attention_scratch_;  // (threads)
+  std::vector<RowRouter> routers_;                   // (threads)
+  ExpertsScratch experts_scratch_;
 };
 
 }  // namespace

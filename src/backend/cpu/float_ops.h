@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "backend/cpu/gemm.h"
+#include "spec/gating.h"
 
 namespace verbatim::cpu {
 
@@ -54,6 +55,8 @@ struct FloatOps {
   // spec/gelu.h, both forms: gate, up (k) -> y (k)
   void (*geglu_tanh)(const float* gate, const float* up, std::int64_t k, float* y);
   void (*geglu_erf)(const float* gate, const float* up, std::int64_t k, float* y);
+  // spec/sigmoid.h: x (count) -> y (count)
+  void (*sigmoid)(const float* x, std::int64_t count, float* y);
   // spec/softcap.h: x (count) in place
   void (*softcap)(float* x, float cap, std::int64_t count);
   // spec/rope.h: x (head_dim) of one head in place; cosine, sine (head_dim / 2) of its position.
@@ -91,5 +94,9 @@ extern const FloatOps kFloatGeneric, kFloatAvx2, kFloatAvx512, kFloatNeon;
 // instruction set has a second copy of them.
 RowScale row_scale_of(float max_abs, int limbs);                               // spec/fix.h R2, R3
 float rms_reciprocal_of(float sum_of_squares, std::int64_t k, float epsilon);  // spec/rms_norm.h R2 to R5
+
+// spec/gating.h by the kernel of its form: gate, up (k) -> y (k)
+void gate_row(const FloatOps& ops, const spec::Gating& gating, const float* gate, const float* up,
+              std::int64_t k, float* y);
 
 }  // namespace verbatim::cpu

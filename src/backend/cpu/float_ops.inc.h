@@ -222,7 +222,7 @@ void hadamard(float* x, std::int64_t k, std::int64_t block) {
   }
 }
 
-// ---- rms_norm, swiglu, gelu, softcap, rope, add, scale ----
+// ---- rms_norm, swiglu, gelu, sigmoid, softcap, rope, add, scale ----
 
 void rms_norm(const float* x, const float* gain, float epsilon, std::int64_t k, float* y) {
   float sum_of_squares = lanes64(k, [&](Vec lane, std::int64_t i, auto extent) {
@@ -268,6 +268,12 @@ void geglu_erf(const float* gate, const float* up, std::int64_t k, float* y) {
     Vec x = load(gate + i, extent), a = absolute(x);
     Vec gelu = fma(negate(a), normal_tail(a), max(x, broadcast(0)));
     store(y + i, gelu * load(up + i, extent), extent);
+  });
+}
+
+void sigmoid(const float* x, std::int64_t count, float* y) {
+  each16(count, [&](std::int64_t i, auto extent) {
+    store(y + i, broadcast(1) / (broadcast(1) + exp(negate(load(x + i, extent)))), extent);
   });
 }
 
@@ -414,10 +420,10 @@ void divide(const float* o, float l, std::int64_t d, float* y) {
   each16(d, [&](std::int64_t j, auto extent) { store(y + j, load(o + j, extent) / divisor, extent); });
 }
 
-constexpr FloatOps kFloatOps = {quantise,      hadamard,     rms_norm,     swiglu, clamped_swiglu,
-                                geglu_tanh,    geglu_erf,    softcap,      rope,   add,
-                                scale,         add_scaled,   add_weighted, max,    sum_of_exp,
-                                exp_of_logits, attend_block, merge,        divide};
+constexpr FloatOps kFloatOps = {quantise,   hadamard,      rms_norm,     swiglu,       clamped_swiglu,
+                                geglu_tanh, geglu_erf,     sigmoid,      softcap,      rope,
+                                add,        scale,         add_scaled,   add_weighted, max,
+                                sum_of_exp, exp_of_logits, attend_block, merge,        divide};
 
 }  // namespace
 }  // namespace verbatim::cpu

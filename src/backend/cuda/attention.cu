@@ -38,7 +38,7 @@ __device__ KvHead head_of(const KvPages& cache, std::int64_t page, std::int64_t 
 }
 
 __device__ void set_fault(Faults faults, std::int64_t row) {
-  atomicCAS(&faults.site_of_row[row], 0u, faults.site);
+  atomicCAS(faults.place_of(row), 0u, faults.site);
 }
 
 // x (d) of one head -> its integers by put(i, q), its scale.   values: (d) in shared memory
@@ -173,9 +173,9 @@ __global__ void attend(AttentionArgs args, float scale, const float* q, StepView
   if (!s_q.finite && threadIdx.x == 0) set_fault(faults, row);
   const float row_scale = s_q.scale * scale;
 
-  float m = -INFINITY, l = 0;
-  for (std::int64_t i = threadIdx.x; i < d; i += kThreads)
-    shared.o[i] = -0.0f;  // the neutral element of merge
+  // (-infinity, +0, -0) is the neutral element of merge; a sink is (sink, 1, +0).
+  float m = args.sinks ? args.sinks[head] : -INFINITY, l = args.sinks ? 1 : 0;
+  for (std::int64_t i = threadIdx.x; i < d; i += kThreads) shared.o[i] = args.sinks ? 0.0f : -0.0f;
   for (std::int64_t block = begin / kPageTokens; block * kPageTokens <= position; ++block) {
     const std::int64_t t = threadIdx.x, place = block * kPageTokens + t;
     const bool visible = place >= begin && place <= position;
@@ -189,6 +189,7 @@ __global__ void attend(AttentionArgs args, float scale, const float* q, StepView
               shared.q, args.limbs, columns, [&](std::int64_t i) { return kv.keys + layout.key_at(t, i); },
               shape.limbs, layout.key_plane(), columns),
           row_scale, kv.key_scale[t]);
+    if (visible && args.scores.cap > 0) a = spec::softcap(a, args.scores.cap);
     const float m_block = largest(a);                         // R3
     const float p = visible ? spec::exp(a - m_block) : 0.0f;  // R4
     shared.values[t] = p;
@@ -239,7 +240,7 @@ void unpack_kv(const Stream& stream, const KvPages& cache, std::int64_t page, st
 
 void attention_portable(const Stream& stream, const AttentionArgs& args, const float* q, const StepView& step,
                         const KvPages& cache, float* y, Faults faults) {
-  const float scale = spec::attention_scale(cache.shape.head_dim, cache.shape.rotation());
+  const float scale = spec::attention_scale(cache.shape.head_dim, cache.shape.rotation(), args.scores.scale);
   launch(stream, attend, step.rows * args.heads, kThreads, Shared::bytes(cache.shape), args, scale, q, step,
          cache, y, faults);
 }

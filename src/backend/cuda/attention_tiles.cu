@@ -79,6 +79,8 @@ __device__ inline unsigned row_max(unsigned x) {
   return max(x, __shfl_xor_sync(~0u, x, 2));
 }
 
+__device__ inline float capped(float score, float cap) { return cap > 0 ? spec::softcap(score, cap) : score; }
+
 // A row's chain (spec/attention.h), and what it sees of the block at hand.
 template <class F>
 struct Row {
@@ -88,6 +90,10 @@ struct Row {
   int first = 0, seen = 0;  // places of the block
   __device__ Row() {
     for (float& x : o) x = -0.0f;  // the neutral element of merge
+  }
+  __device__ void begin_with(float sink) {
+    m = sink, l = 1;
+    for (float& x : o) x = 0;
   }
   __device__ bool sees(int place) const {
     return static_cast<unsigned>(place - first) < static_cast<unsigned>(seen);
@@ -167,7 +173,7 @@ struct Weights {
   std::uint32_t w[F::kLimbsQ][4][4] = {};
   float s[F::kRows], keep[F::kRows], take[F::kRows];
 
-  __device__ void find(const Queries<F>& q, std::uint32_t keys, const float* scales,
+  __device__ void find(const Queries<F>& q, std::uint32_t keys, const float* scales, float cap,
                        Row<F> (&row)[F::kRows]) {
     const int pair = threadIdx.x % 4 * 2;
     float p[F::kRows][32];
@@ -177,8 +183,8 @@ struct Weights {
       const float2 s_k = *reinterpret_cast<const float2*>(scales + 8 * j + pair);
 #pragma unroll
       for (int r = 0; r < F::kRows; ++r) {
-        p[r][2 * j] = joined<F>(sums, 2 * r) * (row[r].scale * s_k.x);
-        p[r][2 * j + 1] = joined<F>(sums, 2 * r + 1) * (row[r].scale * s_k.y);
+        p[r][2 * j] = capped(joined<F>(sums, 2 * r) * (row[r].scale * s_k.x), cap);
+        p[r][2 * j + 1] = capped(joined<F>(sums, 2 * r + 1) * (row[r].scale * s_k.y), cap);
       }
     }
 #pragma unroll
@@ -227,7 +233,7 @@ __global__ void quantise_queries(const float* q, int heads, int d, int limbs, in
   });
   if (threadIdx.x > 0) return;
   out.scale[at] = s.scale * factor;
-  if (!s.finite) atomicCAS(&faults.site_of_row[at / heads], 0u, faults.site);
+  if (!s.finite) atomicCAS(faults.place_of(at / heads), 0u, faults.site);
 }
 
 // The 16 rows of a warp.   at(i): which (row, query head) its row i is, < 0: none
@@ -272,6 +278,8 @@ struct Setting {
   QueryRows queries;
   float* y;
   std::int64_t layer, heads, group, window;  // group: query heads of a KV head
+  float cap;                                 // of scores, 0: none
+  const float* sinks;                        // (heads) or nullptr
 
   __device__ bool is_short(const SegmentView& s) const { return s.rows * group <= kWarpRows; }
   // Of row i of the (position, head) pairs of a segment and KV head.
@@ -347,8 +355,8 @@ __global__ __launch_bounds__(kBlockWarps * 32) void attend_block(Setting a, floa
     const float2 s_k = *reinterpret_cast<const float2*>(scales + place(2 * i));
 #pragma unroll
     for (int r = 0; r < F::kRows; ++r) {
-      p[r][2 * i] = joined<F>(sums, 2 * r) * (row[r].scale * s_k.x);
-      p[r][2 * i + 1] = joined<F>(sums, 2 * r + 1) * (row[r].scale * s_k.y);
+      p[r][2 * i] = capped(joined<F>(sums, 2 * r) * (row[r].scale * s_k.x), a.cap);
+      p[r][2 * i + 1] = capped(joined<F>(sums, 2 * r + 1) * (row[r].scale * s_k.y), a.cap);
     }
   }
 #pragma unroll
@@ -447,7 +455,8 @@ __global__ __launch_bounds__(kD) void join_blocks(Setting a, const float* shares
   if (!a.is_short(segment)) return;
   const std::int64_t in_segment = row - segment.first_row, position = segment.first_position + in_segment;
   const std::int64_t slot = in_segment * a.group + query_head % a.group;
-  float m = -INFINITY, l = 0, chain = -0.0f;
+  float m = -INFINITY, l = 0, chain = -0.0f;  // the neutral element of merge
+  if (a.sinks) m = a.sinks[query_head], l = 1, chain = 0;
   for (std::int64_t b = spec::first_visible(position, a.window) / kTokens; b <= position / kTokens; ++b) {
     const float* share =
         shares + (((segment.first_page + b) * a.cache.shape.kv_heads + head) * slots + slot) * (kD + 2);
@@ -549,6 +558,12 @@ __global__ __launch_bounds__(kWarps * 32, 2) void attend_chain(Setting a) {
   load_queries<F>(
       a.queries, [&](int i) { return mine + i < rows ? a.query_of(segment, head, mine + i) : -1; }, q, row);
 
+  if (a.sinks) {
+#pragma unroll
+    for (int r = 0; r < F::kRows; ++r)
+      row[r].begin_with(a.sinks[head * a.group + (mine + lane / 4 + 8 * r) % a.group]);
+  }
+
   for (std::int64_t b = 0; b < blocks; ++b) {
 #pragma unroll
     for (int r = 0; r < F::kRows; ++r) {
@@ -562,7 +577,7 @@ __global__ __launch_bounds__(kWarps * 32, 2) void attend_chain(Setting a) {
     load(2 * b + 2);
     Weights<F> weights;
     weights.find(q, shared + static_cast<std::uint32_t>(stage * kStage),
-                 reinterpret_cast<const float*>(raw + stage * kStage + F::kTile), row);
+                 reinterpret_cast<const float*>(raw + stage * kStage + F::kTile), a.cap, row);
     wait_copies<1>();
     __syncthreads();
     load(2 * b + 3);
@@ -628,9 +643,10 @@ void attention_tiles(const Stream& stream, const AttentionArgs& args, const floa
   const std::int64_t d = shape.head_dim;
   launch(stream, quantise_queries<64>, step.rows * args.heads, 64,
          static_cast<std::size_t>(d) * sizeof(float), q, args.heads, d, args.limbs, shape.rotation(),
-         spec::attention_scale(d, shape.rotation()), queries, faults);
-  const Setting setting{step,       cache, queries, y, args.layer, args.heads, args.heads / shape.kv_heads,
-                        args.window};
+         spec::attention_scale(d, shape.rotation(), args.scores.scale), queries, faults);
+  const Setting setting{
+      step,        cache,           queries,   y, args.layer, args.heads, args.heads / shape.kv_heads,
+      args.window, args.scores.cap, args.sinks};
   (d == 64 ? start_of<64> : start_of<128>)(args.limbs, shape.limbs)(stream, setting,
                                                                     static_cast<int>(scratch.slots), shares);
 }

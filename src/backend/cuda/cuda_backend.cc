@@ -34,6 +34,7 @@ class CudaBackend final : public Backend {
     auto held = std::make_shared<Held>(Array<std::byte>(memory_, bytes),
                                        Array<float>(memory_, std::span(matrix.scale, rows)));
     lay_out(stream(), as_on_host.matrix, held->data.data());
+    memory_.wait();  // kernels ask for weights before those ahead of them have ended
     PlacedMatrix placed{matrix, held};
     placed.matrix.data = held->data.data();
     placed.matrix.scale = held->scale.data();
@@ -73,6 +74,21 @@ class CudaBackend final : public Backend {
       jobs = jobs.subspan(same);
     }
   }
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    spec::check_router(router);
+    cuda::route(stream(), router, z, rows, experts, weights);
+  }
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    check_experts(x, chosen, jobs);
+    std::int16_t* integers = at_least(integers_, x.rows * x.k);
+    cuda::unpack_rows(stream(), x, integers);
+    for (const ExpertsJob& job : jobs) cuda::linear_experts(stream(), x, integers, experts, chosen, job);
+  }
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    cuda::moe_sum(stream(), of, rows, d, y);
+  }
   void rope_table(const double* frequencies, std::int64_t pairs, double mscale, const std::int32_t* positions,
                   std::int64_t rows, float* cosine, float* sine) override {
     cuda::rope_table(stream(), frequencies, pairs, mscale, positions, rows, cosine, sine);
@@ -100,10 +116,15 @@ class CudaBackend final : public Backend {
     attention_tiles(stream(), args, q, step, cache, queries, scratch, at_least(shares_, scratch.share_floats),
                     y, faults);
   }
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
-    cuda::swiglu_quantise(stream(), gate, up, out, faults);
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults faults) override {
+    cuda::gate_quantise(stream(), gating, gate, up, out, faults);
   }
-  void add(float* x, const float* y, std::int64_t count) override { cuda::add(stream(), x, y, count); }
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    cuda::add(stream(), x, y, factor, count);
+  }
+  void scale(float* x, float factor, std::int64_t count) override { cuda::scale(stream(), x, factor, count); }
+  void softcap(float* x, float cap, std::int64_t count) override { cuda::softcap(stream(), x, cap, count); }
   void gather(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
               float* y) override {
     cuda::gather(stream(), x, index, rows, k, y);
@@ -137,7 +158,8 @@ class CudaBackend final : public Backend {
   const std::unique_ptr<Backend> host_;  // for rows that came home
   DeviceMemory memory_;
   Array<PlainDraw> draws_;
-  Array<int> partial_;  // of linear
+  Array<std::int16_t> integers_;  // of rows that meet experts
+  Array<int> partial_;            // of linear
   Array<std::int32_t> counters_;
   // What attention computes in.
   Array<std::int8_t> query_bytes_;

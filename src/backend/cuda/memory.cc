@@ -28,13 +28,15 @@ std::byte* DeviceMemory::allocate(std::size_t bytes) {
 // In the order of the stream: what was enqueued before still finds it.
 void DeviceMemory::release(std::byte* data, std::size_t) noexcept { cudaFreeAsync(data, stream_); }
 
+void DeviceMemory::wait() {
+  check(cudaStreamSynchronize(stream_), "waiting");
+  staged_ = 0;
+}
+
 // Through pinned memory, so that the copy is enqueued and `from` may go away.
 void DeviceMemory::write(std::byte* to, std::span<const std::byte> from) {
   while (!from.empty()) {
-    if (staged_ == kStaging) {
-      check(cudaStreamSynchronize(stream_), "waiting");
-      staged_ = 0;
-    }
+    if (staged_ == kStaging) wait();
     const std::size_t n = std::min(from.size(), kStaging - staged_);
     std::memcpy(staging_ + staged_, from.data(), n);
     check(cudaMemcpyAsync(to, staging_ + staged_, n, cudaMemcpyHostToDevice, stream_), "writing");
@@ -44,8 +46,7 @@ void DeviceMemory::write(std::byte* to, std::span<const std::byte> from) {
 
 void DeviceMemory::read(const std::byte* from, std::span<std::byte> to) {
   check(cudaMemcpyAsync(to.data(), from, to.size(), cudaMemcpyDeviceToHost, stream_), "reading");
-  check(cudaStreamSynchronize(stream_), "waiting");
-  staged_ = 0;
+  wait();
 }
 
 void DeviceMemory::copy(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {

@@ -15,6 +15,8 @@ class DeviceMemory final : public Memory {
   DeviceMemory& operator=(const DeviceMemory&) = delete;
 
   cudaStream_t stream() const { return stream_; }
+  // Until all that was enqueued has run.
+  void wait();
 
   std::byte* allocate(std::size_t bytes) override;
   void release(std::byte* data, std::size_t bytes) noexcept override;

@@ -6,7 +6,8 @@
 #include "backend/cuda/weight.cuh"
 #include "spec/rms_norm.h"
 #include "spec/rope.h"
-#include "spec/swiglu.h"
+#include "spec/scale.h"
+#include "spec/softcap.h"
 
 namespace verbatim::cuda {
 namespace {
@@ -39,9 +40,11 @@ struct Normed {
   }
 };
 
-// spec/swiglu.h
+// spec/gating.h
+template <spec::GatingForm kForm>
 struct Gated {
   const float *gate, *up;
+  spec::ClampedSwiglu clamped;
   template <int kQuads>
   __device__ void load(std::int64_t row, int k, Quads<kQuads>& values) const {
     values.load(gate + row * k, k);
@@ -49,7 +52,7 @@ struct Gated {
       float u[4];
       Quads<1>::load_quad(up + row * k, i, k, u);
 #pragma unroll
-      for (int c = 0; c < 4; ++c) v[c] = spec::swiglu(v[c], u[c]);
+      for (int c = 0; c < 4; ++c) v[c] = spec::gated({kForm, clamped}, v[c], u[c]);
     });
   }
 };
@@ -79,7 +82,7 @@ struct Embedded {
 // ---- What becomes of them ----
 
 __device__ void set_fault(Faults faults, std::int64_t row) {
-  atomicCAS(&faults.site_of_row[faults.rows ? faults.rows[row] : row], 0u, faults.site);
+  atomicCAS(faults.place_of(row), 0u, faults.site);
 }
 
 template <class Source, int kQuads>
@@ -145,10 +148,22 @@ __global__ void unpack(FixRows x, std::int16_t* q) {
 
 // ---- Element by element ----
 
-__global__ void add_elements(float* x, const float* y, std::int64_t count) {
+__global__ void add_elements(float* x, const float* y, float factor, std::int64_t count) {
   begin_kernel();
   const std::int64_t i = element();
-  if (i < count) x[i] = x[i] + y[i];
+  if (i < count) x[i] = spec::add_scaled(x[i], y[i], factor);
+}
+
+__global__ void scale_elements(float* x, float factor, std::int64_t count) {
+  begin_kernel();
+  const std::int64_t i = element();
+  if (i < count) x[i] = spec::scaled(x[i], factor);
+}
+
+__global__ void cap_elements(float* x, float cap, std::int64_t count) {
+  begin_kernel();
+  const std::int64_t i = element();
+  if (i < count) x[i] = spec::softcap(x[i], cap);
 }
 
 __global__ void gather_elements(const float* x, const std::int32_t* index, std::int64_t rows, std::int64_t k,
@@ -185,7 +200,7 @@ __global__ void table_elements(const double* frequencies, std::int64_t pairs, do
 
 __global__ void rotate_pairs(RopeArgs args, std::int64_t rows, float* x) {
   begin_kernel();
-  const std::int64_t at = element(), half = args.head_dim / 2;
+  const std::int64_t at = element(), half = args.rotated / 2;
   if (at >= rows * args.heads * half) return;
   const std::int64_t i = at % half, head = at / half, row = head / args.heads;
   float* of_head = x + head * args.head_dim;
@@ -210,9 +225,22 @@ void rms_norm_quantise(const Stream& stream, const float* x, const float* gain, 
   quantise_from(stream, Normed{x, gain, epsilon}, out, faults, out.k);
 }
 
-void swiglu_quantise(const Stream& stream, const float* gate, const float* up, const FixRows& out,
-                     Faults faults) {
-  quantise_from(stream, Gated{gate, up}, out, faults);
+void gate_quantise(const Stream& stream, const spec::Gating& gating, const float* gate, const float* up,
+                   const FixRows& out, Faults faults) {
+  using enum spec::GatingForm;
+  const auto start = [&]<spec::GatingForm kForm>() {
+    quantise_from(stream, Gated<kForm>{gate, up, gating.clamped}, out, faults);
+  };
+  switch (gating.form) {
+    case swiglu:
+      return start.template operator()<swiglu>();
+    case geglu_tanh:
+      return start.template operator()<geglu_tanh>();
+    case geglu_erf:
+      return start.template operator()<geglu_erf>();
+    case clamped_swiglu:
+      return start.template operator()<clamped_swiglu>();
+  }
 }
 
 void unpack_rows(const Stream& stream, const FixRows& x, std::int16_t* q) {
@@ -224,8 +252,16 @@ void rms_norm(const Stream& stream, float* x, const float* gain, float epsilon, 
   floats_from(stream, Normed{x, gain, epsilon}, rows, k, x, k);
 }
 
-void add(const Stream& stream, float* x, const float* y, std::int64_t count) {
-  launch_elements(stream, add_elements, count, x, y, count);
+void add(const Stream& stream, float* x, const float* y, float factor, std::int64_t count) {
+  launch_elements(stream, add_elements, count, x, y, factor, count);
+}
+
+void scale(const Stream& stream, float* x, float factor, std::int64_t count) {
+  launch_elements(stream, scale_elements, count, x, factor, count);
+}
+
+void softcap(const Stream& stream, float* x, float cap, std::int64_t count) {
+  launch_elements(stream, cap_elements, count, x, cap, count);
 }
 
 void gather(const Stream& stream, const float* x, const std::int32_t* index, std::int64_t rows,
@@ -244,7 +280,7 @@ void rope_table(const Stream& stream, const double* frequencies, std::int64_t pa
 }
 
 void rope(const Stream& stream, const RopeArgs& args, std::int64_t rows, float* x) {
-  launch_elements(stream, rotate_pairs, rows * args.heads * (args.head_dim / 2), args, rows, x);
+  launch_elements(stream, rotate_pairs, rows * args.heads * (args.rotated / 2), args, rows, x);
 }
 
 }  // namespace verbatim::cuda

@@ -1,6 +1,7 @@
 #include "backend/reference/reference.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "backend/host_backend.h"
@@ -8,13 +9,16 @@
 #include "spec/attention.h"
 #include "spec/embed.h"
 #include "spec/fix.h"
+#include "spec/gating.h"
 #include "spec/hadamard.h"
 #include "spec/linear.h"
 #include "spec/log_softmax.h"
+#include "spec/moe.h"
 #include "spec/rms_norm.h"
 #include "spec/rope.h"
 #include "spec/sampling.h"
-#include "spec/swiglu.h"
+#include "spec/scale.h"
+#include "spec/softcap.h"
 
 namespace verbatim {
 namespace {
@@ -108,6 +112,37 @@ class ReferenceBackend final : public HostBackend {
     }
   }
 
+  void route(const spec::Router& router, const float* z, std::int64_t rows, std::int32_t* experts,
+             float* weights) override {
+    each(rows, [&](std::int64_t row) {
+      std::int64_t at = row * router.chosen;
+      for (spec::ChosenExpert chosen : spec::route(router, z + row * router.experts)) {
+        experts[at] = chosen.expert;
+        weights[at++] = chosen.weight;
+      }
+    });
+  }
+
+  void linear_experts(const FixRows& x, const std::int32_t* experts, std::int64_t chosen,
+                      std::span<const ExpertsJob> jobs) override {
+    check_experts(x, chosen, jobs);
+    for (const ExpertsJob& job : jobs) {
+      each(x.rows * chosen, [&](std::int64_t place) {
+        for (std::int64_t i = 0; i < job.n(); ++i) {
+          const std::int64_t n = experts[place] * job.n() + i;
+          job.y[place * job.n() + i] = output(x, place / chosen, *job.w, n, weight_row(*job.w, n), job.bias);
+        }
+      });
+    }
+  }
+
+  void moe_sum(const ExpertSum& of, std::int64_t rows, std::int64_t d, float* y) override {
+    each(rows, [&](std::int64_t row) {
+      spec::moe_sum(of.weights + row * of.chosen, of.chosen, of.expert_rows + row * of.chosen * d,
+                    of.shared ? of.shared + row * d : nullptr, of.shared_weight(row), d, y + row * d);
+    });
+  }
+
   void attention(const AttentionArgs& args, const float* q, const StepView& step, const KvPages& cache,
                  float* y, Faults faults) override {
     CHECK(args.heads % cache.shape.kv_heads == 0, "{} query heads over {} KV heads", args.heads,
@@ -118,18 +153,25 @@ class ReferenceBackend final : public HostBackend {
     }
   }
 
-  void swiglu_quantise(const float* gate, const float* up, const FixRows& out, Faults faults) override {
+  void gate_quantise(const spec::Gating& gating, const float* gate, const float* up, const FixRows& out,
+                     Faults faults) override {
     each(out.rows, [&](std::int64_t row) {
       std::vector<float> y(static_cast<std::size_t>(out.k));
       for (std::int64_t i = 0; i < out.k; ++i) {
-        y[static_cast<std::size_t>(i)] = spec::swiglu(gate[row * out.k + i], up[row * out.k + i]);
+        y[static_cast<std::size_t>(i)] = spec::gated(gating, gate[row * out.k + i], up[row * out.k + i]);
       }
       quantise_row(y.data(), out, row, faults);
     });
   }
 
-  void add(float* x, const float* y, std::int64_t count) override {
-    for (std::int64_t i = 0; i < count; ++i) x[i] = x[i] + y[i];
+  void add(float* x, const float* y, float factor, std::int64_t count) override {
+    for (std::int64_t i = 0; i < count; ++i) x[i] = spec::add_scaled(x[i], y[i], factor);
+  }
+  void scale(float* x, float factor, std::int64_t count) override {
+    for (std::int64_t i = 0; i < count; ++i) x[i] = spec::scaled(x[i], factor);
+  }
+  void softcap(float* x, float cap, std::int64_t count) override {
+    for (std::int64_t i = 0; i < count; ++i) x[i] = spec::softcap(x[i], cap);
   }
 
   spec::LogNormaliser log_normalise(std::span<const float> z) override {
@@ -138,11 +180,7 @@ class ReferenceBackend final : public HostBackend {
 
  protected:
   void rotate_head(const RopeArgs& args, const float* cosine, const float* sine, float* x) const override {
-    const std::int64_t half = args.head_dim / 2;
-    for (std::int64_t i = 0; i < half; ++i) {
-      std::int64_t first = args.interleaved ? 2 * i : i, second = args.interleaved ? 2 * i + 1 : i + half;
-      spec::rotate(x[first], x[second], cosine[i], sine[i]);
-    }
+    spec::rope(x, args.rotated, args.interleaved, cosine, sine);
   }
 
   bool store_token(const float* k, const float* v, const KvShape& shape, std::int64_t slot,
@@ -188,14 +226,19 @@ class ReferenceBackend final : public HostBackend {
     return q;
   }
 
+  // q_w: row n of w;  bias: (w.n) or nullptr
+  static float output(const FixRows& x, std::int64_t row, const PackedMatrix& w, std::int64_t n,
+                      const std::vector<std::int16_t>& q_w, const float* bias) {
+    const std::int64_t sum =
+        spec::integer_dot(fix_row(x, row), q_w.data(), x.k, three_products(x.form.limbs, w.kind));
+    const float y = spec::scale_dot(sum, x.scale[row], w.scale[n]);
+    return bias ? y + bias[n] : y;
+  }
+
   static void linear_output(const FixRows& x, const LinearJob& job, std::int64_t n) {
     std::vector<std::int16_t> q_w = weight_row(*job.w, n);
-    for (std::int64_t row = 0; row < x.rows; ++row) {
-      float y = spec::scale_dot(
-          spec::integer_dot(fix_row(x, row), q_w.data(), x.k, three_products(x.form.limbs, job.w->kind)),
-          x.scale[row], job.w->scale[n]);
-      job.y[row * job.w->n + n] = job.bias ? y + job.bias[n] : y;
-    }
+    for (std::int64_t row = 0; row < x.rows; ++row)
+      job.y[row * job.w->n + n] = output(x, row, *job.w, n, q_w, job.bias);
   }
 
   static void gather_tokens(const StepView& step, const SegmentView& segment, std::int64_t layer,
@@ -231,7 +274,7 @@ class ReferenceBackend final : public HostBackend {
         if (!s_q.finite) faults.set(row);
         spec::attention(q_fix.data(), s_q.scale, keys.view(cache.shape.limbs), values.view(cache.shape.limbs),
                         d, args.limbs, cache.shape.rotation(), segment.first_position + r, args.window,
-                        y + at);
+                        y + at, args.scores, args.sinks ? std::optional(args.sinks[head]) : std::nullopt);
       }
     }
   }
