@@ -11,6 +11,10 @@ foreach(module base json parallel spec ops backend load builtin sample model sch
     target_sources(verbatim_library PRIVATE $<TARGET_OBJECTS:verbatim_${module}>)
   endif()
 endforeach()
+get_property(cuda_objects GLOBAL PROPERTY VERBATIM_CUDA_OBJECTS)
+get_property(cuda_libraries GLOBAL PROPERTY VERBATIM_CUDA_LIBRARIES)
+target_sources(verbatim_library PRIVATE ${cuda_objects})
+add_dependencies(verbatim_library verbatim_backend)  # which makes them
 set_target_properties(verbatim_library PROPERTIES OUTPUT_NAME verbatim EXPORT_NAME verbatim LINKER_LANGUAGE CXX)
 # Headers hold arithmetic of the contract: who includes them compiles it as we do.
 get_target_property(float_flags verbatim_float_flags INTERFACE_COMPILE_OPTIONS)
@@ -19,7 +23,7 @@ target_compile_features(verbatim_library INTERFACE cxx_std_20)
 target_include_directories(verbatim_library INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/verbatim>)
 target_link_libraries(verbatim_library INTERFACE $<IF:$<BOOL:${VERBATIM_STATIC}>,fmt::fmt-header-only,fmt::fmt>
                       $<INSTALL_INTERFACE:nlohmann_json::nlohmann_json> PkgConfig::CRYPTO PkgConfig::PCRE2 PkgConfig::UTF8PROC
-                      Threads::Threads ${CMAKE_DL_LIBS})
+                      Threads::Threads ${CMAKE_DL_LIBS} ${cuda_libraries})
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/verbatim)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/verbatimConfig.cmake.in ${PROJECT_BINARY_DIR}/verbatimConfig.cmake
