@@ -48,14 +48,14 @@ __device__ Sums product(const std::uint32_t (&a)[F::kLimbsQ][kColumns / 32][4], 
                         int row0) {
   Sums sums;
   const int lane = threadIdx.x % 32;
+  const std::uint32_t first =
+      tile + row0 * kColumns;  // row0 is a multiple of 8: chunks are exchanged as in row 0
 #pragma unroll
   for (int half = 0; half < kColumns / 64; ++half) {
+    const auto in_rows = static_cast<int>(KvLayout::chunked(lane % 8, (half * 4 + lane / 8) * 16, kColumns));
     std::uint32_t b[F::kLimbsKv][4];
 #pragma unroll
-    for (int limb = 0; limb < F::kLimbsKv; ++limb)
-      load_matrices(b[limb], tile + limb * F::kPlane +
-                                 static_cast<int>(KvLayout::chunked(row0 + lane % 8,
-                                                                    (half * 4 + lane / 8) * 16, kColumns)));
+    for (int limb = 0; limb < F::kLimbsKv; ++limb) load_matrices(b[limb], first + limb * F::kPlane + in_rows);
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
       const int step = half * 2 + i;
@@ -78,8 +78,6 @@ __device__ inline unsigned row_max(unsigned x) {
   x = max(x, __shfl_xor_sync(~0u, x, 1));
   return max(x, __shfl_xor_sync(~0u, x, 2));
 }
-
-__device__ inline float capped(float score, float cap) { return cap > 0 ? spec::softcap(score, cap) : score; }
 
 // A row's chain (spec/attention.h), and what it sees of the block at hand.
 template <class F>
@@ -115,11 +113,13 @@ __device__ BlockSums weigh(const Row<F>& row, float (&p)[32], const float* value
   const int pair = threadIdx.x % 4 * 2;
   float m = -INFINITY;
 #pragma unroll
-  for (int i = 0; i < 32; ++i)
-    if (row.sees(i / 2 * 8 + pair + i % 2)) m = fmaxf(m, p[i]);
+  for (int i = 0; i < 32; ++i) {
+    if (!row.sees(i / 2 * 8 + pair + i % 2)) p[i] = -INFINITY;  // its exponential is +0
+    m = fmaxf(m, p[i]);
+  }
   m = row_max(m);
 #pragma unroll
-  for (int i = 0; i < 32; ++i) p[i] = row.sees(i / 2 * 8 + pair + i % 2) ? spec::exp(p[i] - m) : 0.0f;
+  for (float& x : p) x = spec::exp(x - m);
   float lane[2];
 #pragma unroll
   for (int e = 0; e < 2; ++e) {
@@ -136,8 +136,8 @@ __device__ BlockSums weigh(const Row<F>& row, float (&p)[32], const float* value
 #pragma unroll
   for (int j = 0; j < 16; ++j) {
     const float2 s = *reinterpret_cast<const float2*>(value_scale + 8 * j + pair);
-    p[2 * j] = row.sees(8 * j + pair) ? p[2 * j] * s.x : 0.0f;
-    p[2 * j + 1] = row.sees(8 * j + pair + 1) ? p[2 * j + 1] * s.y : 0.0f;
+    p[2 * j] = p[2 * j] * s.x;
+    p[2 * j + 1] = p[2 * j + 1] * s.y;
   }
   return {m, lane[0] + lane[1]};
 }
@@ -183,9 +183,15 @@ struct Weights {
       const float2 s_k = *reinterpret_cast<const float2*>(scales + 8 * j + pair);
 #pragma unroll
       for (int r = 0; r < F::kRows; ++r) {
-        p[r][2 * j] = capped(joined<F>(sums, 2 * r) * (row[r].scale * s_k.x), cap);
-        p[r][2 * j + 1] = capped(joined<F>(sums, 2 * r + 1) * (row[r].scale * s_k.y), cap);
+        p[r][2 * j] = joined<F>(sums, 2 * r) * (row[r].scale * s_k.x);
+        p[r][2 * j + 1] = joined<F>(sums, 2 * r + 1) * (row[r].scale * s_k.y);
       }
+    }
+    if (cap > 0) {
+#pragma unroll
+      for (auto& of_row : p)
+#pragma unroll
+        for (float& x : of_row) x = spec::softcap(x, cap);
     }
 #pragma unroll
     for (int r = 0; r < F::kRows; ++r) {
@@ -355,9 +361,15 @@ __global__ __launch_bounds__(kBlockWarps * 32) void attend_block(Setting a, floa
     const float2 s_k = *reinterpret_cast<const float2*>(scales + place(2 * i));
 #pragma unroll
     for (int r = 0; r < F::kRows; ++r) {
-      p[r][2 * i] = capped(joined<F>(sums, 2 * r) * (row[r].scale * s_k.x), a.cap);
-      p[r][2 * i + 1] = capped(joined<F>(sums, 2 * r + 1) * (row[r].scale * s_k.y), a.cap);
+      p[r][2 * i] = joined<F>(sums, 2 * r) * (row[r].scale * s_k.x);
+      p[r][2 * i + 1] = joined<F>(sums, 2 * r + 1) * (row[r].scale * s_k.y);
     }
+  }
+  if (a.cap > 0) {
+#pragma unroll
+    for (auto& of_row : p)
+#pragma unroll
+      for (float& x : of_row) x = spec::softcap(x, a.cap);
   }
 #pragma unroll
   for (int r = 0; r < F::kRows; ++r) {

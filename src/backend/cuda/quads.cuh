@@ -132,11 +132,13 @@ struct Quads {
   }
 };
 
-// spec/fix.h R4
+// spec/fix.h R4. What round_half_even adds has the integer in its last bits: no conversion.
 __device__ inline int integer_of(float x, const spec::FixScale& s, int limbs) {
   if (s.scale == 0) return 0;
+  constexpr float kRounder = 0x1.8p23f;
   const int largest = spec::fix_max(limbs);
-  return min(max(static_cast<int>(spec::round_half_even(x * s.reciprocal)), -largest), largest);
+  const int rounded = __float_as_int(x * s.reciprocal + kRounder) - __float_as_int(kRounder);
+  return min(max(rounded, -largest), largest);
 }
 
 // Four integers as bytes, limb by limb.
