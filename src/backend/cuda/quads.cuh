@@ -23,7 +23,7 @@ template <int kQuads>
 struct Quads {
   float v[kQuads][4];
 
-  // element(i) of its first element
+  // The first element of a quad.
   static __device__ int first(int quad) { return (quad * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x)) * 4; }
 
   // put(v, i) for every quad, i its first element
@@ -156,7 +156,7 @@ __device__ inline LimbWords limbs_of_quad(const float (&x)[4], const spec::FixSc
   return words;
 }
 
-// kernel(Quads<1>), Quads<2>, ... by the elements of a row: start(quads) is called with one of std::integral_constant
+// start(quads) with the std::integral_constant of how many quads a thread needs for k elements, rounded up to a power of two.
 template <class Start>
 void with_quads(std::int64_t k, Start start) {
   const std::int64_t quads = ((k + 3) / 4 + kMostThreads - 1) / kMostThreads;
