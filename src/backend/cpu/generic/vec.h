@@ -118,7 +118,8 @@ inline Vec times_two_to(Vec p, Vec n) {
 }
 
 constexpr float kPowerBias = 0;
-inline Vec times_two_to_nonpositive(Vec p, Vec n, Vec) { return times_two_to(p, n); }
+// n <= 0. Where a NaN among the scores hid their largest, n may be anything, and so may the result.
+inline Vec times_two_to_nonpositive(Vec p, Vec n, Vec) { return times_two_to(p, min(broadcast(0), n)); }
 
 // Nearest integers, ties to even.  |x| < 2^15
 inline Shorts round_to_shorts(Vec x) {
