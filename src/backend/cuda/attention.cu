@@ -7,6 +7,7 @@
 #include "backend/cuda/kernels.h"
 #include "backend/cuda/kv_layout.h"
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/step.cuh"
 #include "spec/attention.h"
 
 namespace verbatim::cuda {
@@ -17,28 +18,11 @@ static_assert(kThreads == kPageTokens);
 
 extern __shared__ __align__(16) float shared_floats[];
 
-// The segment of a row.
-__device__ SegmentView segment_of(const StepView& step, std::int64_t row) {
-  std::int64_t low = 0, high = step.segments - 1;
-  while (low < high) {
-    const std::int64_t middle = (low + high + 1) / 2;
-    if (step.segment[middle].first_row <= row)
-      low = middle;
-    else
-      high = middle - 1;
-  }
-  return step.segment[low];
-}
-
 // KvPages::head
 __device__ KvHead head_of(const KvPages& cache, std::int64_t page, std::int64_t layer, std::int64_t head) {
   std::int8_t* at = cache.head_at(page, layer, head);
   auto* scales = reinterpret_cast<float*>(at + cache.shape.key_bytes() + cache.shape.value_bytes());
   return {at, at + cache.shape.key_bytes(), scales, scales + kPageTokens};
-}
-
-__device__ void set_fault(Faults faults, std::int64_t row) {
-  atomicCAS(faults.place_of(row), 0u, faults.site);
 }
 
 // x (d) of one head -> its integers by put(i, q), its scale.   values: (d) in shared memory
@@ -61,7 +45,7 @@ __global__ void store(const float* k, const float* v, StepView step, std::int64_
   const bool is_key = blockIdx.x % 2 == 0;
   const std::int64_t row = blockIdx.x / 2 / shape.kv_heads, head = blockIdx.x / 2 % shape.kv_heads;
   const int d = static_cast<int>(shape.head_dim), limbs = shape.limbs;
-  const SegmentView segment = segment_of(step, row);
+  const SegmentView segment = segment_of_row(step, row);
   const std::int64_t position = segment.first_position + row - segment.first_row;
   const int slot = static_cast<int>(position % kPageTokens);
   const KvHead to = head_of(cache, step.page_of(segment, position / kPageTokens), layer, head);
@@ -157,7 +141,7 @@ __global__ void attend(AttentionArgs args, float scale, const float* q, StepView
   const Shared shared(shape);
   const KvLayout layout(shape);
   const std::int64_t row = blockIdx.x / args.heads, head = blockIdx.x % args.heads, d = shape.head_dim;
-  const SegmentView segment = segment_of(step, row);
+  const SegmentView segment = segment_of_row(step, row);
   const std::int64_t position = segment.first_position + row - segment.first_row;
   const std::int64_t begin = spec::first_visible(position, args.window), columns = shape.key_columns();
   const std::int64_t at = (row * args.heads + head) * d;

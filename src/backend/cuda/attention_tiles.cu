@@ -13,6 +13,7 @@
 #include "backend/cuda/kv_layout.h"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/mma.cuh"
+#include "backend/cuda/step.cuh"
 #include "spec/attention.h"
 
 namespace verbatim::cuda {
@@ -239,7 +240,7 @@ __global__ void quantise_queries(const float* q, int heads, int d, int limbs, in
   });
   if (threadIdx.x > 0) return;
   out.scale[at] = s.scale * factor;
-  if (!s.finite) atomicCAS(faults.place_of(at / heads), 0u, faults.site);
+  if (!s.finite) set_fault(faults, at / heads);
 }
 
 // The 16 rows of a warp.   at(i): which (row, query head) its row i is, < 0: none
@@ -263,20 +264,6 @@ __device__ void load_queries(const QueryRows& from, At at, Queries<F>& q, Row<F>
 }
 
 // ---- Where rows are ----
-
-// The last segment whose first(s) is at most x.
-template <class First>
-__device__ SegmentView last_segment(const StepView& step, std::int64_t x, First first) {
-  std::int64_t low = 0, high = step.segments - 1;
-  while (low < high) {
-    const std::int64_t middle = (low + high + 1) / 2;
-    if (first(middle) <= x)
-      low = middle;
-    else
-      high = middle - 1;
-  }
-  return step.segment[low];
-}
 
 struct Setting {
   StepView step;
@@ -318,8 +305,7 @@ __global__ __launch_bounds__(kBlockWarps * 32) void attend_block(Setting a, floa
   begin_kernel();
   extern __shared__ __align__(128) std::uint8_t raw[];
   const std::int64_t entry = blockIdx.x / a.cache.shape.kv_heads, head = blockIdx.x % a.cache.shape.kv_heads;
-  const SegmentView segment =
-      last_segment(a.step, entry, [&](std::int64_t s) { return a.step.segment[s].first_page; });
+  const SegmentView segment = segment_of_page(a.step, entry);
   const std::int64_t rows = segment.rows * a.group, block = entry - segment.first_page;
   const std::int64_t last = segment.first_position + segment.rows - 1;
   if (!a.is_short(segment) ||
@@ -462,8 +448,7 @@ __global__ __launch_bounds__(kD) void join_blocks(Setting a, const float* shares
   __shared__ float o[kD];
   const std::int64_t row = blockIdx.x / a.heads, query_head = blockIdx.x % a.heads,
                      head = query_head / a.group;
-  const SegmentView segment =
-      last_segment(a.step, row, [&](std::int64_t s) { return a.step.segment[s].first_row; });
+  const SegmentView segment = segment_of_row(a.step, row);
   if (!a.is_short(segment)) return;
   const std::int64_t in_segment = row - segment.first_row, position = segment.first_position + in_segment;
   const std::int64_t slot = in_segment * a.group + query_head % a.group;
@@ -529,16 +514,9 @@ __global__ __launch_bounds__(kWarps * 32, 2) void attend_chain(Setting a) {
   const std::int64_t kv_heads = a.cache.shape.kv_heads, head = blockIdx.x % kv_heads;
   const std::int64_t tile =
       gridDim.x / kv_heads - 1 - blockIdx.x / kv_heads;  // those that see most begin first
-  std::int64_t low = 0, high = a.step.segments - 1;
-  while (low < high) {
-    const std::int64_t middle = (low + high + 1) / 2;
-    if (first_tile(a, middle) <= tile)
-      low = middle;
-    else
-      high = middle - 1;
-  }
-  const SegmentView segment = a.step.segment[low];
-  const std::int64_t rows = segment.rows * a.group, row0 = (tile - first_tile(a, low)) * kTileRows;
+  const std::int64_t number = last_segment(a.step, tile, [&](std::int64_t s) { return first_tile(a, s); });
+  const SegmentView segment = a.step.segment[number];
+  const std::int64_t rows = segment.rows * a.group, row0 = (tile - first_tile(a, number)) * kTileRows;
   if (a.is_short(segment) || row0 >= rows) return;
 
   const auto position_of = [&](std::int64_t i) { return segment.first_position + i / a.group; };
@@ -653,8 +631,8 @@ void attention_tiles(const Stream& stream, const AttentionArgs& args, const floa
                      float* shares, float* y, Faults faults) {
   const KvShape& shape = cache.shape;
   const std::int64_t d = shape.head_dim;
-  launch(stream, quantise_queries<64>, step.rows * args.heads, 64,
-         static_cast<std::size_t>(d) * sizeof(float), q, args.heads, d, args.limbs, shape.rotation(),
+  launch(stream, quantise_queries, step.rows * args.heads, threads_of(d), 0, q, static_cast<int>(args.heads),
+         static_cast<int>(d), args.limbs, static_cast<int>(shape.rotation()),
          spec::attention_scale(d, shape.rotation(), args.scores.scale), queries, faults);
   const Setting setting{
       step,        cache,           queries,   y, args.layer, args.heads, args.heads / shape.kv_heads,

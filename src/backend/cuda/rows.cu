@@ -3,6 +3,7 @@
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/layout.h"
 #include "backend/cuda/quads.cuh"
+#include "backend/cuda/step.cuh"
 #include "backend/cuda/weight.cuh"
 #include "spec/rms_norm.h"
 #include "spec/rope.h"
@@ -80,10 +81,6 @@ struct Embedded {
 };
 
 // ---- What becomes of them ----
-
-__device__ void set_fault(Faults faults, std::int64_t row) {
-  atomicCAS(faults.place_of(row), 0u, faults.site);
-}
 
 template <class Source, int kQuads>
 __global__ __launch_bounds__(kMostThreads) void quantise_rows(Source source, FixRows out, RowLayout layout,
